@@ -1,0 +1,162 @@
+"""What every command of the product shares: its flags, its exit codes, and how it stops."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from CastLib.actors import parse_actors
+from CastLib.errors import CastError, HubNotReachable, TimedOut
+from CastLib.message import Target
+
+EXIT_DONE = 0
+EXIT_FAILED = 1  # refused or failed: one sentence says why
+EXIT_USAGE = 2  # argparse's own
+EXIT_NO_HUB = 3
+EXIT_TIMED_OUT = 4  # timed out, or nobody answered
+EXIT_INTERRUPTED = 130
+
+DEFAULT_HUB = "http://127.0.0.1:2018"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def add_connection_arguments(parser: argparse.ArgumentParser, *, product: str, actor: str = "") -> None:
+    """Add the flags that say which hub, and as whom."""
+    group = parser.add_argument_group("connection")
+    hub = os.environ.get("CAST_HUB") or DEFAULT_HUB
+    group.add_argument("--hub", metavar="URL", default=hub, help=f"the hub's address (CAST_HUB; now {hub})")
+    group.add_argument("--user", metavar="NAME", help="who you are (CAST_USER; default: the login name)")
+    group.add_argument("--topic", metavar="T", help="whose events (CAST_TOPIC; default: the user's name)")
+    group.add_argument("--name", metavar="SUBSCRIBER", help="this application's name (default: <PRODUCT>-<6 hex>)")
+    group.add_argument(
+        "--product", metavar="NAME", default=product, help=f"product name (default: {product or 'none'})"
+    )
+    help_actor = f"role of this application, may be repeated (default: {actor or 'none'})"
+    group.add_argument("--actor", metavar="KEYWORD", action="append", help=help_actor)
+    parser.set_defaults(default_actor=actor)
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that narrow a message to some receivers."""
+    group = parser.add_argument_group("target")
+    group.add_argument("--target-product", metavar="P", default="", help="only to applications of this product")
+    group.add_argument("--target-actor", metavar="A", default="", help="only to applications that play this actor")
+    group.add_argument("--target-name", metavar="S", default="", help="only to the subscriber of this name")
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for what is printed and logged."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="one JSON value a line on stdout, nothing else there")
+    group.add_argument("--quiet", action="store_true", help="print no progress")
+    add_log_argument(group)
+
+
+def add_log_argument(parser: argparse._ActionsContainer, default: str = "warning") -> None:
+    """Add ``--log-level``."""
+    help_text = f"what is logged on stderr (default: {default}); debug also shows tracebacks"
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default=default, help=help_text)
+
+
+def connection(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the SessionSettings that the connection flags say: hub, user, topic, name, product, actors."""
+    user = args.user or os.environ.get("CAST_USER") or _login_name()
+    return {
+        "hub": args.hub,
+        "user": user,
+        "topic": args.topic or os.environ.get("CAST_TOPIC") or user,
+        "name": args.name or "",
+        "product": args.product,
+        "actors": parse_actors(args.actor or args.default_actor, "--actor"),
+    }
+
+
+def target(args: argparse.Namespace) -> Target:
+    """Return the target that the target flags say."""
+    return Target(actor=args.target_actor, product=args.target_product, name=args.target_name)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no login name in a bare container
+        return "user"
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, one line an event, with the time in UTC."""
+    logging.Formatter.converter = time.gmtime
+    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=level.upper(), format=form, datefmt="%Y-%m-%dT%H:%M:%S", stream=sys.stderr, force=True)
+
+
+class StopSignal:
+    """Ctrl-C and SIGTERM as a value that a loop looks at. ``exit_code`` is 130 after Ctrl-C, 0 after SIGTERM.
+
+    A second Ctrl-C interrupts at once, so that nothing can hang on its way out.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.exit_code = EXIT_DONE
+
+    def install(self) -> StopSignal:
+        """Take the signals of this process; the main thread calls it."""
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        return self
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._event.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            self.exit_code = EXIT_INTERRUPTED
+        self._event.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether a signal came."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to ``seconds``; return whether a signal came."""
+        return self._event.wait(seconds)
+
+
+def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command and turn what went wrong into a sentence on stderr and an exit code.
+
+    No traceback reaches a user unless ``--log-level debug``.
+    """
+    try:
+        return command(args)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
+        sys.stdout = open(os.devnull, "w")
+        return EXIT_DONE
+    except (CastError, OSError) as error:
+        if getattr(args, "log_level", "") == "debug":
+            logging.getLogger("cast").exception("the command failed")
+        print(f"cast: {error}", file=sys.stderr)
+        return _exit_code(error)
+    except Exception as error:
+        if getattr(args, "log_level", "") == "debug":
+            raise
+        print(f"cast: unexpected {type(error).__name__}: {error} (--log-level debug shows where)", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, HubNotReachable):
+        return EXIT_NO_HUB
+    return EXIT_TIMED_OUT if isinstance(error, TimedOut) else EXIT_FAILED

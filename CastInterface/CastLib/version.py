@@ -1,0 +1,3 @@
+"""The product's version, in this one place."""
+
+__version__ = "0.1.0"
