@@ -102,6 +102,8 @@ def set_up_logging(level: str) -> None:
 class StopSignal:
     """Ctrl-C and SIGTERM as a value that a loop looks at. ``exit_code`` is 130 after Ctrl-C, 0 after SIGTERM.
 
+    A closed terminal and Windows' Ctrl-Break end as SIGTERM does.
+
     A second Ctrl-C interrupts at once, so that nothing can hang on its way out.
     """
 
@@ -111,8 +113,9 @@ class StopSignal:
 
     def install(self) -> StopSignal:
         """Take the signals of this process; the main thread calls it."""
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGTERM, self._on_signal)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._on_signal)
         return self
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,213 @@
+"""The thread that keeps one subscription connected, and acknowledges and hands on what comes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from CastLib.client.backoff import Backoff
+from CastLib.client.calls import HubCalls, dump
+from CastLib.client.channel import Channel
+from CastLib.client.failures import is_passing
+from CastLib.client.pump import Pump
+from CastLib.client.remembered import RememberedIds
+from CastLib.client.settings import SessionSettings
+from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State
+from CastLib.errors import CastError, FieldError, HubNotReachable, Refused
+from CastLib.fields import parse_json
+from CastLib.frames import parse_frame
+from CastLib.message import Message, make_acknowledgement
+from CastLib.subscription import Denial, Subscription
+
+_log = logging.getLogger("cast.client")
+
+_CONFIRMATION_WAIT = 2.0  # seconds: existing Cast hubs confirm nothing
+_RECEIVED = 202
+_HEARTBEAT = "heartbeat"  # withdrawn from FHIRcast, still sent by some hubs
+
+
+class Receiver:
+    """Keeps the subscription online until stopped or refused.
+
+    ``subscription`` is asked after sign-in, which tells the topic. ``take`` gets each new event, ``tell`` each state
+    and the error behind it; both are called on this object's thread.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        calls: HubCalls,
+        pump: Pump,
+        *,
+        subscription: Callable[[], Subscription],
+        sent_ids: RememberedIds,
+        take: Callable[[Message], None],
+        tell: Callable[[State, CastError | None], None],
+    ) -> None:
+        self._settings = settings
+        self._calls = calls
+        self._pump = pump
+        self._make_subscription = subscription
+        self._sent_ids = sent_ids
+        self._received_ids = RememberedIds(settings.remembered_ids)
+        self._take = take
+        self._tell = tell
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._running = False
+        self._thread: threading.Thread | None = None
+        self._channel: Channel | None = None
+        self._subscription: Subscription | None = None
+        self._endpoint = ""
+        self._leaving = threading.Lock()
+        self._left = False
+
+    def start(self) -> None:
+        """Begin to connect, unless that is under way."""
+        with self._starting:
+            if not self._running:
+                self._running = True
+                self._thread = threading.Thread(target=self._run, name=f"cast {self._settings.name}", daemon=True)
+                self._thread.start()
+
+    def send(self, frame: dict[str, Any]) -> None:
+        """Send a frame from any thread; HubNotReachable when there is no connection now."""
+        channel = self._channel
+        if channel is None:
+            raise HubNotReachable("there is no connection to the hub now")
+        channel.send(dump(frame))
+
+    def stop(self) -> None:
+        """Leave the hub: unsubscribe, close with 1000. Does not wait for the thread; ``join`` does."""
+        self._stopping.set()
+        channel = self._channel
+        if channel is not None:
+            self._leave(channel)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread to end; return whether it did."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def interrupt(self) -> None:
+        """End the connection without manners."""
+        channel = self._channel
+        if channel is not None:
+            channel.interrupt()
+
+    def _run(self) -> None:
+        with self._pump.connected(self._has_input):
+            try:
+                final = self._stay_connected()
+            except Exception:
+                _log.exception("the receiving thread failed")
+                final = State(REFUSED, "the client failed inside; the log tells where"), None
+        with self._starting:  # who hears of the end may start again at once
+            self._running = False
+            self._tell(*final)
+
+    def _stay_connected(self) -> tuple[State, CastError | None]:
+        backoff = Backoff(self._settings.reconnect_first, self._settings.reconnect_most)
+        while not self._stopping.is_set():
+            self._tell(State(CONNECTING), None)
+            began = time.monotonic()
+            try:
+                self._serve_one_connection()
+            except CastError as error:
+                if self._stopping.is_set():
+                    break
+                if not is_passing(error):
+                    _log.warning("refused: %s", error)
+                    return State(REFUSED, error.reason if isinstance(error, Refused) else str(error)), error
+                if time.monotonic() - began > self._settings.reconnect_most:
+                    backoff.reset()
+                wait = backoff.next()
+                _log.info("waiting %.1f s to reconnect: %s", wait, error)
+                self._tell(State(WAITING, str(error), wait), error)
+                self._stopping.wait(wait)
+        return State(OFFLINE), None
+
+    def _serve_one_connection(self) -> None:
+        """Connect and receive; ends by an error, always: at last the connection is lost."""
+        channel = self._connect()
+        self._channel = channel
+        try:
+            if self._stopping.is_set():
+                self._leave(channel)
+                return
+            first = channel.wait_for_first(_CONFIRMATION_WAIT)
+            if first is not None:
+                self._receive(channel, first)
+            self._tell(State(ONLINE), None)
+            while True:
+                self._receive(channel, channel.receive())
+        finally:
+            self._channel = None
+            channel.dispose()
+
+    def _connect(self) -> Channel:
+        """Return a channel at the endpoint of last time when the hub still knows it, else at a new one."""
+        self._calls.sign_in.token()
+        subscription = self._subscription = self._make_subscription()
+        if self._endpoint:
+            try:
+                self._endpoint = self._calls.subscribe(subscription, self._endpoint)
+                return self._open()
+            except Refused as error:
+                if is_passing(error):
+                    raise
+                _log.info("the hub has forgotten this subscription: %s", error)
+        self._endpoint = ""
+        self._endpoint = self._calls.subscribe(subscription)
+        return self._open()
+
+    def _open(self) -> Channel:
+        settings = self._settings
+        return Channel(
+            self._calls.http.address.socket(self._endpoint),
+            self._calls.http.network,
+            connect_timeout=settings.connect_timeout,
+            ping_interval=settings.ping_interval,
+            ping_timeout=settings.ping_timeout,
+        )
+
+    def _has_input(self) -> bool:
+        channel = self._channel
+        return channel is not None and channel.has_input()
+
+    def _leave(self, channel: Channel) -> None:
+        """Unsubscribe and close with 1000, once: the closing thread and the receiving one may both come here."""
+        with self._leaving:
+            if self._left or self._subscription is None:
+                return
+            self._left = True
+        try:
+            self._calls.unsubscribe(self._subscription, self._endpoint, min(1.0, self._settings.close_timeout))
+        except CastError as error:
+            _log.info("left without unsubscribing: %s", error)
+        channel.send_close()
+
+    def _receive(self, channel: Channel, data: bytes) -> None:
+        try:
+            frame = parse_frame(parse_json(data, "frame"))
+        except FieldError as error:
+            _log.warning("a frame of the hub was ignored: %s", error)
+            return
+        if isinstance(frame, Denial):
+            self._endpoint = ""
+            raise Refused(403, frame.reason or "the hub ended the subscription")
+        if not isinstance(frame, Message):
+            return
+        try:
+            channel.send(dump(make_acknowledgement(frame.id, _RECEIVED)))
+        finally:
+            # Even when the acknowledgement is lost with the connection: the hub then sends it again, as a repeat.
+            echo = frame.id in self._sent_ids
+            if not echo and frame.key != _HEARTBEAT and self._received_ids.add(frame.id):
+                self._take(frame)
