@@ -1,0 +1,64 @@
+"""How the hub says no: one shape for HTTP errors, with a sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from CastHubLib.content import StoreFull
+from CastHubLib.signin import SignInRefused
+from CastLib.errors import CastError, FieldError, FileRefused
+
+JSON = "application/json"
+
+
+class Denied(CastError):
+    """A request that is understood and refused, with its HTTP status."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def json_answer(value: Any, status: int = 200) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(body=json.dumps(value).encode(), status=status, content_type=JSON)
+
+
+def error_answer(error: CastError) -> web.Response:
+    """Return the answer to a request that raised ``error``: JSON with ``message``, and what else is known.
+
+    A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
+    """
+    if isinstance(error, SignInRefused):
+        return json_answer({"error": error.code, "error_description": str(error)}, error.status)
+    if isinstance(error, FileRefused):
+        return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
+    if isinstance(error, FieldError):
+        return json_answer({"message": str(error), "field": error.field}, 400)
+    return refusal(_status(error), str(error))
+
+
+def refusal(status: int, reason: str) -> web.Response:
+    """Return a plain error answer."""
+    answer = json_answer({"message": reason}, status)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
+    return answer
+
+
+def text_refusal(error: CastError) -> web.Response:
+    """Return an error of subscribing as FHIRcast wants it: the reason as plain text (FHIRcast 2.4.1)."""
+    status = 400 if isinstance(error, FieldError) else _status(error)
+    answer = web.Response(text=str(error), status=status)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
+    return answer
+
+
+def _status(error: CastError) -> int:
+    if isinstance(error, Denied):
+        return error.status
+    return 507 if isinstance(error, StoreFull) else 500

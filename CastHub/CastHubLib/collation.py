@@ -1,0 +1,129 @@
+"""Requests as values: who was asked, who has answered, and the one answer made of theirs (protocol: request).
+
+No I/O and no clock: the server waits, this remembers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from CastHubLib.core import Owner, Receivers, Subscriber
+from CastLib.message import Request, Response, Sender, make_message, sender_fields
+from CastLib.subscription import Subscription
+
+
+@dataclass(slots=True, eq=False)
+class OpenRequest:
+    """A request that is waiting for answers."""
+
+    request: Request
+    asker: Owner
+    asked: dict[str, Subscriber]
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Asked, but their subscription has ended since."""
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether nobody is left to wait for."""
+        return all(id in self.answers or id in self.gone for id in self.asked)
+
+    def collated(self) -> dict[str, Any]:
+        """Return the answer to the asker, from what has come until now."""
+        message = self.request.message
+        missing = [s.subscription.name for id, s in self.asked.items() if id not in self.answers]
+        return {
+            "ok": not missing,
+            "id": message.id,
+            "subscriber.name": message.sender.name,
+            "dataType": self.request.data_type,
+            "subscriber.actor": sender_fields(message.sender).get("subscriber.actor", ""),
+            "target.actor": message.target.actor,
+            "responses": list(self.answers.values()),
+            "expected": [s.subscription.name for s in self.asked.values()],
+            "missing": missing,
+            "timedOut": not self.complete,
+        }
+
+
+class OpenRequests:
+    """The requests waiting for answers, by id. Ids are the askers' own."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, OpenRequest] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._open
+
+    def open(self, request: Request, asker: Owner, asked: Receivers) -> OpenRequest:
+        """Enter a request; its id must not be open already."""
+        opened = OpenRequest(request, asker, {subscriber.id: subscriber for subscriber in asked})
+        self._open[request.message.id] = opened
+        return opened
+
+    def close(self, opened: OpenRequest) -> None:
+        """Forget a request: what is answered from now on comes too late."""
+        self._open.pop(opened.request.message.id, None)
+
+    def answer(self, subscriber: Subscriber, response: Response) -> OpenRequest | None:
+        """Count an answer. None when it was not asked for: unknown or closed request, someone else, a second time."""
+        opened = self.awaiting(subscriber, response.request_id)
+        if opened is not None:
+            opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
+        return opened
+
+    def awaiting(self, subscriber: Subscriber, request_id: str) -> OpenRequest | None:
+        """Return the request with this id when it still waits for this subscriber's answer."""
+        opened = self._open.get(request_id)
+        if opened is None or subscriber.id not in opened.asked or subscriber.id in opened.answers:
+            return None
+        return opened
+
+    def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:
+        """Return the asked subscriber that an answer over HTTP comes from (its owner's, of its name), and the asker."""
+        opened = self._open.get(response.request_id)
+        for subscriber in opened.asked.values() if opened else ():
+            same = subscriber.owner == owner and subscriber.subscription.name == response.sender.name
+            if opened and same and self.awaiting(subscriber, response.request_id):
+                return subscriber, opened.asker
+        return None
+
+    def subscriber_gone(self, subscriber: Subscriber) -> list[OpenRequest]:
+        """Stop waiting for a subscriber that has ended; return the requests it was asked by."""
+        concerned = [opened for opened in self._open.values() if subscriber.id in opened.asked]
+        for opened in concerned:
+            opened.gone.add(subscriber.id)
+        return concerned
+
+
+def _answer(subscription: Subscription, response: Response) -> dict[str, Any]:
+    actors = response.sender.actors or subscription.actors
+    answer = {
+        "id": response.wire.get("id", response.request_id),
+        "subscriber": subscription.name or response.sender.name,
+        "actor": sender_fields(Sender(actors=actors)).get("subscriber.actor", ""),
+        "productName": response.sender.product or subscription.product,
+        "data": response.data,
+    }
+    files = response.wire["event"]["context"].get("files")
+    if files is not None:
+        answer["files"] = files
+    return answer
+
+
+def request_frame(request: Request, asker: Subscription | None, topic: str) -> dict[str, Any]:
+    """Return the frame that puts a request to those who are asked on ``topic``.
+
+    It has an id and a time of its own; its context is the asker's with the request's ``id`` and ``dataType``. The
+    JavaScript client leaves its product and actor out: they are filled from the asker's subscription.
+    """
+    message = request.message
+    sender = message.sender
+    if asker is not None:
+        sender = Sender(sender.name, sender.product or asker.product, actors=sender.actors or asker.actors)
+    context = {**message.context_dict(), "id": message.id, "dataType": request.data_type}
+    return make_message(message.event, topic, context, sender=sender, target=message.target)

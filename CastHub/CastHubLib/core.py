@@ -1,0 +1,176 @@
+"""The routing core: a table of subscriptions and the one question asked of it, who gets this message.
+
+It opens nothing, waits for nothing and reads no clock. The rules themselves are ``CastLib.matching``; here they are
+asked once for each kind of message (topic, event, sender, target) and the answer is kept until a subscription that
+could change it comes or goes. The cost of routing does not depend on the number of other topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from CastLib.events import EVERY, SUBSCRIPTION_REMOVED
+from CastLib.matching import is_echo, receives
+from CastLib.message import Message, Sender, make_message, parse_publish
+from CastLib.subscription import Subscription
+
+#: Why a subscription ended, as ``subscription-removed`` says it.
+UNSUBSCRIBE = "unsubscribe"
+DISCONNECT = "websocket-disconnect"
+SEND_FAILURE = "send-failure"
+LEASE_EXPIRED = "lease-expired"
+
+_ROUTES_KEPT = 512  # per topic: names of senders and targets are the clients' choice, so this must end somewhere
+
+
+class Owner(NamedTuple):
+    """Whom a token speaks for. Signing in again gives an equal value, so rights outlive a connection."""
+
+    subject: str
+    topic: str
+
+    @property
+    def everyone(self) -> bool:
+        """Tell whether it may use every user's topic."""
+        return self.topic == EVERY
+
+
+@dataclass(slots=True, eq=False)
+class Subscriber:
+    """One subscription held by the hub, with what is known of its socket."""
+
+    id: str
+    subscription: Subscription
+    owner: Owner
+    lease_seconds: int
+    connected: bool = False
+    acknowledges: bool = False
+    """It has once acknowledged with a status, so a missing acknowledgement would mean something."""
+
+
+Receivers = tuple[Subscriber, ...]
+
+
+@dataclass(slots=True)
+class _Topic:
+    members: dict[str, Subscriber] = field(default_factory=dict)
+    routes: dict[Hashable, Receivers] = field(default_factory=dict)
+
+
+class Table:
+    """All subscriptions, by id and by topic. Those on topic ``*`` hear every topic."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Subscriber] = {}
+        self._topics: dict[str, _Topic] = {EVERY: _Topic()}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Subscriber]:
+        return iter(self._by_id.values())
+
+    @property
+    def topic_count(self) -> int:
+        """How many topics somebody is subscribed to (``*`` counts as one)."""
+        return sum(1 for topic in self._topics.values() if topic.members)
+
+    def get(self, id: str) -> Subscriber | None:
+        """Return the subscriber with this id, None when there is none."""
+        return self._by_id.get(id)
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Enter a new subscription."""
+        self._by_id[subscriber.id] = subscriber
+        topic = self._topics.setdefault(subscriber.subscription.topic, _Topic())
+        topic.members[subscriber.id] = subscriber
+        self._forget_routes(subscriber.subscription)
+
+    def replace_events(self, subscriber: Subscriber, subscription: Subscription) -> None:
+        """Give a subscription new events; its topic stays (FHIRcast 2.4.1)."""
+        subscriber.subscription = subscription
+        self._forget_routes(subscription)
+
+    def remove(self, id: str) -> Subscriber | None:
+        """Take a subscription out; None when it is not there (any more)."""
+        subscriber = self._by_id.pop(id, None)
+        if subscriber is None:
+            return None
+        name = subscriber.subscription.topic
+        topic = self._topics[name]
+        del topic.members[id]
+        if not topic.members and name != EVERY:
+            del self._topics[name]
+        self._forget_routes(subscriber.subscription)
+        return subscriber
+
+    def named(self, topic: str, name: str, owner: Owner) -> list[Subscriber]:
+        """Return an owner's subscriptions of this name on a topic (unsubscribing without an endpoint)."""
+        found = self._topics.get(topic)
+        members = found.members.values() if found else ()
+        return [s for s in members if s.owner == owner and s.subscription.name == name]
+
+    def route(self, message: Message) -> Receivers:
+        """Return who gets an event. On topic ``*`` that is everyone who wants it, whatever their topic."""
+        if message.topic == EVERY:
+            return tuple(self._everywhere(message))
+        topic = self._topics.get(message.topic)
+        routes = (topic or self._topics[EVERY]).routes
+        kind = (message.key, message.sender.name, message.target, type(message.context))
+        found = routes.get(kind)
+        if found is None:
+            if len(routes) >= _ROUTES_KEPT:
+                routes.clear()
+            found = routes[kind] = tuple(self._matching(message, topic))
+        return found
+
+    def ask(self, message: Message, asker: Owner) -> Receivers:
+        """Return who is asked by a request: the connected ones among those who get it, never the asker.
+
+        A request without a topic asks all topics that the asker may see.
+        """
+        message = replace(message, topic=message.topic or asker.topic)
+        return tuple(s for s in self.route(message) if s.connected and not _is_asker(s, message, asker))
+
+    def _matching(self, message: Message, topic: _Topic | None) -> Iterator[Subscriber]:
+        for members in (topic.members if topic else {}, self._topics[EVERY].members):
+            for subscriber in members.values():
+                subscription = subscriber.subscription
+                if receives(subscription, message) and not is_echo(subscription, message):
+                    yield subscriber
+
+    def _everywhere(self, message: Message) -> Iterator[Subscriber]:
+        for name, topic in self._topics.items():
+            on_topic = replace(message, topic=name)
+            for subscriber in topic.members.values():
+                if receives(subscriber.subscription, on_topic) and not is_echo(subscriber.subscription, on_topic):
+                    yield subscriber
+
+    def _forget_routes(self, changed: Subscription) -> None:
+        topics: Iterable[_Topic | None] = [self._topics.get(changed.topic)]
+        if changed.everyone:
+            topics = self._topics.values()
+        for topic in topics:
+            if topic is not None:
+                topic.routes.clear()
+
+
+def _is_asker(subscriber: Subscriber, message: Message, asker: Owner) -> bool:
+    """OHIF calls itself ``*``: that name is the asker's only under the asker's own token."""
+    name = message.sender.name
+    same = subscriber.subscription.name.casefold() == name.casefold()
+    return same and (name != EVERY or subscriber.owner == asker)
+
+
+def granted_lease(asked: int | None, default: int, least: int, most: int) -> int:
+    """Return the seconds granted: what was asked, within bounds (FHIRcast 2.4.1)."""
+    return default if asked is None else max(least, min(asked, most))
+
+
+def subscription_removed(subscription: Subscription, reason: str) -> Message:
+    """Return the hub's own event that a subscription has ended; clients read who it was from the root."""
+    sender = Sender(subscription.name, subscription.product, subscription.version, subscription.actors)
+    context: dict[str, Any] = {"reason": reason, "subscriber": subscription.name}
+    return parse_publish(make_message(SUBSCRIPTION_REMOVED, subscription.topic, context, sender=sender))

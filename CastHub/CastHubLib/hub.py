@@ -1,0 +1,95 @@
+"""The hub's parts in one place, and the questions every address asks first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from CastHubLib.answers import Denied
+from CastHubLib.asking import Asking
+from CastHubLib.batches import Uploads
+from CastHubLib.connections import Connections
+from CastHubLib.core import Owner, Table
+from CastHubLib.origins import Origins
+from CastHubLib.outbox import Outbox
+from CastHubLib.payloads import PayloadStore
+from CastHubLib.settings import HubSettings
+from CastHubLib.signin import SignIn
+from CastLib.events import EVERY
+from CastLib.message import now
+
+_BEARER = "bearer "
+
+
+class Hub:
+    """One running hub. Made inside its event loop."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        self.settings = settings
+        self.started_at = now()
+        self._started = time.monotonic()
+        self.table = Table()
+        self.outbox = Outbox(
+            asyncio.get_running_loop(),
+            join_seconds=settings.join_seconds,
+            backlog_most=settings.backlog_most,
+            on_slow=lambda id: self.connections.too_slow(id),
+        )
+        self.asking = Asking(self.table, self.outbox)
+        self.connections = Connections(settings, self.table, self.outbox, self.asking)
+        self.payloads = PayloadStore(settings)
+        self.uploads = Uploads(settings, self.payloads)
+        self.sign_in = SignIn(settings)
+        self.origins = Origins(settings)
+        self.sweep()
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Seconds since the hub was made."""
+        return time.monotonic() - self._started
+
+    def owner(self, request: web.Request) -> Owner:
+        """Return whom the request's bearer token speaks for; raises Denied(401) without a good one."""
+        return self.owner_of_header(request.headers.get("Authorization", ""))
+
+    def owner_of_header(self, header: str) -> Owner:
+        """Return whom an Authorization header speaks for; raises Denied(401)."""
+        if not header[: len(_BEARER)].lower() == _BEARER:
+            raise Denied(401, "Authorization: a bearer token is needed; sign in at /oauth/authorize and /oauth/token")
+        owner = self.sign_in.owner(header[len(_BEARER) :].strip())
+        if owner is None:
+            raise Denied(401, "Authorization: this token is not valid here or has expired; sign in again")
+        return owner
+
+    def check_topic(self, topic: str, owner: Owner, field: str) -> None:
+        """Raise Denied(403) for a topic that the owner may not use: ``*`` is for the provider flow alone.
+
+        Any named topic is free to a mock token, for anyone may sign in as anyone.
+        """
+        if topic == EVERY and not owner.everyone:
+            raise Denied(403, f"{field}: * is for providers that signed in for topic *; name a topic")
+
+    @staticmethod
+    async def read(request: web.Request, most: int) -> bytes:
+        """Return a request's body; raises Denied(413) past ``most`` bytes."""
+        length = request.content_length
+        if length is not None and length > most:
+            raise Denied(413, f"the body has {length} bytes, this address takes {most}")
+        body = await request.read()
+        if len(body) > most:
+            raise Denied(413, f"the body has {len(body)} bytes, this address takes {most}")
+        return body
+
+    def sweep(self) -> None:
+        """Drop payloads whose time is over, now and every ``sweep_seconds``."""
+        loop = asyncio.get_running_loop()
+        self.payloads.expire(loop.time())
+        self._sweeping = loop.call_later(self.settings.sweep_seconds, self.sweep)
+
+    async def close(self) -> None:
+        """Answer open requests with what has come, and close the sockets after what waits for them."""
+        self._sweeping.cancel()
+        self.asking.close()
+        await self.connections.close()

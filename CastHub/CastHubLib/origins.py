@@ -1,0 +1,107 @@
+"""Which web pages may speak to the hub (protocol: pages elsewhere).
+
+Programs send no Origin and pass. A page on loopback passes, another only when it was allowed by name: otherwise any
+page in the user's browser could sign in to the mock and take every image. On loopback the Host header must name
+loopback too, so that no page can reach the hub under a name of its own (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from CastHubLib.settings import HubSettings
+from CastLib.events import EVERY
+
+_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+_REQUEST_HEADERS = "Authorization, Content-Type, Range, If-None-Match"
+_RESPONSE_HEADERS = "Content-Length, Content-Range, Accept-Ranges, ETag, WWW-Authenticate"
+_PREFLIGHT_SECONDS = "600"
+
+
+def is_loopback_name(host: str) -> bool:
+    """Tell whether a host name or address (without port) is this machine's own loopback."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Origins:
+    """The two checks, made from a request's headers alone."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        self._allowed = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
+        self._loopback_only = is_loopback_name(settings.host)
+        self._good_hosts: set[str] = set()
+        self._good_origins: set[str] = set()
+
+    def refusal(self, headers: Mapping[str, str]) -> str:
+        """Return why a request is refused, ``""`` when it is not."""
+        host = headers.get("Host", "")
+        if self._loopback_only and host not in self._good_hosts:
+            if not is_loopback_name(_host_name(host)):
+                return f"Host: {host[:80]!r} is not a name of this machine's loopback, where this hub listens"
+            _remember(self._good_hosts, host)
+        origin = headers.get("Origin")
+        if origin is not None and not self.allows(origin):
+            return f"Origin: {origin[:80]!r} may not use this hub; start it with --allow-origin to let it"
+        return ""
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of this origin may use the hub."""
+        if origin in self._good_origins:
+            return True
+        name = origin.lower().rstrip("/")
+        if not (EVERY in self._allowed or name in self._allowed or _is_loopback_origin(name)):
+            return False
+        _remember(self._good_origins, origin)
+        return True
+
+    def headers(self, request: Mapping[str, str]) -> dict[str, str]:
+        """Return the CORS headers of an answer; none without an Origin."""
+        origin = request.get("Origin")
+        if origin is None:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _RESPONSE_HEADERS,
+            "Vary": "Origin",
+        }
+
+    def preflight_headers(self, request: Mapping[str, str]) -> dict[str, str]:
+        """Return what an OPTIONS answer adds: the methods and headers that a page may use."""
+        headers = {
+            "Access-Control-Allow-Methods": _METHODS,
+            "Access-Control-Allow-Headers": request.get("Access-Control-Request-Headers", _REQUEST_HEADERS),
+            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+        }
+        if request.get("Access-Control-Request-Private-Network") == "true":
+            headers["Access-Control-Allow-Private-Network"] = "true"
+        return headers
+
+
+def _remember(known: set[str], value: str) -> None:
+    """Keep an answer, but not without end: the values are chosen by whoever asks."""
+    if len(known) >= 64:
+        known.clear()
+    known.add(value)
+
+
+def _is_loopback_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and is_loopback_name(parts.hostname or "")
+    except ValueError:
+        return False
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit("//" + host).hostname or ""
+    except ValueError:
+        return ""

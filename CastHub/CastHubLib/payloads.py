@@ -1,0 +1,145 @@
+"""The payload store: a batch's bytes, kept until their time is over.
+
+A batch is stored whole or not at all. What it will need is claimed when its manifest is known, before a byte came, so a
+batch that cannot be kept is refused at its beginning. Times are given by the caller.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from CastHubLib.content import Content, FileContent, MemoryContent, StoreFull
+from CastHubLib.core import Owner
+from CastHubLib.settings import HubSettings
+from CastLib.manifest import CHUNK, parse_received_manifest
+from CastLib.message import Message
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The stored files of one event, with who may read them."""
+
+    sender: Owner
+    size: int
+    content: Content
+    readers: set[Owner] = field(default_factory=set)
+    expires: float = 0.0
+    ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One payload: a range of its batch's bytes."""
+
+    batch: Batch
+    offset: int
+    length: int
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from ``start`` to before ``stop``, counted within the chunk."""
+        return await self.batch.content.read(self.offset + start, stop - start)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The wire's words for a stored file."""
+
+    payload_ids: list[str]
+    chunk_lengths: list[int]
+
+
+class PayloadStore:
+    """All batches, with their caps and their time to live."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        self._settings = settings
+        self._chunks: dict[str, Chunk] = {}
+        self._batches: deque[Batch] = deque()  # oldest first: all live equally long
+        self._claimed: Counter[Owner] = Counter()
+        self._claimed_memory = 0
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept or claimed."""
+        return self._claimed.total()
+
+    def claim(self, sender: Owner, size: int, now: float) -> Batch:
+        """Return an empty batch with room for ``size`` bytes; ``keep`` or ``drop`` it. Raises StoreFull."""
+        self.expire(now)
+        settings = self._settings
+        if size > min(settings.payloads_most, settings.sender_payloads_most):
+            raise StoreFull(f"this batch has {size} bytes, more than this hub ever keeps: send fewer files at a time")
+        if self.size + size > settings.payloads_most:
+            raise StoreFull(f"the hub's payload store is full: try again when older batches expire {self._when(now)}")
+        if self._claimed[sender] + size > settings.sender_payloads_most:
+            raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
+        in_memory = self._claimed_memory + size <= settings.payload_memory_most
+        content = MemoryContent(size) if in_memory else _file_content()
+        self._claimed[sender] += size
+        self._claimed_memory += size * in_memory
+        return Batch(sender, size, content, {sender})
+
+    def keep(self, batch: Batch, lengths: Sequence[int], now: float) -> list[StoredFile]:
+        """Make a fully written batch readable, for ``payload_seconds``; ``lengths`` are its files' in bytes."""
+        batch.expires = now + self._settings.payload_seconds
+        self._batches.append(batch)
+        files, offset = [], 0
+        for length in lengths:
+            chunk_lengths = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
+            ids = [secrets.token_urlsafe(18) for _ in chunk_lengths]
+            for id, chunk_length in zip(ids, chunk_lengths, strict=True):
+                self._chunks[id] = Chunk(batch, offset, chunk_length)
+                offset += chunk_length
+            batch.ids += ids
+            files.append(StoredFile(ids, chunk_lengths))
+        return files
+
+    def drop(self, batch: Batch) -> None:
+        """Let a batch's bytes go and give back its room."""
+        for id in batch.ids:
+            self._chunks.pop(id, None)
+        self._claimed[batch.sender] -= batch.size
+        if not self._claimed[batch.sender]:
+            del self._claimed[batch.sender]
+        self._claimed_memory -= batch.size * batch.content.in_memory
+        batch.content.close()
+
+    def get(self, id: str, now: float) -> Chunk | None:
+        """Return a payload; None when it is unknown or its time is over."""
+        chunk = self._chunks.get(id)
+        return chunk if chunk and chunk.batch.expires > now else None
+
+    def share(self, message: Message, sender: Owner, receivers: set[Owner]) -> None:
+        """Let those who are sent an event read the payloads that it names, as far as its sender may."""
+        for entry in parse_received_manifest(message.context):
+            for id in entry.payload_ids:
+                chunk = self._chunks.get(id)
+                if chunk is not None and sender in chunk.batch.readers:
+                    chunk.batch.readers |= receivers
+
+    def expire(self, now: float) -> None:
+        """Drop every batch whose time is over."""
+        while self._batches and self._batches[0].expires <= now:
+            self.drop(self._batches.popleft())
+
+    def close(self) -> None:
+        """Drop everything."""
+        self.expire(float("inf"))
+
+    def _when(self, now: float) -> str:
+        if not self._batches:
+            return f"(within {self._settings.payload_seconds} s)"
+        return f"(the first in {max(0, round(self._batches[0].expires - now))} s)"
+
+
+def _file_content() -> FileContent:
+    try:
+        return FileContent()
+    except OSError as error:
+        raise StoreFull(f"the hub cannot make a temporary file: {error.strerror or error}") from None

@@ -1,0 +1,188 @@
+"""Subscribe, unsubscribe, publish, batch and request: the addresses under ``/api/hub`` that take a POST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from CastHubLib import core, log
+from CastHubLib.answers import JSON, Denied, json_answer, text_refusal
+from CastHubLib.core import Owner, Subscriber
+from CastHubLib.hub import Hub
+from CastHubLib.outbox import json_frame, text_frame
+from CastHubLib.settings import SINGLE_USER
+from CastLib.errors import CastError, FieldError
+from CastLib.events import is_binary_family, is_response
+from CastLib.fields import need_object, parse_json
+from CastLib.manifest import refuse_inline_bytes
+from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
+from CastLib.subscription import parse_fields, parse_subscribe, parse_unsubscribe
+
+_RECEIVED = b'{"status":"received"}'
+
+
+class HubRoutes:
+    """The handlers of one hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the addresses served here."""
+        return [
+            web.post("/api/hub", self.post),
+            web.post("/api/hub/", self.post),
+            web.post("/api/hub/request", self.request),
+            web.post("/api/hub/{topic}", self.post),
+            web.get("/api/hub/{topic}", self.context, allow_head=False),
+            web.get("/bind/{id}", self.bind, allow_head=False),
+        ]
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """Tell by content type and body what is wanted."""
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/related":
+            return await self._batch(request, self._hub.owner(request))
+        if kind in ("", "application/x-www-form-urlencoded"):
+            return await self._form(request)
+        if not kind.endswith("json"):
+            raise Denied(415, f"Content-Type: {kind[:80]!r} is none of form, JSON and multipart/related")
+        owner = self._hub.owner(request)
+        body = await self._hub.read(request, self._hub.settings.body_most)
+        value = need_object(parse_json(body), "body")
+        if "hub.mode" in value:
+            return self._mode(request, value)
+        return self._publish(request, body, value, owner)
+
+    async def _form(self, request: web.Request) -> web.Response:
+        body = await self._hub.read(request, self._hub.settings.form_most)
+        try:
+            fields = parse_fields(body, "")
+        except FieldError as error:
+            return text_refusal(error)
+        return self._mode(request, fields)
+
+    def _mode(self, request: web.Request, fields: Mapping[str, Any]) -> web.Response:
+        """Subscribe or unsubscribe; errors are plain text (FHIRcast 2.4.1)."""
+        try:
+            owner = self._hub.owner(request)
+            mode = str(fields.get("hub.mode", "")).strip().lower()
+            if mode == "subscribe":
+                subscriber = self._subscribe(fields, owner)
+            elif mode == "unsubscribe":
+                subscriber = self._unsubscribe(fields, owner)
+            else:
+                raise FieldError("hub.mode", "must be subscribe or unsubscribe")
+        except CastError as error:
+            return text_refusal(error)
+        scheme = "wss" if request.scheme == "https" else "ws"
+        return json_answer({"hub.channel.endpoint": f"{scheme}://{request.host}/bind/{subscriber.id}"}, 202)
+
+    def _subscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
+        form = parse_subscribe(fields)
+        subscription = form.subscription
+        if subscription.everyone and self._hub.settings.auth == SINGLE_USER:
+            subscription = replace(subscription, topic=owner.topic)
+        self._hub.check_topic(subscription.topic, owner, "hub.topic")
+        if not form.endpoint_id:
+            return self._hub.connections.subscribe(subscription, owner)
+        subscriber = self._own(form.endpoint_id, owner)
+        if subscriber.subscription.topic != subscription.topic:
+            raise FieldError("hub.topic", "must be the topic of the subscription at hub.channel.endpoint")
+        self._hub.connections.renew(subscriber, subscription)
+        return subscriber
+
+    def _unsubscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
+        form = parse_unsubscribe(fields)
+        if form.endpoint_id:
+            subscriber = self._own(form.endpoint_id, owner)
+        else:
+            found = self._hub.table.named(form.topic, form.name, owner)
+            if len(found) != 1:
+                count = "no subscription" if not found else f"{len(found)} subscriptions"
+                raise Denied(404, f"hub.topic and subscriber.name: {count} of this token; give hub.channel.endpoint")
+            subscriber = found[0]
+        self._hub.connections.end(subscriber, core.UNSUBSCRIBE, "unsubscribed")
+        return subscriber
+
+    def _own(self, id: str, owner: Owner) -> Subscriber:
+        subscriber = self._hub.table.get(id)
+        if subscriber is None or subscriber.owner != owner:
+            raise Denied(404, "hub.channel.endpoint: no such subscription of this token; subscribe without it")
+        return subscriber
+
+    def _publish(self, request: web.Request, body: bytes, value: dict[str, Any], owner: Owner) -> web.Response:
+        """Route an event; the frame holds the body's very bytes, so numbers and spelling stay as they were sent."""
+        message = parse_publish(value)
+        self._check_publish(request, message, owner)
+        if is_binary_family(message.key):
+            refuse_inline_bytes(message.context)
+        self._deliver(message, text_frame(body), owner)
+        return _received(message)
+
+    def _check_publish(self, request: web.Request, message: Message, owner: Owner) -> None:
+        topic = request.match_info.get("topic")
+        if topic is not None and topic != message.topic:
+            raise FieldError("event.hub.topic", "is not the topic in the address")
+        self._hub.check_topic(message.topic, owner, "event.hub.topic")
+
+    def _deliver(self, message: Message, frame: bytes, owner: Owner) -> None:
+        receivers = self._hub.table.route(message)
+        if is_binary_family(message.key):
+            self._hub.payloads.share(message, owner, {subscriber.owner for subscriber in receivers})
+        self._hub.outbox.post(receivers, frame)
+        log.debug("published", id=message.id, event=message.event, receivers=len(receivers))
+
+    async def _batch(self, request: web.Request, owner: Owner) -> web.Response:
+        def admit(wire: dict[str, Any]) -> None:
+            if is_response(str(wire["event"]["hub.event"])):
+                self._answering(parse_response(wire), owner)
+            else:
+                self._check_publish(request, parse_publish(wire), owner)
+
+        upload = await self._hub.uploads.take(request, owner, admit)
+        log.info("batch", id=str(upload.wire["id"]), chunks=len(upload.batch.ids), bytes=upload.batch.size)
+        if is_response(upload.wire["event"]["hub.event"]):
+            self._answer(parse_response(upload.wire), owner, upload.batch.readers)
+        else:
+            self._deliver(parse_publish(upload.wire), json_frame(upload.wire), owner)
+        return web.Response(body=_RECEIVED, content_type=JSON)
+
+    def _answering(self, response: Response, owner: Owner) -> tuple[Subscriber, Owner]:
+        answering = self._hub.asking.answering(owner, response)
+        if answering is None:
+            raise Denied(409, "event.context.id: no open request waits for an answer from this subscriber")
+        return answering
+
+    def _answer(self, response: Response, owner: Owner, readers: set[Owner]) -> None:
+        subscriber, asker = self._answering(response, owner)
+        readers.add(asker)
+        self._hub.asking.answer(subscriber, response)
+
+    async def request(self, request: web.Request) -> web.Response:
+        """Ask other subscribers and give their answers as one (protocol: request and response)."""
+        owner = self._hub.owner(request)
+        body = await self._hub.read(request, self._hub.settings.body_most)
+        question = parse_request(parse_json(body))
+        self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
+        return json_answer(await self._hub.asking.ask(question, owner))
+
+    async def context(self, request: web.Request) -> web.Response:
+        """FHIRcast 2.9: this hub keeps no context, and says so also in its well-known configuration."""
+        self._hub.owner(request)
+        raise Denied(404, "this hub keeps no current context (context is off): ask the applications by status-request")
+
+    async def bind(self, request: web.Request) -> web.StreamResponse:
+        """Open a subscription's socket; an address that no subscription was given is refused before the upgrade."""
+        subscriber = self._hub.table.get(request.match_info["id"])
+        if subscriber is None:
+            raise Denied(403, "no subscription has this endpoint (it has ended, or never was): subscribe again")
+        return await self._hub.connections.serve(request, subscriber)
+
+
+def _received(message: Message) -> web.Response:
+    """A publisher that names itself is Cast and expects 200, a plain one 202."""
+    return web.Response(body=_RECEIVED, status=200 if message.sender.name else 202, content_type=JSON)

@@ -1,0 +1,132 @@
+"""The hub on the network: routes, the gate before them, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from CastHubLib import log
+from CastHubLib.answers import error_answer, refusal
+from CastHubLib.hub import Hub
+from CastHubLib.origins import is_loopback_name
+from CastHubLib.routes_hub import HubRoutes
+from CastHubLib.routes_payloads import PayloadRoutes
+from CastHubLib.routes_signin import SignInRoutes
+from CastHubLib.routes_status import StatusRoutes
+from CastHubLib.settings import HubSettings
+from CastLib.errors import CastError
+from CastLib.events import EVERY
+
+_ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
+_BACKLOG = 1024  # connections that may knock at once
+
+
+class HubServer:
+    """A hub that listens. ``await start()``, then it serves until ``await stop()``."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        check_settings(settings)
+        self.settings = settings
+        self.hub = Hub(settings)
+        self.url = ""
+        app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
+        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, HubRoutes):
+            app.add_routes(routes(self.hub).routes())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_seconds)
+
+    async def start(self) -> None:
+        """Listen, and set ``url``; raises CastError when the address cannot be had."""
+        host, port = self.settings.host, self.settings.port
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, backlog=_BACKLOG)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise CastError(_why_not_listening(host, port, error)) from None
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._runner.addresses[0][1]}"
+        if not is_loopback_name(host):
+            log.warning("anyone who reaches this address may sign in as anyone", host=host)
+        log.info("listening", port=self._runner.addresses[0][1], auth=self.settings.auth)
+
+    async def stop(self) -> None:
+        """Take no more connections, let sockets have what waits for them, close them, drop payloads."""
+        for site in list(self._runner.sites):
+            await site.stop()
+        await self.hub.close()
+        await self._runner.cleanup()
+        self.hub.payloads.close()
+        log.info("stopped")
+
+    def _gate(self) -> Middleware:
+        """Return the middleware: who may speak at all, and the shape of every error."""
+        origins = self.hub.origins
+
+        @web.middleware
+        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            headers = request.headers
+            refused = origins.refusal(headers)
+            if refused:
+                return refusal(403, refused)
+            if request.method == "OPTIONS":
+                return web.Response(status=204, headers=origins.headers(headers) | origins.preflight_headers(headers))
+            answer = await _answer(request, handler)
+            if "Origin" in headers and not answer.prepared:
+                answer.headers.update(origins.headers(headers))
+            return answer
+
+        return gate
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except CastError as error:
+        return error_answer(error)
+    except web.HTTPException as error:
+        return _http_error(request, error)
+    except (ConnectionError, asyncio.CancelledError):
+        raise  # the client has gone
+    except Exception as error:
+        log.failure("mistake", error)
+        return refusal(500, "the hub made a mistake; its log says where")
+
+
+def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    if error.status == 404:
+        return refusal(404, f"no such address: {request.path[:80]}")
+    answer = refusal(error.status, error.text or error.reason)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
+
+
+def check_settings(settings: HubSettings) -> None:
+    """Raise CastError for a hub without real sign-in that would listen beyond loopback without being told so.
+
+    Also for an allowed origin that no browser would ever send.
+    """
+    for origin in settings.allowed_origins:
+        if origin != EVERY and not _ORIGIN.fullmatch(origin):
+            raise CastError(f"--allow-origin {origin} is no origin: write it as https://viewer.example, or * for any")
+    if not is_loopback_name(settings.host) and not settings.insecure_mock:
+        raise CastError(
+            f"--host {settings.host} is refused: with --auth {settings.auth} anyone who reaches the hub may sign in as"
+            " anyone and read every image; stay on 127.0.0.1, or say --insecure-mock on a network you trust"
+        )
+
+
+def _why_not_listening(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken, perhaps by another hub: stop it, or choose another with --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by this user: choose one over 1023 with --port"
+    if isinstance(error, socket.gaierror):
+        return f"--host {host} is no address of this machine"
+    return f"the hub cannot listen on {host}:{port}: {error.strerror or error}"

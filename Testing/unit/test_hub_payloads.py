@@ -1,0 +1,117 @@
+"""The payload store: caps, time to live, rights, memory and file."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from CastHubLib.content import StoreFull
+from CastHubLib.core import Owner
+from CastHubLib.payloads import Batch, Chunk, PayloadStore
+from CastHubLib.settings import HubSettings
+from CastLib.manifest import CHUNK
+from CastLib.message import make_message, parse_publish
+
+ALICE, BOB = Owner("alice", "alice"), Owner("bob", "bob")
+
+
+def store(**settings: Any) -> PayloadStore:
+    return PayloadStore(HubSettings(**settings))
+
+
+async def fill(batch: Batch, data: bytes, piece: int = 70_000) -> None:
+    for start in range(0, len(data), piece):
+        if batch.content.write(memoryview(data)[start : start + piece]):
+            await batch.content.settle()
+    await batch.content.finish()
+
+
+def found(payloads: PayloadStore, id: str, now: float = 0.0) -> Chunk:
+    chunk = payloads.get(id, now)
+    assert chunk is not None
+    return chunk
+
+
+@pytest.mark.parametrize("memory", [64 * 1024 * 1024, 0], ids=["in memory", "in a file"])
+def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
+    async def run() -> None:
+        payloads = store(payload_memory_most=memory)
+        lengths = [10, 2 * CHUNK + 3, CHUNK]
+        data = random.Random(1).randbytes(sum(lengths))
+        batch = payloads.claim(ALICE, len(data), 0.0)
+        assert batch.content.in_memory == bool(memory)
+        await fill(batch, data)
+        files = payloads.keep(batch, lengths, 0.0)
+        assert [file.chunk_lengths for file in files] == [[10], [CHUNK, CHUNK, 3], [CHUNK]]
+        ids = [id for file in files for id in file.payload_ids]
+        assert len(set(ids)) == 5
+        assert b"".join([await found(payloads, id).read(0, found(payloads, id).length) for id in ids]) == data
+        assert await found(payloads, ids[1]).read(5, 9) == data[15:19]
+
+    asyncio.run(run())
+
+
+def test_time_to_live() -> None:
+    payloads = store(payload_seconds=100)
+    batch = payloads.claim(ALICE, 3, 0.0)
+    batch.content.write(memoryview(b"abc"))
+    [file] = payloads.keep(batch, [3], 0.0)
+    [id] = file.payload_ids
+    assert payloads.get(id, 99.9) is not None
+    assert payloads.get(id, 100.0) is None
+    payloads.expire(100.0)
+    assert len(payloads) == 0 and payloads.size == 0
+
+
+def test_caps_are_claimed_before_a_byte_comes() -> None:
+    payloads = store(payloads_most=1000, sender_payloads_most=600, payload_seconds=50)
+    first = payloads.claim(ALICE, 600, 0.0)
+    payloads.keep(first, [600], 0.0)
+    with pytest.raises(StoreFull, match="sender's share"):
+        payloads.claim(ALICE, 1, 0.0)
+    second = payloads.claim(BOB, 400, 0.0)
+    with pytest.raises(StoreFull, match="is full: try again"):
+        payloads.claim(BOB, 1, 0.0)
+    with pytest.raises(StoreFull, match="fewer files"):
+        payloads.claim(BOB, 601, 0.0)
+    payloads.drop(second)
+    payloads.claim(BOB, 400, 0.0)
+    payloads.claim(ALICE, 600, 50.0)  # the first has expired
+
+
+def test_a_dropped_batch_leaves_nothing() -> None:
+    async def run() -> None:
+        payloads = store(payload_memory_most=0)
+        batch = payloads.claim(ALICE, CHUNK + 1, 0.0)
+        await fill(batch, bytes(CHUNK))
+        payloads.drop(batch)
+        assert payloads.size == 0 and len(payloads) == 0
+        with pytest.raises(ValueError):
+            await batch.content.read(0, 1)
+
+    asyncio.run(run())
+
+
+def test_memory_is_used_up_to_its_share() -> None:
+    payloads = store(payload_memory_most=100)
+    in_memory = payloads.claim(ALICE, 60, 0.0)
+    assert in_memory.content.in_memory
+    assert not payloads.claim(ALICE, 60, 0.0).content.in_memory
+    payloads.drop(in_memory)
+    assert payloads.claim(ALICE, 60, 0.0).content.in_memory
+
+
+def test_who_was_sent_a_payload_may_read_it_as_far_as_the_sender_may() -> None:
+    payloads = store()
+    batch = payloads.claim(ALICE, 1, 0.0)
+    [file] = payloads.keep(batch, [1], 0.0)
+    event = parse_publish(
+        make_message("dicom-send", "t", {"files": [{"fileName": "a.dcm", "payloadIds": [*file.payload_ids, "other"]}]})
+    )
+    payloads.share(event, BOB, {BOB})
+    assert batch.readers == {ALICE}, "Bob may not read it, so he cannot give it to himself"
+    payloads.share(event, ALICE, {BOB})
+    assert batch.readers == {ALICE, BOB}

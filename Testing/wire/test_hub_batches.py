@@ -1,0 +1,277 @@
+"""Protocol: binary batches, and the payloads they leave."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_process import HubProcess
+from hub_wire import WAIT, Wire, batch_body, event, hub_in_thread
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def wire(hub: HubProcess) -> Iterator[Wire]:
+    with Wire(hub.url) as wire:
+        yield wire
+
+
+def entry(name: str, length: int, **more: Any) -> dict[str, Any]:
+    return {"fileName": name, "byteLength": length, **more}
+
+
+def envelope(topic: str, files: Any, name: str = "dicom-send") -> dict[str, Any]:
+    return event(name, topic, {"files": files, "note": "kept"}, subscriber_name="SENDER")
+
+
+def sent_files(wire: Wire, files: list[dict[str, Any]], parts: list[bytes]) -> list[dict[str, Any]]:
+    """Send a batch and return the manifest as a receiver gets it."""
+    receiver = wire.listen("RECEIVER")
+    answer = wire.send_batch(batch_body(envelope(wire.topic, files), parts))
+    assert answer.status_code == 200 and answer.json() == {"status": "received"}
+    frame = receiver.event()
+    assert frame["event"]["context"]["note"] == "kept"
+    manifest: list[dict[str, Any]] = frame["event"]["context"]["files"]
+    return manifest
+
+
+def test_files_come_back_whole_in_chunks(wire: Wire) -> None:
+    big = random.Random(2).randbytes(9 * MIB + 5)
+    files = [
+        entry("a.dcm", 3, dicomMetadata={"0020000D": {"vr": "UI", "Value": ["1.2"]}}, role="x"),
+        {"url": "https://x.example/b.nii.gz", "fileName": "volume"},
+        entry("c.nii.gz", len(big), mimeType="application/vnd.unknown.nifti-1"),
+    ]
+    first, address, second = sent_files(wire, files, [b"abc", big])
+    assert first["dicomMetadata"] == files[0]["dicomMetadata"] and first["role"] == "x" and first["expiresAt"]
+    assert address == files[1], "an address has no part and is left as it is"
+    assert second["chunkByteLengths"] == [4 * MIB, 4 * MIB, MIB + 5]
+    assert wire.payload(first["payloadIds"][0]).content == b"abc"
+    assert b"".join(wire.payload(id).content for id in second["payloadIds"]) == big
+
+
+@pytest.mark.parametrize(
+    "family", ["nifti", "nrrd", "png", "jpg", "ImagingStudy", "scene", "openehr", "openigtlink", "mrb"]
+)
+def test_every_family(wire: Wire, family: str) -> None:
+    body = batch_body(envelope(wire.topic, [entry("a.bin", 1)], f"{family}-send"), [b"x"])
+    assert wire.send_batch(body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        'multipart/related; boundary=b; type="application/dicom"',
+        'Multipart/Related;type="application/dicom";boundary="b"',
+    ],
+)
+def test_boundary_quoted_or_not_and_chunked_bodies(wire: Wire, content_type: str) -> None:
+    body = batch_body(envelope(wire.topic, [entry("a.dcm", 3)]), [b"abc"])
+    assert wire.send_batch(body, content_type).status_code == 200
+    assert wire.send_batch((bytes([byte]) for byte in body), content_type).status_code == 200, "byte by byte"
+
+
+def test_a_payload_may_hold_the_boundary_itself(wire: Wire) -> None:
+    data = b"\r\n--b--\r\n--b\r\n\r\n" * 10
+    [file] = sent_files(wire, [entry("a.dcm", len(data))], [data])
+    assert wire.payload(file["payloadIds"][0]).content == data
+
+
+def test_get_head_range_and_entity_tag(wire: Wire) -> None:
+    [file] = sent_files(wire, [entry("a.dcm", 10)], [b"0123456789"])
+    [id] = file["payloadIds"]
+    whole = wire.payload(id)
+    assert whole.headers["Content-Length"] == "10" and whole.headers["ETag"] == f'"{id}"'
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    head = wire.http.head(f"{wire.hub}payloads/{id}")
+    assert head.status_code == 200 and head.headers["Content-Length"] == "10" and head.content == b""
+    for asked, status, data, told in [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=0-1,4-5", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+    ]:
+        answer = wire.payload(id, Range=asked)
+        assert (answer.status_code, answer.content) == (status, data), asked
+        assert answer.headers.get("Content-Range") == told
+    assert wire.payload(id, If_None_Match=f'"{id}"').status_code == 304
+    assert wire.payload(id, Range="bytes=2-4", If_Range='"other"').status_code == 200
+
+
+def test_who_may_read(hub: HubProcess, wire: Wire) -> None:
+    [file] = sent_files(wire, [entry("a.dcm", 1)], [b"x"])
+    [id] = file["payloadIds"]
+    with Wire(hub.url) as stranger:
+        assert stranger.payload(id).status_code == 404
+        stranger.use("")
+        assert stranger.payload(id).status_code == 401
+    with Wire(hub.url, topic=wire.topic, user="someone else") as late:
+        assert late.payload(id).status_code == 404, "not sent to this token"
+        wire.publish(event("ImagingStudy-open", wire.topic, {"files": [file]}, subscriber_name="SENDER"), 200)
+        assert late.payload(id).status_code == 404, "published before it subscribed"
+        late.listen("LATE")
+        wire.publish(event("ImagingStudy-open", wire.topic, {"files": [file]}, subscriber_name="SENDER"), 200)
+        assert late.payload(id).status_code == 200, "its sender has sent it on"
+    with Wire(hub.url, topic=wire.topic) as again:
+        assert again.payload(id).status_code == 200, "signed in again, same user and topic"
+    assert wire.payload("unknown").status_code == 404
+
+
+Bad = Callable[[str], bytes]
+TWO = [entry("a.dcm", 3), entry("b.dcm", 3)]
+
+
+def manifest(files: Any, parts: list[bytes], name: str = "dicom-send", **more: Any) -> Bad:
+    return lambda topic: batch_body(envelope(topic, files, name), parts, **more)
+
+
+LENGTH_0, LENGTH_1 = (f"event.context.files[{index}].byteLength" for index in range(2))
+BAD: dict[str, tuple[Bad, str]] = {
+    "outside the family": (manifest(TWO, [b"abc", b"def"], "Patient-open"), "event.hub.event"),
+    "no files": (manifest([], []), "event.context.files"),
+    "files of a wrong type": (manifest("a", []), "event.context.files"),
+    "an entry of a wrong type": (manifest([5], [b"x"]), "event.context.files[0]"),
+    "no length": (manifest([{"fileName": "a.dcm"}], [b"abc"]), LENGTH_0),
+    "a negative length": (manifest([entry("a.dcm", -1)], [b"abc"]), LENGTH_0),
+    "a length of a wrong type": (manifest([{"fileName": "a.dcm", "byteLength": "3"}], [b"abc"]), LENGTH_0),
+    "an empty part": (manifest([entry("a.dcm", 0)], [b""]), LENGTH_0),
+    "too few parts": (manifest(TWO, [b"abc"]), "event.context.files"),
+    "too many parts": (manifest(TWO, [b"abc", b"def", b"ghi"]), "body"),
+    "a part longer than it says": (manifest(TWO, [b"abcd", b"def"]), LENGTH_0),
+    "a part shorter than it says": (manifest(TWO, [b"ab", b"def"]), LENGTH_0),
+    "no end": (manifest(TWO, [b"abc", b"def"], end=False), LENGTH_1),
+    "cut off in a part": (lambda topic: manifest(TWO, [b"abc", b"def"])(topic)[:-10], LENGTH_1),
+    "cut off in the envelope": (lambda topic: manifest(TWO, [])(topic)[:60], "body"),
+    "no body": (lambda topic: b"", "body"),
+    "another boundary": (lambda topic: batch_body(envelope(topic, TWO), [b"abc", b"def"], "c"), "body"),
+    "an envelope that is no JSON": (lambda topic: batch_body(b"{", []), "part 1"),
+    "an envelope that is a list": (lambda topic: batch_body(b"[]", []), "part 1"),
+    "an envelope nested too deep": (lambda topic: batch_body(b"[" * 100_000, []), "part 1"),
+    "no id": (lambda topic: batch_body(envelope(topic, TWO) | {"id": ""}, [b"abc", b"def"]), "id"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_batches_name_the_field_and_leave_nothing(wire: Wire, what: str) -> None:
+    body, field = BAD[what]
+    before = wire.status()["payloads"]
+    receiver = wire.listen("RECEIVER")
+    answer = wire.send_batch(body(wire.topic))
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["field"] == field and answer.json()["message"].startswith(field)
+    assert wire.status()["payloads"] == before
+    wire.publish(event("Patient-open", wire.topic))
+    assert receiver.event()["event"]["hub.event"] == "Patient-open"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("a.exe", "unsupported_file_extension"),
+        ("study.exe.dcm", "double_extension"),
+        ("../a.dcm", "invalid_file_name"),
+        ("a\x00.dcm", "invalid_file_name"),
+        ("", "empty_file_name"),
+        (None, "missing_file_name"),
+    ],
+)
+def test_file_policy(wire: Wire, name: str | None, code: str) -> None:
+    file: dict[str, Any] = {"byteLength": 1} if name is None else entry(name, 1)
+    answer = wire.send_batch(batch_body(envelope(wire.topic, [file]), [b"x"]))
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"message", "code", "fileName"}
+    assert answer.json()["code"] == code and answer.json()["fileName"] == (name or "")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/related", 'multipart/related; boundary=""', "multipart/related; boundary=\u00e9"]
+)
+def test_bad_boundaries(wire: Wire, content_type: str) -> None:
+    answer = wire.send_batch(b"x", content_type.encode("utf-8").decode("latin-1"))
+    assert answer.status_code == 400 and answer.json()["field"] == "Content-Type"
+
+
+def test_rights_are_checked_before_any_byte(wire: Wire) -> None:
+    body = batch_body(envelope("*", TWO), [b"abc", b"def"])
+    assert wire.send_batch(body).status_code == 403
+    wire.use("")
+    assert wire.send_batch(body).status_code == 401
+
+
+def test_507_says_what_to_do(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, payloads_most=1000, payload_seconds=1) as url, Wire(url) as wire:
+        answer = wire.send_batch(batch_body(envelope(wire.topic, [entry("a.dcm", 1001)]), [b"x" * 1001]))
+        assert answer.status_code == 507 and "fewer files" in answer.json()["message"]
+        good = batch_body(envelope(wire.topic, [entry("a.dcm", 600)]), [b"x" * 600])
+        assert wire.send_batch(good).status_code == 200
+        full = wire.send_batch(good)
+        assert full.status_code == 507 and "try again" in full.json()["message"]
+        time.sleep(1.1)
+        assert wire.send_batch(good).status_code == 200, "the first has expired"
+
+
+def test_a_payload_expires(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, payload_seconds=1, sweep_seconds=0.1, payload_memory_most=0) as url, Wire(url) as wire:
+        [file] = sent_files(wire, [entry("a.dcm", 3)], [b"abc"])
+        assert wire.payload(file["payloadIds"][0]).content == b"abc"
+        assert _within(lambda: wire.payload(file["payloadIds"][0]).status_code == 404)
+        assert _within(lambda: wire.status()["payloads"] == {"count": 0, "bytes": 0})
+
+
+def test_batches_beyond_memory_lie_in_a_file(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, payload_memory_most=MIB) as url, Wire(url) as wire:
+        data = random.Random(3).randbytes(11 * MIB)
+        small, big = sent_files(wire, [entry("a.dcm", 5), entry("b.dcm", len(data))], [b"small", data])
+        assert wire.payload(small["payloadIds"][0]).content == b"small"
+        assert b"".join(wire.payload(id).content for id in big["payloadIds"]) == data
+        assert wire.payload(big["payloadIds"][1], Range="bytes=5-9").content == data[4 * MIB + 5 : 4 * MIB + 10]
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30], ids=["file", "memory"])
+def test_a_sender_that_disappears_leaves_nothing(tmp_path: Path, memory: int) -> None:
+    with hub_in_thread(tmp_path, payload_memory_most=memory) as url, Wire(url) as wire:
+        raw = _begin(wire, batch_body(envelope(wire.topic, [entry("a.dcm", 20 * MIB)]), [b""], end=False))
+        raw.sendall(b"x" * 5 * MIB)
+        assert _within(lambda: wire.status()["payloads"]["bytes"] == 20 * MIB)
+        raw.close()
+        assert _within(lambda: wire.status()["payloads"]["bytes"] == 0)
+        [file] = sent_files(wire, [entry("a.dcm", 3)], [b"abc"])
+        assert wire.payload(file["payloadIds"][0]).content == b"abc"
+
+
+def test_a_sender_that_stalls_is_cut_off(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, upload_idle_seconds=0.2) as url, Wire(url) as wire:
+        raw = _begin(wire, batch_body(envelope(wire.topic, [entry("a.dcm", 100)]), [b"abc"], end=False))
+        answer = b"".join(iter(lambda: raw.recv(4096), b""))
+        assert b" 408 " in answer.split(b"\r\n")[0] and b"no byte" in answer
+        assert _within(lambda: wire.status()["payloads"]["bytes"] == 0)
+        raw.close()
+
+
+def _begin(wire: Wire, beginning: bytes) -> socket.socket:
+    """An upload that is not going to end."""
+    host = wire.url.removeprefix("http://")
+    name, port = host.split(":")
+    raw = socket.create_connection((name, int(port)), timeout=WAIT)
+    lines = ["POST /api/hub/ HTTP/1.1", f"Host: {host}", f"Authorization: {wire.http.headers['Authorization']}"]
+    lines += ['Content-Type: multipart/related; boundary="b"', "Content-Length: 50000000", "", ""]
+    raw.sendall("\r\n".join(lines).encode() + beginning.removesuffix(b"\r\n"))
+    return raw
+
+
+def _within(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
