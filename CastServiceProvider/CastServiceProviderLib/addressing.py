@@ -1,0 +1,67 @@
+"""Which messages a provider takes, and whom its answers go to (protocol: whom a result goes to; status-update)."""
+
+from __future__ import annotations
+
+from CastLib.errors import FieldError
+from CastLib.events import EVERY
+from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.message import Message, Sender, Target
+
+IMAGE_DISPLAY = "ID"
+EVIDENCE_CREATOR = "EC"
+
+_SOP_CLASS, _MODALITY = "00080016", "00080060"
+_SEGMENTATION_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.66.4",
+    "1.2.840.10008.5.1.4.1.1.66.5",
+    "1.2.840.10008.5.1.4.1.1.66.7",
+)
+
+
+def is_meant_for(message: Message, own: Sender) -> bool:
+    """Tell whether a provider takes a message that the hub has matched to it.
+
+    Not what it sent itself. What names this provider or its product is meant for it. What is open to many is not, when
+    it is a result already: sent by another provider, or segmentations that come back; providers would answer providers.
+    """
+    if message.sender.name == own.name:
+        return False
+    if message.target.name not in ("", EVERY) or message.target.product not in ("", EVERY):
+        return True
+    actors = message.sender.actors
+    if EVIDENCE_CREATOR in actors and IMAGE_DISPLAY not in actors:
+        return False
+    try:
+        entries = parse_received_manifest(message.context)
+    except FieldError:
+        return True  # taken, to be refused with the reason
+    return not (entries and all(map(_is_segmentation, entries)))
+
+
+def result_target(message: Message) -> Target:
+    """The asker when it is an image display that can be named, else the image displays; never everybody."""
+    asker = message.sender
+    if asker.name not in ("", EVERY) and IMAGE_DISPLAY in asker.actors:
+        return Target(name=asker.name)
+    return Target(actor=IMAGE_DISPLAY)
+
+
+def progress_target(message: Message) -> Target | None:
+    """The asker alone, without an actor as a worklist is no image display; None when it cannot be told apart.
+
+    An asker whose name is ``*`` (seen) is narrowed by its product.
+    """
+    asker = message.sender
+    if asker.name not in ("", EVERY):
+        return Target(name=asker.name)
+    return Target(name=asker.name, product=asker.product) if asker.name and asker.product else None
+
+
+def _is_segmentation(entry: FileEntry) -> bool:
+    return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in _SEGMENTATION_CLASSES
+
+
+def _value(entry: FileEntry, tag: str) -> str:
+    element = entry.dicom_metadata.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return str(values[0]) if isinstance(values, list) and values else ""

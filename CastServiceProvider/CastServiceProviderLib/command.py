@@ -1,0 +1,109 @@
+"""``cast provide``: run one provider script until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from CastLib.command_line import (
+    EXIT_DONE,
+    StopSignal,
+    add_connection_arguments,
+    add_log_argument,
+    connection,
+    set_up_logging,
+)
+from CastLib.errors import CastError, Refused
+
+if TYPE_CHECKING:
+    from CastLib.client import Session
+
+ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
+_CONNECT = 30.0  # seconds for the first connection; a lost one is made again for as long as it takes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``cast provide``."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("script", metavar="SCRIPT", nargs="?", help="Python file with onMessage(message, context)")
+    what.add_argument("--new", metavar="FILE", help="write a commented script to begin with, and end")
+    parser.add_argument("--client-id", metavar="ID", default="", help="provider's id at sign-in (default: the product)")
+    parser.add_argument(
+        "--client-secret-file", metavar="F", help="file with the provider's secret (else CAST_CLIENT_SECRET)"
+    )
+    parser.add_argument("--slots", metavar="N", type=int, default=1, help="jobs that run at once (default: 1)")
+    parser.add_argument(
+        "--job-timeout", metavar="S", type=float, default=1800.0, help="seconds until a job is ended (default: 1800)"
+    )
+    add_connection_arguments(parser, product="", actor="EC")
+    add_log_argument(parser, default="info")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Provide until stopped; return an exit code. Raises CastError for what the caller tells in a sentence."""
+    from CastServiceProviderLib.script import read_script, write_skeleton
+
+    if args.new:
+        print(write_skeleton(args.new))
+        return EXIT_DONE
+
+    from CastLib.client import Pump, Session, SessionSettings
+    from CastServiceProviderLib.provider import EVENTS, Provider
+    from CastServiceProviderLib.running_job import JobSettings
+
+    set_up_logging(args.log_level)
+    log = logging.getLogger("cast.provider")
+    script = read_script(args.script)
+    job_settings = JobSettings(slots=args.slots, timeout=args.job_timeout)
+    args.product = args.product or script.name
+    settings = SessionSettings(
+        **{
+            **connection(args),
+            "topic": args.topic or "",  # a provider serves every topic unless it is told one
+            "version": script.version,
+            "events": EVENTS,
+            "provider": True,
+            "client_id": args.client_id,
+            "client_secret": _secret(args.client_secret_file),
+        }
+    )
+    stop = StopSignal().install()
+    pump = Pump()
+    session = Session(settings, pump)
+    session.on_state(lambda state: log.info("%s", state))
+    provider = Provider(session, script, job_settings)
+    try:
+        session.start()
+        _connect(session)
+        out = sys.stdout if sys.stdout.isatty() else sys.stderr
+        print(f"{settings.product} serves {session.hub} as {settings.name}; Ctrl-C ends it", file=out, flush=True)
+        while not stop.stopped:
+            pump.run_once(0.1)
+            if session.state.kind == "refused":
+                raise CastError(session.state.reason)
+    finally:
+        provider.close()
+        session.close()
+    return stop.exit_code
+
+
+def _connect(session: Session) -> None:
+    try:
+        session.wait_online(_CONNECT)
+    except Refused as error:
+        if error.status in (401, 403) and session.settings.client_secret == ANY_SECRET:
+            raise Refused(error.status, f"{error.reason}; CAST_CLIENT_SECRET names no secret") from None
+        raise
+
+
+def _secret(file: str | None) -> str:
+    if file is None:
+        return os.environ.get("CAST_CLIENT_SECRET") or ANY_SECRET
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CastError(f"--client-secret-file {file}: cannot be read ({type(error).__name__})") from None

@@ -1,0 +1,69 @@
+"""What a script's ``onMessage`` is given as ``context``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.message import parse_publish
+from CastServiceProviderLib.job_pipe import JobPipe
+
+
+class ScriptContext:
+    """One job, as its script sees it.
+
+    ``message`` is what came, as on the wire; ``directory`` a folder of this job's own, removed when the job ends.
+    ``hub_name``, ``product_name``, ``product_version``, ``description`` and ``script_path`` are texts.
+    """
+
+    def __init__(self, job: Mapping[str, Any], directory: Path, pipe: JobPipe) -> None:
+        self.message: dict[str, Any] = job["message"]
+        self.directory = directory
+        self.hub_name: str = job["hub_name"]
+        self.product_name: str = job["product_name"]
+        self.product_version: str = job["product_version"]
+        self.description: str = job["description"]
+        self.script_path: str = job["script"]
+        self._pipe = pipe
+        self._fetched: dict[int, Path] = {}
+
+    @property
+    def entries(self) -> tuple[FileEntry, ...]:
+        """The files of the message by their manifest; nothing is fetched. Raises FieldError."""
+        return parse_received_manifest(parse_publish(self.message).context)
+
+    def files(self, choose: Callable[[FileEntry], object] | None = None) -> list[Path]:
+        """Fetch the message's files, or those ``choose(entry)`` wants, into ``directory``; return them in its order.
+
+        A file is fetched once, however often it is asked for. Raises CastError when one cannot be had.
+        """
+        wanted = [index for index, entry in enumerate(self.entries) if choose is None or choose(entry)]
+        missing = [index for index in wanted if index not in self._fetched]
+        if missing:
+            fetched = self._pipe.call("files", entries=missing)
+            self._fetched.update(zip(missing, map(Path, fetched), strict=True))
+        return [self._fetched[index] for index in wanted]
+
+    def progress(self, message: str, fraction: float | None = None) -> None:
+        """Tell the asker how it goes; ``fraction`` is how much is done, 0 to 1. Quick repeats are left out."""
+        self._pipe.tell("progress", message=str(message), fraction=None if fraction is None else float(fraction))
+
+    def send_files(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        event: str = "dicom-send",
+        context: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Send result files to whom they belong: the asker, or the image displays on its topic; return the event's id.
+
+        ``context`` holds what stands beside ``files``. Raises CastError for files that are not what ``event`` says.
+        """
+        absolute = [str(Path(path).absolute()) for path in paths]
+        return str(self._pipe.call("send_files", paths=absolute, event=event, context=dict(context or {})))
+
+    def cancelled(self) -> bool:
+        """Tell whether the provider is about to stop; a script that looks at this can end in good order."""
+        return self._pipe.cancelled.is_set()

@@ -1,0 +1,124 @@
+"""A service provider on the wire: takes sends that are meant for it, answers STATUS, returns results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from CastLib.client import Session
+from CastLib.errors import CastError, FieldError
+from CastLib.events import DICOM_SEND, NIFTI_SEND, STATUS, STATUS_UPDATE, event_key, request_event
+from CastLib.manifest import parse_received_manifest
+from CastLib.message import Message, Sender
+from CastServiceProviderLib.addressing import is_meant_for, progress_target, result_target
+from CastServiceProviderLib.jobs import Jobs, QueueFull
+from CastServiceProviderLib.results import check_results
+from CastServiceProviderLib.running_job import JobSettings
+from CastServiceProviderLib.script import Script
+
+_log = logging.getLogger("cast.provider")
+
+#: What a provider subscribes to.
+EVENTS = (DICOM_SEND, NIFTI_SEND, request_event(STATUS))
+
+_BAD_MESSAGE, _BUSY = 400, 503
+_LONGEST_TEXT = 500  # characters of one status line
+_REFUSALS_WAITING = 100
+
+
+class Provider:
+    """Runs ``script`` for what the session receives. Make it before ``session.start``; ``close`` it before the session.
+
+    It is the ``Host`` of its jobs: they reach the hub through this session and nothing else.
+    """
+
+    def __init__(self, session: Session, script: Script, settings: JobSettings) -> None:
+        self._session = session
+        own = session.settings
+        self._own = Sender(own.name, own.product, own.version, own.actors)
+        description = {
+            "script": str(script.path),
+            "hub_name": session.hub,
+            "product_name": own.product,
+            "product_version": own.version,
+            "description": script.description,
+        }
+        self.jobs = Jobs(description, self, settings)
+        # Refusals are told by a thread of their own: the main thread must not wait for the hub.
+        self._refusing = ThreadPoolExecutor(1, thread_name_prefix="cast refusals")
+        self._refusals = 0
+        session.on_event(self._on_event)
+        session.on_request(STATUS, self._status, in_background=True)
+
+    def close(self) -> None:
+        """End all jobs, with a word to their askers."""
+        self.jobs.stop()
+        self._refusing.shutdown(wait=True, cancel_futures=True)
+
+    # What comes in
+
+    def _on_event(self, message: Message) -> None:
+        if message.key not in map(event_key, EVENTS) or not is_meant_for(message, self._own):
+            return
+        try:
+            if not parse_received_manifest(message.context):
+                raise FieldError("event.context.files", "is missing: there is nothing to work on")
+            number = self.jobs.submit(message)
+        except QueueFull as error:
+            self._refuse(message, _BUSY, str(error))
+        except FieldError as error:
+            self._refuse(message, _BAD_MESSAGE, str(error))
+        except CastError as error:
+            self._refuse(message, _BUSY, str(error))
+        else:
+            _log.info("job %d: %s from %s: id %s", number, message.event, message.sender.product or "?", message.id)
+
+    def _refuse(self, message: Message, status: int, reason: str) -> None:
+        self._session.refuse(message, status, reason)
+        if self._refusals < _REFUSALS_WAITING:  # more are not told one by one, which is what a flood would want
+            self._refusals += 1
+            self._refusing.submit(self._tell_refusal, message, reason)
+
+    def _tell_refusal(self, message: Message, reason: str) -> None:
+        try:
+            self.tell(message, reason, level="error", fraction=None)
+        finally:
+            self._refusals -= 1
+
+    def _status(self, request: Message) -> dict[str, Any]:
+        """Protocol: data types, STATUS."""
+        items = [{"key": "availability", "value": "online"}]
+        if self.jobs.running:
+            items.append({"key": "job", "value": "running"})
+        if self.jobs.waiting:
+            items.append({"key": "waiting", "value": str(self.jobs.waiting)})
+        return {"source": "status", "product": self._own.product, "items": items}
+
+    # What jobs ask for
+
+    def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
+        """Fetch files of the message, by their places in its manifest, into ``folder``."""
+        manifest = parse_received_manifest(message.context)
+        return self._session.fetch_entries([manifest[index] for index in entries], folder, cancelled=cancelled)
+
+    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
+        """Send a result on the asker's topic to whom it belongs; FieldError when a file is not what the event says."""
+        check_results(event, paths)
+        target = result_target(message)
+        return self._session.send_files(event, paths, context=context, target=target, topic=message.topic)
+
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
+        """Publish a ``status-update`` to the asker alone; when that fails it is logged."""
+        target = progress_target(message)
+        if target is None:
+            return
+        context: dict[str, Any] = {"message": text[:_LONGEST_TEXT], "level": level}
+        if fraction is not None:
+            context["fraction"] = fraction
+        try:
+            self._session.publish(STATUS_UPDATE, context, target=target, topic=message.topic)
+        except CastError as error:
+            _log.warning("the asker could not be told how it goes: %s", error)
