@@ -15,7 +15,7 @@ from CastHubLib.hub import Hub
 from CastHubLib.outbox import json_frame, text_frame
 from CastHubLib.settings import SINGLE_USER
 from CastLib.errors import CastError, FieldError
-from CastLib.events import is_binary_family, is_response
+from CastLib.events import EVERY, is_binary_family, is_response
 from CastLib.fields import need_object, parse_json
 from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
@@ -128,6 +128,8 @@ class HubRoutes:
         if topic is not None and topic != message.topic:
             raise FieldError("event.hub.topic", "is not the topic in the address")
         self._hub.check_topic(message.topic, owner, "event.hub.topic")
+        if message.topic == EVERY:  # one user's images must never reach all the others
+            raise FieldError("event.hub.topic", "must be one user's topic: * is for subscriptions and requests")
 
     def _deliver(self, message: Message, frame: bytes, owner: Owner) -> None:
         receivers = self._hub.table.route(message)

@@ -43,12 +43,12 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
         raise FieldError(where, f"not UTF-8 at byte {error.start}") from None
     _check_depth(text, where, max_depth)
     try:
-        value = json.loads(text, parse_constant=lambda name: _refuse_constant(where, name))
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise FieldError(where, f"not JSON: {error.msg} at character {error.pos}") from None
-    except ValueError as error:
-        if isinstance(error, FieldError):
-            raise
+    except _NoNumber as error:
+        raise FieldError(where, f"not JSON: {error} is no number that JSON can carry on") from None
+    except ValueError:
         raise FieldError(where, "not JSON: a number has too many digits") from None
     if "\\ud" in text or "\\uD" in text:
         _refuse_lone_surrogates(value, where)
@@ -63,8 +63,22 @@ def _refuse_lone_surrogates(value: Any, where: str) -> None:
         raise FieldError(where, "holds half of a surrogate pair, which is no character") from None
 
 
-def _refuse_constant(where: str, name: str) -> NoReturn:
-    raise FieldError(where, f"not JSON: {name} is no JSON number")
+class _NoNumber(ValueError):
+    """A number that no JSON writer may write again."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NoNumber(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _NoNumber(digits[:40])
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _check_depth(text: str, where: str, max_depth: int) -> None:

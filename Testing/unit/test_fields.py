@@ -32,6 +32,7 @@ def test_any_bytes_give_a_value_or_a_field_error(data):
         "{",
         '{"a":NaN}',
         "[Infinity]",
+        '{"a":-1e999}',
         "{" * 100_000,
         "[" * 100_000 + "]" * 100_000,
         '{"a":' * 101 + "1" + "}" * 101,

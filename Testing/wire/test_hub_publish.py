@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hub_process import HubProcess
-from hub_wire import Wire, event, hub_in_thread
+from hub_wire import Wire, event, hub_in_thread, provider
 
 
 @pytest.fixture
@@ -208,3 +208,11 @@ def _stalled(endpoint: str) -> socket.socket:
     raw.sendall("\r\n".join(lines).encode())
     assert b"101" in raw.recv(64)
     return raw
+
+
+def test_nothing_is_published_to_everybody(hub: HubProcess, wire: Wire) -> None:
+    display = wire.listen("display")
+    with provider(hub.url) as everyone:
+        refused = everyone.publish(event("dicom-send", "*", {"files": [{"url": "https://h/a.dcm"}]}), 400)
+        assert refused.json()["field"] == "event.hub.topic"
+    display.nothing()
