@@ -1,0 +1,20 @@
+"""``python -m CastInterfaceLib``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from CastInterfaceLib.command import add_arguments, run
+from CastLib.command_line import run_guarded
+
+
+def main() -> int:
+    """Run the display with this process's arguments; return its exit code."""
+    parser = argparse.ArgumentParser(prog="cast-display", description="An image display on Slicer's engine.")
+    add_arguments(parser)
+    return run_guarded(run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

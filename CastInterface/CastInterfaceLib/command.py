@@ -1,0 +1,134 @@
+"""``cast display`` and ``python -m CastInterfaceLib``: an image display on Slicer's engine, without Slicer."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from CastLib.command_line import StopSignal, add_connection_arguments, add_log_argument, connection, set_up_logging
+from CastLib.errors import CastError
+
+if TYPE_CHECKING:
+    from CastInterfaceLib.host_engine import EngineHost
+
+log = logging.getLogger("cast.display")
+
+PRODUCT = "3DSLICER-ID"
+ACTOR = "ID"
+SIZE_LEAST, SIZE_MOST = 64, 4096
+
+# A window drawn before anything else, in a process of its own: where OpenGL is missing, VTK ends its process.
+_TRIAL = """
+import sys
+import vtkmodules.vtkRenderingOpenGL2
+from vtkmodules.vtkRenderingCore import vtkRenderWindow
+window = vtkRenderWindow()
+window.SetOffScreenRendering(1)
+window.Render()
+sys.exit(0 if window.SupportsOpenGL() else 1)
+"""
+_TRIAL_SECONDS = 60
+
+_DEBIAN = (
+    "on Debian or Ubuntu: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libgl1 libglib2.0-0 libfontconfig1 "
+    "libfreetype6 libxkbcommon0 libx11-6"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the display's flags."""
+    parser.add_argument(
+        "--studies",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="local folders searched by study UID and accession number",
+    )
+    parser.add_argument("--layout", metavar="NAME", default="four-up", help="Slicer's layout (default: four-up)")
+    parser.add_argument(
+        "--size", metavar="WxH", type=_size, default=(1024, 1024), help="each view's picture (default: 1024x1024)"
+    )
+    add_connection_arguments(parser, product=PRODUCT, actor=ACTOR)
+    add_log_argument(parser, "info")
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
+    if not found:
+        raise argparse.ArgumentTypeError("must be width x height in pixels, like 1024x1024")
+    width, height = int(found[1]), int(found[2])
+    if not (SIZE_LEAST <= width <= SIZE_MOST and SIZE_LEAST <= height <= SIZE_MOST):
+        raise argparse.ArgumentTypeError(f"each side must be {SIZE_LEAST} to {SIZE_MOST} pixels")
+    return width, height
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show what the hub says until SIGTERM (exit code 0) or Ctrl-C (130); raises CastError when it cannot."""
+    set_up_logging(args.log_level)
+    stop = StopSignal().install()
+    for folder in args.studies:
+        if not folder.is_dir():
+            raise CastError(f"--studies {folder}: there is no such folder")
+    host_kind = load_engine()
+    from CastInterfaceLib.image_display import ImageDisplay
+    from CastInterfaceLib.study_files import StudyFiles
+    from CastLib.client import Pump, Session, SessionSettings
+
+    pump = Pump()
+    host = host_kind(args.layout, args.size)
+    session = Session(SessionSettings(**connection(args)), pump)
+    display = ImageDisplay(host, session, pump, StudyFiles(args.studies))
+    session.on_state(lambda state: log.info("%s at %s", state, session.hub))
+    session.start()
+    try:
+        while not stop.stopped:
+            pump.run_once()
+    finally:
+        session.close()
+        display.close()
+        host.close()
+    return stop.exit_code
+
+
+def load_engine() -> type[EngineHost]:
+    """Import the engine and make sure that it can draw. Raises CastError with what to install."""
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    for package, name in (("slicer", "slicer-core"), ("highdicom", "highdicom"), ("pydicom", "pydicom")):
+        if find_spec(package) is None:
+            raise CastError(
+                f"the image display needs the Python package {name}: pip install 'slicer-cast-interface[display]' "
+                "(the engine has wheels for CPython 3.10 to 3.13 on Linux x86_64, Windows amd64 and macOS arm64)"
+            )
+    trial = subprocess.Popen(
+        [sys.executable, "-c", _TRIAL], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        from CastInterfaceLib.host_engine import EngineHost  # takes seconds, while the trial runs
+    except ImportError as error:
+        trial.kill()
+        trial.wait()
+        raise CastError(f"the engine cannot be loaded: {error}{_advice()}") from error
+    try:
+        works = trial.wait(_TRIAL_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        trial.kill()
+        trial.wait()
+        works = False
+    if not works:
+        raise CastError(f"the engine cannot draw: OpenGL is missing or too old{_advice()}")
+    return EngineHost
+
+
+def _advice() -> str:
+    return f"; {_DEBIAN}" if platform.system() == "Linux" else ""

@@ -1,0 +1,338 @@
+"""The role Image Display: opens and closes studies, shows results over them, answers what is on the screen.
+
+All methods run on the main thread unless they say otherwise. What takes time runs on threads that touch no scene
+(`study_reading`) and post each finished piece to the pump; a piece for a study that is no longer open is dropped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from CastInterfaceLib.host import Host
+from CastInterfaceLib.jobs import Cancelled, Job, Jobs
+from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
+from CastInterfaceLib.scene_view import SceneViews
+from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation, volume_for
+from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
+from CastInterfaceLib.status import make_status, problem_item, segmentation_item
+from CastInterfaceLib.study_files import StudyFiles
+from CastInterfaceLib.study_loading import (
+    add_volume,
+    body_of,
+    geometry_of,
+    is_shown,
+    name_volume,
+    remove_node,
+    remove_study,
+    show_volume,
+)
+from CastInterfaceLib.study_reading import StudyReader
+from CastInterfaceLib.study_source import NotShown, names_a_study, open_elsewhere, payload_entries, studies_of_batch
+from CastInterfaceLib.voxels import Voxels
+from CastLib.client import Pump, Session
+from CastLib.dicom_series import Series
+from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TimedOut, TransferError
+from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, event_key
+from CastLib.message import Message, make_message, parse_publish
+from CastLib.study_context import make_study_context, parse_study
+
+log = logging.getLogger("cast.display")
+
+# Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
+STATUS_PATIENCE = 1.0
+
+# Problems told in STATUS, and batches for studies not yet opened that are remembered: the newest ones.
+PROBLEMS_MOST = 20
+HELD_MOST = 8
+
+
+class ImageDisplay:
+    """Shows what the hub's events say.
+
+    Args:
+        host: where to show it.
+        session: the connection; this display registers its handlers there.
+        pump: the session's pump.
+        files: the local folders.
+    """
+
+    def __init__(self, host: Host, session: Session, pump: Pump, files: StudyFiles) -> None:
+        self._host = host
+        self._session = session
+        self._pump = pump
+        self._files = files
+        self._product = session.settings.product
+        self._jobs = Jobs(pump)
+        self._scene_views = SceneViews(host, self._product)
+        self._study: OpenStudy | None = None
+        self._held: deque[Message] = deque(maxlen=HELD_MOST)
+        self._problems: deque[dict[str, Any]] = deque(maxlen=PROBLEMS_MOST)
+        self._temporary = Path(tempfile.mkdtemp(prefix="cast-display-"))
+        self._numbers = itertools.count(1)
+        self._reader = StudyReader(session, pump, files, self)
+        session.on_event(self.handle)
+        session.on_presence(self.follow)
+        session.on_request("SCENEVIEW", lambda message: self._scene_views.current())
+        session.on_request("STATUS", self.answer_status, in_background=True)
+        job = Job("Getting ready")
+        self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
+
+    def close(self, seconds: float = 3.0) -> None:
+        """Call everything off and delete what was fetched."""
+        self._jobs.close(seconds)
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    @property
+    def study(self) -> OpenStudy | None:
+        """The study that is open or being opened."""
+        return self._study
+
+    @property
+    def job(self) -> Job | None:
+        """What is under way."""
+        return self._jobs.current
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be shown or is odd, one sentence each, newest last."""
+        return [str(problem["message"]) for problem in self._problems]
+
+    def cancel(self) -> None:
+        """Call off what is under way; what is shown stays."""
+        job = self._jobs.current
+        if job is not None:
+            job.cancel()
+
+    def adopt(self, series: Series, volume: Any) -> bool:
+        """Take a volume that somebody else put into the scene as the open study, so that results are shown over it.
+
+        Returns:
+            whether it was: not while a study is open.
+        """
+        if self._study is not None:
+            return False
+        context = make_study_context(series.study_uid)
+        message = parse_publish(make_message(IMAGING_STUDY_OPEN, self._session.topic or "*", context))
+        folder = self._temporary / str(next(self._numbers))
+        study = OpenStudy(message, parse_study(message), series.study_uid, folder, state=SHOWN, adopted=True)
+        study.files = series.files
+        name_volume(volume, series)
+        body = box_corners(geometry_of(volume), body_of(volume))
+        study.series[series.uid] = ShownSeries(series, volume, body)
+        self._study = study
+        return True
+
+    # Events
+
+    def handle(self, message: Message) -> None:
+        """Follow one event; those that mean nothing to a display are ignored."""
+        handlers = {
+            event_key(IMAGING_STUDY_OPEN): self._open,
+            event_key(IMAGING_STUDY_CLOSE): self._close,
+            event_key(DICOM_SEND): self._receive,
+        }
+        handler = handlers.get(message.key)
+        if handler is None:
+            log.debug("%s ignored: id %s", message.event, message.id)
+            return
+        try:
+            handler(message)
+        except FieldError as error:
+            self._refuse(message, NotShown(400, "unreadable", str(error)), "")
+
+    def follow(self, answer: dict[str, Any]) -> None:
+        """Open what the worklist says is open, when this display has just connected and shows nothing."""
+        if self._study is not None:
+            return
+        context = open_elsewhere(answer)
+        if context is not None:
+            self.handle(parse_publish(make_message(IMAGING_STUDY_OPEN, self._session.topic or "*", context)))
+
+    def _open(self, message: Message) -> None:
+        reference = parse_study(message)
+        with_files = bool(payload_entries(message))
+        if not names_a_study(reference) and not with_files:
+            raise FieldError("event.context", "names no study: neither a UID, an accession number nor files")
+        study = self._study
+        if study is not None and study.state != AWAITED and study.is_meant_by(reference) and not with_files:
+            log.info("%s: study %s is open already: id %s", message.event, study.study_uid, message.id)
+            return
+        self.close_study()
+        folder = self._temporary / str(next(self._numbers))
+        self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
+        if study.study_uid:
+            study.batches = [held for held in self._held if study.study_uid in studies_of_batch(held)]
+        log.info("%s: study %s: id %s", message.event, study.study_uid or "not named", message.id)
+        self._start_open(study)
+
+    def _close(self, message: Message) -> None:
+        reference = parse_study(message)
+        study = self._study
+        if study is None or (names_a_study(reference) and not study.is_meant_by(reference)):
+            log.info("%s: not open here: id %s", message.event, message.id)
+            return
+        log.info("%s: study %s: id %s", message.event, study.study_uid or "not named", message.id)
+        self.close_study()
+
+    def close_study(self) -> None:
+        """Take what is open out of the scene; also right after the scene was emptied by somebody else."""
+        study, self._study = self._study, None
+        self._problems.clear()
+        if study is not None:
+            study.job.cancel()
+            self._scene_views.forget()
+            remove_study(self._host, study.study_uid)
+            hide_slices_in_3d(self._host)
+            study.remove_folder()
+
+    def _receive(self, message: Message) -> None:
+        """A batch of DICOM files: images or results for the open study, or for one that is about to be opened."""
+        uids = studies_of_batch(message)
+        study = self._study
+        if not payload_entries(message):
+            sentence = "The files are only addresses, which this display does not fetch yet."
+            self._refuse(message, NotShown(422, "form-not-supported", sentence), next(iter(uids), ""))
+        elif study is not None and (not uids or not study.study_uid or study.study_uid in uids):
+            log.info("%s: for study %s: id %s", message.event, study.study_uid, message.id)
+            if uids:
+                self._held.append(message)  # for when it is closed and opened again
+            study.batches.append(message)
+            study.arrived.set()
+            self._continue(study)
+        elif study is None and uids:
+            log.info("%s: kept until its study is opened: id %s", message.event, message.id)
+            self._held.append(message)
+        else:
+            sentence = "The files belong to a study that is not open here." if uids else "No study is open here."
+            self._refuse(message, NotShown(409, "other-study", sentence), next(iter(uids), ""))
+
+    # Work for the open study
+
+    def _start_open(self, study: OpenStudy) -> None:
+        batch = study.batches.pop(0) if study.state == AWAITED else None
+        study.state, study.busy, study.job = OPENING, True, Job("Opening the study")
+        self._jobs.start(
+            study.job,
+            lambda: self._reader.open(study, batch),
+            lambda value, error: self._ended(study, batch or study.message, error),
+        )
+
+    def _continue(self, study: OpenStudy) -> None:
+        """Take up the next batch, when nothing else is done for the study."""
+        if study.busy or not study.batches:
+            return
+        if study.state == AWAITED:
+            self._start_open(study)
+            return
+        message = study.batches.pop(0)
+        known = study.instances()
+        study.busy, study.job = True, Job("Fetching files")
+        self._jobs.start(
+            study.job,
+            lambda: self._reader.add(study, message, known),
+            lambda value, error: self._ended(study, message, error),
+        )
+
+    def _ended(self, study: OpenStudy, message: Message, error: Exception | None) -> None:
+        study.busy = False
+        if study is not self._study:
+            study.remove_folder()
+            return
+        if error is None and not study.series:
+            error = NotShown(422, "unreadable", "None of the study's series could be read.")
+        if error is not None:
+            self._refuse(message, _as_not_shown(error), study.study_uid)
+        if study.state == OPENING:
+            study.state = SHOWN if error is None else AWAITED
+        self._pump.post(self._scene_views.current)  # before anybody asks and has to wait for it
+        self._continue(study)
+
+    def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
+        self._problems.append(problem_item(why.problem, str(why), study_uid))
+        self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
+
+    # Answers
+
+    def answer_status(self, message: Message) -> dict[str, Any]:
+        """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
+        try:
+            scene_view = self._pump.call(self._scene_views.current, STATUS_PATIENCE)
+        except TimedOut:
+            scene_view = self._scene_views.last
+        return make_status(
+            self._product, self._jobs.current, list(self._problems), self._study, self._files.studies(), scene_view
+        )
+
+    # What the threads post
+
+    def name_study(self, study: OpenStudy, uid: str, files: tuple[Path, ...]) -> None:
+        """The study is found: its UID and its files."""
+        study.study_uid, study.files = uid, files
+
+    def add_problem(self, study: OpenStudy, sentence: str) -> None:
+        """Tell in STATUS that something of the study could not be read, or is odd."""
+        if study is self._study:
+            log.warning("study %s: STATUS tells what could not be read or is odd", study.study_uid)
+            self._problems.append(problem_item("unreadable", sentence, study.study_uid))
+
+    def reads(self, series: Series) -> bool:
+        """Whether the host reads a series itself, so that it need not be decoded before. Any thread."""
+        return self._host.reads(series)
+
+    def add_series(self, study: OpenStudy, series: Series, voxels: Voxels | None) -> None:
+        """Put a decoded series into the scene; None has the host read it."""
+        if study is not self._study:
+            return
+        try:
+            if voxels is None:
+                volume, look = self._host.read(series)
+            else:
+                volume, look = add_volume(self._host.scene, series, voxels), voxels.look
+        except CastError as error:
+            self.add_problem(study, str(error))
+            return
+        body = box_corners(geometry_of(volume), look.body)
+        replaced = study.series.pop(series.uid, None)
+        study.series[series.uid] = ShownSeries(series, volume, body)
+        if replaced is not None:
+            remove_node(self._host.scene, replaced.volume)
+        if replaced is not None or len(study.series) == 1:
+            show_volume(self._host, volume, body)
+        for warning in (*series.warnings, *(voxels.warnings if voxels else ())):
+            self.add_problem(study, f"Series {series.uid}: {warning}.")
+
+    def add_segmentation(self, study: OpenStudy, message: Message, prepared: PreparedSegmentation) -> None:
+        """Show a decoded SEG over the series it references, or refuse it."""
+        segmentation = prepared.segmentation
+        if study is not self._study or segmentation.sop_instance_uid in study.instances():
+            return
+        try:
+            volume = volume_for(self._host.scene, segmentation)
+        except CastError as error:
+            self._refuse(message, NotShown(409, "other-study", str(error)), segmentation.study_uid)
+            return
+        shown = next(one for one in study.series.values() if one.volume is volume)
+        if not is_shown(self._host, volume):
+            show_volume(self._host, volume, shown.body)
+        show_segmentation(self._host, prepared, volume, shown.body)
+        study.segmentations.append(segmentation_item(segmentation, shown.series.uid))
+
+
+def _as_not_shown(error: Exception) -> NotShown:
+    if isinstance(error, NotShown):
+        return error
+    if isinstance(error, Cancelled):
+        return NotShown(409, "called-off", "It was called off here.")
+    if isinstance(error, FieldError):
+        return NotShown(400, "unreadable", str(error))
+    if isinstance(error, (TransferError, HubNotReachable, Refused)):
+        return NotShown(502, "not-fetched", str(error))
+    if isinstance(error, CastError):
+        return NotShown(422, "unreadable", str(error))
+    return NotShown(500, "failed", f"An unexpected {type(error).__name__} came up.")

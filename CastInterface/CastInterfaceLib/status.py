@@ -1,0 +1,109 @@
+"""What a display answers to STATUS. Plain data, no engine; read on any thread.
+
+Beside the protocol's keys: a ``job`` item carries ``message`` and ``progress`` (0 to 1, when it can be told), a
+``problem`` item its word as ``value``, a sentence as ``message`` and the ``studyInstanceUID`` it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from CastInterfaceLib.jobs import Job
+from CastInterfaceLib.open_study import SHOWN, OpenStudy
+from CastInterfaceLib.segmentation_reading import Segmentation
+from CastInterfaceLib.study_files import LocalStudy
+
+# Studies told in one answer; a longer list would crowd out the scene view.
+STUDIES_MOST = 200
+
+
+def make_status(
+    product: str,
+    job: Job | None,
+    problems: Iterable[dict[str, Any]],
+    study: OpenStudy | None,
+    local_studies: Sequence[LocalStudy],
+    scene_view: dict[str, Any],
+) -> dict[str, Any]:
+    """The data of a STATUS answer."""
+    return {
+        "source": "status",
+        "product": product,
+        "items": [{"key": "availability", "value": "online"}, _job_item(job), *problems],
+        "context": _context(study),
+        "studies": [_local_study(one) for one in local_studies[:STUDIES_MOST]],
+        "sceneview": scene_view,
+    }
+
+
+def problem_item(word: str, sentence: str, study_uid: str) -> dict[str, Any]:
+    """One thing that went wrong, for `make_status`."""
+    return {"key": "problem", "value": word, "message": sentence, "studyInstanceUID": study_uid}
+
+
+def segmentation_item(segmentation: Segmentation, source_series: str) -> dict[str, Any]:
+    """What STATUS tells of a SEG that is shown over a series; volumes in cubic millimetres."""
+    return {
+        "sopInstanceUID": segmentation.sop_instance_uid,
+        "seriesInstanceUID": segmentation.series_uid,
+        "sourceSeriesInstanceUID": source_series,
+        "fileName": segmentation.file_name,
+        "modality": "SEG",
+        "segments": [
+            {
+                "number": segment.number,
+                "label": segment.label,
+                "color": "#" + "".join(f"{round(part * 255):02x}" for part in segment.color),
+                "terminology": segment.terminology,
+                "voxelCount": segment.voxels,
+                "volumeMm3": round(segment.voxels * segmentation.voxel_volume, 3),
+            }
+            for segment in segmentation.segments
+        ],
+    }
+
+
+def _job_item(job: Job | None) -> dict[str, Any]:
+    if job is None:
+        return {"key": "job", "value": "idle"}
+    item: dict[str, Any] = {"key": "job", "value": "running", "message": job.text}
+    if job.total:
+        item["progress"] = round(min(1.0, job.done / job.total), 3)
+    return item
+
+
+def _context(study: OpenStudy | None) -> list[dict[str, Any]]:
+    if study is None or study.state != SHOWN:
+        return []
+    resource = {
+        "resourceType": "ImagingStudy",
+        "id": study.reference.resource_id or study.study_uid,
+        "uid": study.study_uid,
+        "series": [
+            {
+                "uid": shown.series.uid,
+                "description": shown.series.description,
+                "numberOfInstances": len(shown.series.files),
+            }
+            for shown in list(study.series.values())
+        ],
+    }
+    context: list[dict[str, Any]] = [{"key": "study", "resource": resource}]
+    if study.segmentations:
+        context.append({"key": "segmentation", "segmentations": list(study.segmentations)})
+    return context
+
+
+def _local_study(study: LocalStudy) -> dict[str, Any]:
+    words = (study.description or "Study", study.date, study.accession)
+    return {
+        "id": study.study_uid,
+        "name": study.description or study.study_uid,
+        "description": " ".join(word for word in words if word),
+        "organization": "3d-slicer",
+        "studyInstanceUID": study.study_uid,
+        "modalities": sorted(study.modalities - {""}),
+        "format": "dicom",
+        "openMode": "local-dicom",
+    }

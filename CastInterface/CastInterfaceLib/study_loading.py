@@ -1,0 +1,174 @@
+"""A decoded series as a volume node, shown in the views; and every node of a study taken out of the scene again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pydicom
+import vtk
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from CastInterfaceLib.host import Host, nodes_of_class
+from CastInterfaceLib.slices_in_3d import Box, show_slices_in_3d
+from CastInterfaceLib.slow_calls import slow_call
+from CastInterfaceLib.voxels import Look, Voxels, look_of
+from CastLib.dicom_series import Series
+from CastLib.errors import CastError
+
+# Node attributes that tell which study, series and instances a node was made from.
+STUDY = "DICOM.StudyInstanceUID"
+SERIES = "DICOM.SeriesInstanceUID"
+FRAME_OF_REFERENCE = "DICOM.FrameOfReferenceUID"
+INSTANCES = "DICOM.instanceUIDs"  # Slicer's own name for it
+
+INVERTED_GREY = "vtkMRMLColorTableNodeInvertedGrey"
+
+
+def add_volume(scene: Any, series: Series, voxels: Voxels) -> Any:
+    """A volume node of exactly these voxels and this geometry, not yet shown anywhere.
+
+    Args:
+        scene: the MRML scene.
+        series: where the voxels are from; its UIDs become the node's attributes.
+        voxels: what `voxels.read_voxels` gave.
+
+    Returns:
+        a ``vtkMRMLScalarVolumeNode``, or a ``vtkMRMLVectorVolumeNode`` for colour.
+    """
+    color = voxels.array.ndim == 4
+    kind = "vtkMRMLVectorVolumeNode" if color else "vtkMRMLScalarVolumeNode"
+    image = vtk.vtkImageData()
+    image.SetDimensions(*voxels.array.shape[2::-1])
+    flat = voxels.array.reshape(-1, 3) if color else voxels.array.reshape(-1)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(flat), deep=True))
+    volume = scene.AddNewNodeByClass(kind, series_name(series))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(voxels.ijk_to_ras.ravel())
+    volume.SetIJKToRASMatrix(matrix)
+    volume.SetAndObserveImageData(image)
+    name_volume(volume, series)
+    _set_look(volume, voxels.look)
+    return volume
+
+
+def read_with_engine(application_logic: Any, series: Series) -> tuple[Any, Look]:
+    """The same with Slicer's own reader, for transfer syntaxes that only it can decode.
+
+    It is handed the files in their order along the normal: left to itself it would sort them by name.
+
+    Returns:
+        the volume node and how it is best shown.
+
+    Raises:
+        CastError: the reader gave up.
+    """
+    names = vtk.vtkStringArray()
+    for path in series.files:
+        names.InsertNextValue(str(path))
+    logic = application_logic.GetModuleLogic("Volumes")
+    with slow_call("Slicer's volumes logic reads a series"):
+        volume = logic.AddArchetypeScalarVolume(str(series.files[0]), series_name(series), 0, names)
+    if volume is None:
+        raise CastError(f"Series {series.uid} cannot be decoded: its transfer syntax is not supported.")
+    name_volume(volume, series)
+    look = look_by_header(volume, series)
+    _set_look(volume, look)
+    return volume, look
+
+
+def look_by_header(volume: Any, series: Series) -> Look:
+    """How a volume of a series is best shown."""
+    header = pydicom.dcmread(series.files[len(series.files) // 2], stop_before_pixels=True)
+    return look_of(_array_of(volume), header)
+
+
+def body_of(volume: Any) -> Box:
+    """First and last voxel of what is no air, for columns, rows and slices."""
+    return look_of(_array_of(volume), pydicom.Dataset()).body
+
+
+def series_name(series: Series) -> str:
+    """What a viewer calls the series: its description, else its modality."""
+    return series.description or series.modality or "Series"
+
+
+def geometry_of(volume: Any) -> np.ndarray:
+    """IJK to RAS mm of a volume node, 4x4."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def name_volume(volume: Any, series: Series) -> None:
+    """Note on a volume node which series it is, and make sure that it can be shown."""
+    if volume.GetDisplayNode() is None:
+        volume.CreateDefaultDisplayNodes()
+    volume.SetAttribute(STUDY, series.study_uid)
+    volume.SetAttribute(SERIES, series.uid)
+    volume.SetAttribute(FRAME_OF_REFERENCE, series.frame_of_reference_uid)
+    volume.SetAttribute(INSTANCES, " ".join(series.instance_uids))
+
+
+def is_shown(host: Host, volume: Any) -> bool:
+    """Whether a volume is the background of the slice views."""
+    return all(
+        view.logic.GetSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID() for view in host.slice_views
+    )
+
+
+def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
+    """Make a volume the background of every slice view, its middle slices visible in 3D.
+
+    The slices are turned to the volume's own axes, so that what was acquired is shown and not an interpolation.
+
+    Args:
+        host: where to show it.
+        volume: the volume node.
+        body: corners of the body's box in RAS mm (8, 3).
+    """
+    for view in host.slice_views:
+        view.node.SetOrientationToDefault()  # a study before may have been oblique
+    selection = host.application_logic.GetSelectionNode()
+    selection.SetActiveVolumeID(volume.GetID())
+    host.application_logic.PropagateVolumeSelection()
+    for view in host.slice_views:
+        view.fit()
+    show_slices_in_3d(host, body)
+    for view in host.threed_views:
+        view.look_at(body)
+
+
+def _set_look(volume: Any, look: Look) -> None:
+    display = volume.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(look.window, look.level)
+    if look.inverted:
+        display.SetAndObserveColorNodeID(INVERTED_GREY)
+
+
+def _array_of(volume: Any) -> np.ndarray:
+    image = volume.GetImageData()
+    shape = image.GetDimensions()[::-1]
+    components = image.GetNumberOfScalarComponents()
+    array = vtk_to_numpy(image.GetPointData().GetScalars())
+    return np.asarray(array.reshape(shape if components == 1 else (*shape, components)))
+
+
+def remove_study(host: Host, study_uid: str) -> None:
+    """Take every volume and segmentation of a study out of the scene, with all that was made for them alone."""
+    scene = host.scene
+    for kind in ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode"):
+        for node in nodes_of_class(scene, kind):
+            if node.GetAttribute(STUDY) == study_uid:
+                remove_node(scene, node)
+
+
+def remove_node(scene: Any, node: Any) -> None:
+    """Take a node out of the scene together with its display and storage nodes, which nobody else uses."""
+    displays = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    storages = [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    scene.RemoveNode(node)
+    for helper in (*displays, *storages):
+        if helper is not None:
+            scene.RemoveNode(helper)

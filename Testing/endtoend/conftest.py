@@ -1,0 +1,23 @@
+"""One engine for all tests that draw: making it takes seconds, and its displayable managers are one to a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from CastInterfaceLib.host_engine import EngineHost
+
+SIZE = (256, 256)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[EngineHost]:
+    """Slicer's engine with its four views."""
+    from CastInterfaceLib.command import load_engine
+
+    host = load_engine()("four-up", SIZE)
+    yield host
+    host.close()
