@@ -1,0 +1,49 @@
+"""``--context``, ``--study`` and their kin: the context of an event as the command line gives it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from CastLib.errors import CastError
+from CastLib.fields import parse_json
+from CastLib.study_context import make_study_context
+
+
+def add_context_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--context``."""
+    parser.add_argument("--context", metavar="JSON|@FILE", help="the context as JSON, or @ and a file that holds it")
+
+
+def add_study_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name a study without writing JSON."""
+    parser.add_argument("--study", metavar="UID", default="", help="StudyInstanceUID to speak of")
+    parser.add_argument("--accession", metavar="A", default="", help="accession number to speak of")
+    parser.add_argument("--patient", metavar="ID", default="", help="patient id to speak of")
+
+
+def read_context(text: str | None) -> Any:
+    """Return the JSON value of ``--context``, None when it is absent; raises CastError naming the flag."""
+    if text is None:
+        return None
+    if not text.startswith("@"):
+        return parse_json(text, "--context")
+    try:
+        return parse_json(Path(text[1:]).read_bytes(), text[1:])
+    except OSError as error:
+        raise CastError(f"--context: {error}") from None
+
+
+def event_context(args: argparse.Namespace) -> list[Any] | dict[str, Any]:
+    """Return the context of an event: what ``--context`` says, else the study that the flags name, else nothing."""
+    context = read_context(args.context)
+    if context is not None:
+        if not isinstance(context, (list, dict)):
+            raise CastError("--context: must be a JSON list or object")
+        if args.study or args.accession or args.patient:
+            raise CastError("--context: holds the study already; leave out --study, --accession and --patient")
+        return context
+    if not (args.study or args.accession or args.patient):
+        return []
+    return list(make_study_context(args.study, accession=args.accession, patient_id=args.patient))

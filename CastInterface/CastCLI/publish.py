@@ -1,0 +1,38 @@
+"""Publish one event to the topic."""
+
+from __future__ import annotations
+
+import argparse
+
+from CastCLI.contexts import add_context_argument, add_study_arguments, event_context
+from CastLib.command_line import (
+    EXIT_DONE,
+    add_connection_arguments,
+    add_output_arguments,
+    add_target_arguments,
+    target,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``cast publish``."""
+    parser.add_argument("event", metavar="EVENT", help="the event's name, such as ImagingStudy-open")
+    add_context_argument(parser)
+    add_study_arguments(parser)
+    add_connection_arguments(parser, product="CAST-CLI")
+    add_target_arguments(parser)
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Publish, and tell the message's id."""
+    from CastCLI.output import Output
+    from CastCLI.sessions import a_session
+
+    output = Output(args)
+    context = event_context(args)
+    with a_session(args) as (session, _):
+        message_id = session.publish(args.event, context, target=target(args))
+        output.value({"id": message_id, "event": args.event, "topic": session.topic})
+        output.say(f"published {args.event} to {session.topic} as {message_id}")
+    return EXIT_DONE

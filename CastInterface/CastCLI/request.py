@@ -1,0 +1,97 @@
+"""Ask other applications on the topic, wait for their answers, print who answered."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from CastCLI.contexts import add_context_argument, read_context
+from CastLib.command_line import (
+    EXIT_DONE,
+    EXIT_TIMED_OUT,
+    add_connection_arguments,
+    add_output_arguments,
+    add_target_arguments,
+    target,
+)
+from CastLib.errors import CastError
+from CastLib.message import REQUEST_TIMEOUT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``cast request``."""
+    parser.add_argument("data_type", metavar="DATATYPE", help="what to ask for, such as STATUS or SCENEVIEW")
+    add_context_argument(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write answers, pictures and files there")
+    help_text = f"seconds to wait for answers (default: {REQUEST_TIMEOUT:g})"
+    parser.add_argument("--timeout", type=float, default=REQUEST_TIMEOUT, metavar="S", help=help_text)
+    add_connection_arguments(parser, product="CAST-CLI")
+    add_target_arguments(parser)
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask; the exit code is 4 when nobody answered."""
+    from CastCLI.files import save_answer
+    from CastCLI.output import Output
+    from CastCLI.sessions import a_session
+
+    output = Output(args)
+    context = read_context(args.context) or {}
+    if not isinstance(context, dict):
+        raise CastError("--context: must be a JSON object")
+    if not 0 <= args.timeout <= 300:
+        raise CastError("--timeout: must be 0 to 300 seconds")
+    with a_session(args) as (session, _):
+        collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
+        responses = collated.get("responses") or []
+        output.value(collated)
+        output.table("", ["subscriber", "product", "actor", "answer"], [_row(answer) for answer in responses])
+        if args.out:
+            for number, answer in enumerate(responses, 1):
+                written = save_answer(args.out, number, answer)
+                written += _fetch_files(session, answer, written[0].parent, output)
+                output.say(f"saved {len(written)} files to {written[0].parent}")
+    missing = ", ".join(map(str, collated.get("missing") or []))
+    if missing:
+        output.say(f"no answer within {args.timeout:g} s from {missing}")
+    if not responses:
+        output.say("nobody answered" if missing else "nobody who could answer is connected to this topic")
+    return EXIT_DONE if responses else EXIT_TIMED_OUT
+
+
+def _row(answer: dict[str, Any]) -> list[str]:
+    actor = answer.get("actor") or ""
+    data = answer.get("data")
+    return [
+        str(answer.get("subscriber") or "-"),
+        str(answer.get("productName") or "-"),
+        ", ".join(map(str, actor)) if isinstance(actor, list) else str(actor),
+        _short(data),
+    ]
+
+
+def _short(data: Any) -> str:
+    """Say what an answer holds in a few words: a table is no place for its bytes."""
+    if isinstance(data, dict):
+        items = data.get("items")
+        if isinstance(items, list):
+            pairs = [f"{item.get('key')}: {item.get('value')}" for item in items if isinstance(item, dict)]
+            return "; ".join(pairs)[:100]
+        views = data.get("viewports")
+        if isinstance(views, list):
+            return f"{len(views)} views"
+        return ", ".join(map(str, data))[:100]
+    return str(data)[:100]
+
+
+def _fetch_files(session: Any, answer: dict[str, Any], folder: Path, output: Any) -> list[Path]:
+    """Download the payloads of an answer that came as a batch."""
+    from CastCLI.files import fetch_batch
+    from CastLib.message import make_message, parse_publish
+
+    if not answer.get("files"):
+        return []
+    wire = make_message("answer-files", session.topic, {"files": answer["files"]})
+    return fetch_batch(session, parse_publish(wire), folder, output)

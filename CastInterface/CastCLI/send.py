@@ -1,0 +1,121 @@
+"""Send files as one batch; with --wait stay for the result that is addressed to the sender, and save it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from CastCLI.contexts import add_context_argument, read_context
+from CastLib.actors import IMAGE_DISPLAY
+from CastLib.command_line import (
+    EXIT_DONE,
+    StopSignal,
+    add_connection_arguments,
+    add_output_arguments,
+    add_target_arguments,
+    connection,
+    target,
+)
+from CastLib.errors import CastError, TimedOut
+from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
+from CastLib.message import Message
+
+ANY = "*"
+WAIT_SECONDS = 600.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``cast send``."""
+    parser.add_argument("event", metavar="EVENT", help="the event's name, such as dicom-send")
+    parser.add_argument("paths", metavar="FILE|DIR", nargs="+", help="files, and folders with all beneath them")
+    add_context_argument(parser)
+    help_wait = "wait for the answer (or for this event) that is addressed to this sender"
+    parser.add_argument("--wait", nargs="?", const=ANY, metavar="EVENT", help=help_wait)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to save the answer (default: this folder)")
+    help_timeout = f"seconds to wait for the answer (default: {WAIT_SECONDS:g})"
+    parser.add_argument("--timeout", type=float, default=WAIT_SECONDS, metavar="S", help=help_timeout)
+    add_connection_arguments(parser, product="CAST-CLI")
+    add_target_arguments(parser)
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send, and wait if asked to."""
+    from CastCLI.files import collect_files
+    from CastCLI.output import Output
+    from CastCLI.sessions import a_session, go_online
+
+    output = Output(args)
+    files = collect_files(args.paths)
+    context = read_context(args.context) or {}
+    if not isinstance(context, dict):
+        raise CastError("--context: must be a JSON object; the list of files is added to it")
+    actors = connection(args)["actors"] or ((IMAGE_DISPLAY,) if args.wait else ())
+    with a_session(args, actors=actors) as (session, pump):
+        waiting = _Waiting(session, args.wait, output)
+        if args.wait:
+            session.on_event(waiting.receive)
+            go_online(session)
+        with output.transfer(f"sending {len(files)} files") as progress:
+            paths, names = [path for path, _ in files], [name for _, name in files]
+            message_id = session.send_files(
+                args.event, paths, names=names, context=context, target=target(args), progress=progress
+            )
+        output.value({"id": message_id, "event": args.event, "files": len(files)})
+        output.say(f"sent {len(files)} files as {args.event} {message_id}")
+        return waiting.stay(pump, args) if args.wait else EXIT_DONE
+
+
+class _Waiting:
+    """Stays for the answer: shows progress lines that are addressed to the sender, keeps the first result."""
+
+    def __init__(self, session: Any, wanted: str | None, output: Any) -> None:
+        self._session = session
+        self._wanted = event_key(wanted or ANY)
+        self._output = output
+        self._answer: Message | None = None
+        self._failure = ""
+
+    def receive(self, message: Message) -> None:
+        """Take one event; the pump calls it."""
+        if message.target.name.casefold() != self._session.name.casefold():
+            return
+        if message.key == STATUS_UPDATE:
+            self._progress(message)
+        elif self._answer is None and self._is_answer(message.key):
+            self._answer = message
+
+    def _is_answer(self, key: str) -> bool:
+        return is_binary_family(key) if self._wanted == ANY else key == self._wanted
+
+    def _progress(self, message: Message) -> None:
+        context = message.context_dict()
+        sentence = str(context.get("message") or "")
+        if context.get("level") == "error":
+            self._failure = sentence or "the service failed without saying why"
+        self._output.value(message.wire)
+        self._output.say(f"{message.sender.product or message.sender.name}: {sentence}")
+
+    def stay(self, pump: Any, args: argparse.Namespace) -> int:
+        """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
+        from CastCLI.files import fetch_batch
+        from CastCLI.sessions import check_online
+
+        stop = StopSignal().install()
+        end = time.monotonic() + args.timeout
+        while self._answer is None:
+            pump.run_once(0.1)
+            if stop.stopped:
+                return stop.exit_code
+            if self._failure:
+                raise CastError(self._failure)
+            if time.monotonic() > end:
+                raise TimedOut(
+                    f"no answer came within {args.timeout:g} s; the files were sent and may still be worked on"
+                )
+            check_online(self._session)
+        paths = fetch_batch(self._session, self._answer, args.out or Path(), self._output)
+        self._output.value({**self._answer.wire, "saved": [str(path) for path in paths]})
+        return EXIT_DONE

@@ -1,0 +1,40 @@
+"""A verb's connection to the hub."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from CastLib.client import Pump, Session, SessionSettings
+from CastLib.command_line import connection
+from CastLib.errors import Refused
+
+ONLINE_SECONDS = 15.0
+
+
+@contextmanager
+def a_session(args: argparse.Namespace, **more: Any) -> Iterator[tuple[Session, Pump]]:
+    """Yield the session that the connection flags describe, and its pump; it is closed whatever happens.
+
+    It makes calls at once; it receives events only after ``go_online``.
+    """
+    pump = Pump()
+    session = Session(SessionSettings(**{**connection(args), "announce": False, **more}), pump)
+    try:
+        yield session, pump
+    finally:
+        session.close()
+
+
+def go_online(session: Session) -> None:
+    """Subscribe and wait for the hub's confirmation; raises what the client raises when there is none."""
+    session.start()
+    session.wait_online(ONLINE_SECONDS)
+
+
+def check_online(session: Session) -> None:
+    """Raise Refused when the hub has ended the subscription for good."""
+    if session.state.kind == "refused":
+        raise Refused(403, session.state.reason or "the hub ended the subscription")

@@ -1,0 +1,69 @@
+"""Print the events that pass on the topic, a line each, until Ctrl-C or until enough have passed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from CastLib.command_line import (
+    EXIT_DONE,
+    StopSignal,
+    add_connection_arguments,
+    add_output_arguments,
+)
+from CastLib.events import STATUS
+from CastLib.message import Message
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``cast watch``."""
+    parser.add_argument("events", metavar="EVENT", nargs="*", help="events to print (default: all)")
+    parser.add_argument("--count", type=int, default=0, metavar="N", help="stop after N events")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also download batches into a folder an event")
+    add_connection_arguments(parser, product="CAST-CLI")
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Subscribe and print; the exit code is 130 after Ctrl-C."""
+    from CastCLI.files import fetch_batch
+    from CastCLI.output import Output
+    from CastCLI.sessions import a_session, check_online, go_online
+
+    output = Output(args)
+    stop = StopSignal().install()
+    printed = 0
+    with a_session(args, events=tuple(args.events) or ("*",)) as (session, pump):
+
+        def show(message: Message) -> None:
+            nonlocal printed
+            if args.count and printed >= args.count:
+                return
+            printed += 1
+            output.line(message.wire, event_line(message))
+            if args.out:
+                fetch_batch(session, message, args.out / message.id, output)
+
+        session.on_event(show, requests=True)
+        session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
+        go_online(session)
+        output.say(f"watching {session.topic} at {args.hub}; Ctrl-C ends")
+        while not stop.stopped and not (args.count and printed >= args.count):
+            pump.run_once(0.1)
+            check_online(session)
+    return stop.exit_code if stop.stopped else EXIT_DONE
+
+
+def presence(product: str) -> dict[str, Any]:
+    """Return a watcher's STATUS: it is asked whenever somebody looks who is there, and must keep nobody waiting."""
+    return {"source": "status", "product": product, "items": [{"key": "availability", "value": "online"}]}
+
+
+def event_line(message: Message) -> str:
+    """Return one line on a message: time, topic, event, who sent it to whom, how many files, id."""
+    sender = message.sender.name or "-"
+    target = message.target.name or message.target.product or message.target.actor or "*"
+    files = message.context_dict().get("files")
+    count = f" {len(files)} files" if isinstance(files, list) else ""
+    return f"{message.timestamp or '-'} {message.topic} {message.event} {sender} -> {target}{count} {message.id}"

@@ -1,0 +1,223 @@
+"""``cast`` as others script against it: outputs, exit codes, and two commands that meet on one hub."""
+
+import json
+import socket
+
+import pytest
+from cast_command import CastCommand, end_commands, run_cast
+
+from CastLib.client import Pump, Session, SessionSettings
+from CastLib.message import Target
+
+
+@pytest.fixture(autouse=True)
+def _no_command_left():
+    yield
+    end_commands()
+
+
+@pytest.fixture
+def user(request):
+    return f"user-{abs(hash(request.node.nodeid)) % 10**8}"
+
+
+@pytest.fixture
+def peer(hub, user):
+    """Another application on the topic."""
+    pumps, sessions = [], []
+
+    def join(**settings):
+        pump = Pump()
+        session = Session(SessionSettings(hub=hub.url, user=user, topic=user, announce=False, **settings), pump)
+        session.start()
+        session.wait_online(10)
+        pumps.append(pump)
+        sessions.append(session)
+        return session, pump
+
+    yield join
+    for session in sessions:
+        session.close()
+
+
+def watch(tmp_path, hub, user, *arguments):
+    command = CastCommand(tmp_path / "watch", "watch", *arguments, "--hub", hub.url, "--user", user)
+    command.wait_for_error_line("watching")
+    return command
+
+
+def test_two_commands_in_two_terminals_meet(tmp_path, hub, user):
+    seen = watch(tmp_path, hub, user, "--json", "--count", "1")
+    sent = run_cast(
+        tmp_path, "publish", "ImagingStudy-open", "--study", "1.2.3", "--accession", "A1", "--patient", "P1",
+        "--hub", hub.url, "--user", user, "--json",
+    )  # fmt: skip
+    assert sent.process.returncode == 0, sent.error_text
+    assert seen.finish() == 0
+    (frame,) = seen.json_lines()
+    assert frame["id"] == sent.json_lines()[0]["id"]
+    assert frame["event"]["hub.topic"] == user
+    assert [item["key"] for item in frame["event"]["context"]] == ["patient", "study"]
+
+
+def test_a_piped_stdout_holds_results_only(tmp_path, hub, user):
+    seen = watch(tmp_path, hub, user, "--count", "1")
+    sent = run_cast(tmp_path, "publish", "scene-update", "--hub", hub.url, "--user", user)
+    assert (sent.lines, sent.process.returncode) == ([], 0)
+    assert "published scene-update" in sent.error_text
+    seen.finish()
+    assert len(seen.lines) == 1 and "scene-update" in seen.lines[0]
+
+
+def test_watch_shows_requests_and_keeps_no_asker_waiting(tmp_path, hub, user):
+    seen = watch(tmp_path, hub, user, "--json")
+    asked = run_cast(tmp_path, "request", "STATUS", "--json", "--hub", hub.url, "--user", user)
+    assert asked.process.returncode == 0, asked.error_text
+    assert asked.json_lines()[0]["ok"] is True
+    seen.interrupt()
+    seen.finish()
+    assert seen.json_lines()[0]["event"]["hub.event"] == "status-request"
+
+
+def test_a_context_comes_as_json_or_from_a_file(tmp_path, hub, user):
+    (tmp_path / "context.json").write_text('{"a": [1, 2]}')
+    seen = watch(tmp_path, hub, user, "x-update", "--json", "--count", "2")
+    for context in ("@context.json", '[{"key": "b"}]'):
+        sent = run_cast(tmp_path, "publish", "x-update", "--context", context, "--hub", hub.url, "--user", user)
+        assert sent.process.returncode == 0, sent.error_text
+    seen.finish()
+    assert [frame["event"]["context"] for frame in seen.json_lines()] == [{"a": [1, 2]}, [{"key": "b"}]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["publish", "a-open", "--context", "{"], 1, "--context: not JSON"),
+        (["publish", "a-open", "--context", "@absent.json"], 1, "absent.json"),
+        (["publish", "a-open", "--context", "7"], 1, "--context: must be"),
+        (["request", "STATUS", "--timeout", "999"], 1, "--timeout"),
+        (["send", "dicom-send", "absent"], 1, "absent: there is no such file"),
+        (["request", "STATUS", "--timeout", "0.2"], 4, "nobody"),
+        (["publish"], 2, "EVENT"),
+        (["dance"], 2, "dance"),
+        (["publish", "a-open", "--no-such-flag"], 2, "--no-such-flag"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_an_exit_code(tmp_path, hub, user, arguments, code, sentence):
+    place = [] if code == 2 else ["--hub", hub.url, "--user", user]
+    command = run_cast(tmp_path, *arguments, *place)
+    assert command.process.returncode == code, command.error_text
+    assert sentence in command.error_text
+    assert "Traceback" not in command.error_text
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["publish", "a-open"], ["watch"], ["request", "STATUS"]])
+def test_a_hub_that_is_not_there_is_exit_code_3(tmp_path, arguments):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = run_cast(tmp_path, *arguments, "--hub", f"http://127.0.0.1:{port}")
+    assert command.process.returncode == 3, command.error_text
+    assert "Traceback" not in command.error_text and str(port) in command.error_text
+
+
+def test_status_tells_the_hubs_health(tmp_path, hub):
+    command = run_cast(tmp_path, "status", "--hub", hub.url, "--json")
+    assert command.process.returncode == 0, command.error_text
+    assert command.json_lines()[0]["status"]["version"] == command.json_lines()[0]["version"]
+
+
+def test_a_request_prints_who_answered_and_saves_pictures(tmp_path, hub, user, peer):
+    session, pump = peer(product="PICTURES", actors=("ID",))
+    picture = {"contentType": "image/png", "data": "iVBORw0KGgo=", "width": 1, "height": 1}
+    session.on_request("SCENEVIEW", lambda message: {"viewports": [{"name": "Red", "picture": dict(picture)}]})
+    command = CastCommand(
+        tmp_path, "request", "SCENEVIEW", "--timeout", "10", "--out", "got", "--json", "--hub", hub.url, "--user", user
+    )
+    assert pump.run_until(lambda: command.process.poll() is not None, 30)
+    assert command.finish() == 0, command.error_text
+    assert command.json_lines()[0]["responses"][0]["productName"] == "PICTURES"
+    (folder,) = (tmp_path / "got").iterdir()
+    assert (folder / "Red-picture.png").read_bytes() == b"\x89PNG\r\n\x1a\n"
+    answer = json.loads((folder / "answer.json").read_text())
+    assert answer["data"]["viewports"][0]["picture"]["data"] == "Red-picture.png"
+
+
+def test_send_waits_for_the_answer_that_is_addressed_to_it(tmp_path, hub, user, peer):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "a.nii").write_bytes(b"volume" * 1000)
+    (folder / "IM0001").write_bytes(bytes(128) + b"DICM" + b"x" * 20)
+    (folder / "notes.txt").write_text("not to be sent")
+    session, pump = peer(product="SERVICE", actors=("EC",))
+
+    def serve(message):
+        names = sorted(entry["fileName"] for entry in message.context["files"])
+        received = session.fetch_files(message, tmp_path / "service")
+        assert sorted(path.read_bytes()[:6] for path in received) == [bytes(6), b"volume"]
+        (tmp_path / "result.json").write_text(json.dumps(names))
+        me = Target(name=message.sender.name)
+        session.publish("status-update", {"message": "half way", "level": "info"}, target=me)
+        session.send_files("openehr-send", [tmp_path / "result.json"], target=Target(actor="ID", name="other"))
+        session.send_files("openehr-send", [tmp_path / "result.json"], target=me)
+
+    session.on_event(serve)
+    command = CastCommand(
+        tmp_path, "send", "nifti-send", str(folder), "--wait", "--out", "got", "--target-product", "SERVICE",
+        "--hub", hub.url, "--user", user,
+    )  # fmt: skip
+    assert pump.run_until(lambda: command.process.poll() is not None, 30)
+    assert command.finish() == 0, command.error_text
+    assert "SERVICE: half way" in command.error_text
+    assert json.loads((tmp_path / "got" / "result.json").read_text()) == ["IM0001.dcm", "a.nii"]
+
+
+def test_a_service_that_fails_ends_the_wait_with_its_sentence(tmp_path, hub, user, peer):
+    (tmp_path / "a.nii").write_bytes(b"volume")
+    session, pump = peer(product="SERVICE", actors=("EC",))
+
+    def serve(message):
+        context = {"message": "no brain found", "level": "error"}
+        session.publish("status-update", context, target=Target(name=message.sender.name))
+
+    session.on_event(serve)
+    command = CastCommand(
+        tmp_path,
+        "send",
+        "nifti-send",
+        "a.nii",
+        "--wait",
+        "--target-product",
+        "SERVICE",
+        "--hub",
+        hub.url,
+        "--user",
+        user,
+    )
+    assert pump.run_until(lambda: command.process.poll() is not None, 30)
+    assert command.finish() == 1
+    assert "no brain found" in command.error_text
+
+
+def test_send_gives_up_when_no_answer_comes(tmp_path, hub, user):
+    (tmp_path / "a.nii").write_bytes(b"volume")
+    place = ("--hub", hub.url, "--user", user)
+    command = run_cast(tmp_path, "send", "nifti-send", "a.nii", "--wait", "--timeout", "0.3", *place)
+    assert command.process.returncode == 4, command.error_text
+
+
+def test_watch_saves_batches_and_ends_with_130_on_ctrl_c(tmp_path, hub, user):
+    (tmp_path / "a.nii").write_bytes(b"volume")
+    seen = watch(tmp_path, hub, user, "--out", "got")
+    sent = run_cast(tmp_path, "send", "nifti-send", "a.nii", "--json", "--hub", hub.url, "--user", user)
+    assert sent.process.returncode == 0, sent.error_text
+    seen.wait_for_error_line("saved 1 files")
+    seen.interrupt()
+    assert seen.finish() == 130
+    assert (seen.work / "got" / sent.json_lines()[0]["id"] / "a.nii").read_bytes() == b"volume"
+
+
+def test_help_and_version(tmp_path):
+    for arguments in (["--help"], ["--version"], ["hub", "--help"], ["display", "--help"], ["provide", "--help"]):
+        command = run_cast(tmp_path, *arguments)
+        assert command.process.returncode == 0 and command.lines, command.error_text
