@@ -160,10 +160,13 @@ class Worklist:
     def _on_worklist(self, message: Message) -> None:
         if message.key != STATUS_UPDATE or message.sender.name == self._sessions[0].name:
             return
-        sentence = str(message.context_dict().get("message") or "")
-        if message.context_dict().get("level") == "error":
+        context = message.context_dict()
+        sentence, fraction = str(context.get("message") or ""), context.get("fraction")
+        if context.get("level") == "error":
             self._failure = f"the provider says: {sentence}"
         self._steps.note(sentence)
+        if isinstance(fraction, (int, float)):
+            self._steps.progress(fraction, 1.0)
 
     def _on_observer(self, message: Message) -> None:
         if EVIDENCE_CREATOR in message.sender.actors:

@@ -89,7 +89,7 @@ class Steps:
         self._bar = bar
         self._console = console
         self._quiet = quiet
-        self._whole = bar.add_task("", total=count)
+        self._whole = bar.add_task("all steps", total=count)
         self._part = bar.add_task("", total=None)
 
     @contextmanager
