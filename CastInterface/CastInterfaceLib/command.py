@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import platform
@@ -13,11 +14,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from CastLib.command_line import StopSignal, add_connection_arguments, add_log_argument, connection, set_up_logging
+from CastLib.command_line import (
+    StopSignal,
+    add_connection_arguments,
+    add_service_arguments,
+    connection,
+    set_up_service_logging,
+)
 from CastLib.errors import CastError
 
 if TYPE_CHECKING:
     from CastInterfaceLib.host_engine import EngineHost
+    from CastInterfaceLib.study_files import StudyFiles
+    from CastLib.client import Pump
 
 log = logging.getLogger("cast.display")
 
@@ -59,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH", type=_size, default=(1024, 1024), help="each view's picture (default: 1024x1024)"
     )
     add_connection_arguments(parser, product=PRODUCT, actor=ACTOR)
-    add_log_argument(parser, "info")
+    add_service_arguments(parser)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -74,21 +83,22 @@ def _size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Show what the hub says until SIGTERM (exit code 0) or Ctrl-C (130); raises CastError when it cannot."""
-    set_up_logging(args.log_level)
+    set_up_service_logging(args)
     stop = StopSignal().install()
     for folder in args.studies:
         if not folder.is_dir():
             raise CastError(f"--studies {folder}: there is no such folder")
     host_kind = load_engine()
     from CastInterfaceLib.image_display import ImageDisplay
-    from CastInterfaceLib.study_files import StudyFiles
     from CastLib.client import Pump, Session, SessionSettings
 
     pump = Pump()
     host = host_kind(args.layout, args.size)
     session = Session(SessionSettings(**connection(args)), pump)
-    display = ImageDisplay(host, session, pump, StudyFiles(args.studies))
+    display = ImageDisplay(host, session, pump, find_studies(host, pump, args.studies))
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
+    if args.json:
+        session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))
     session.start()
     try:
         while not stop.stopped:
@@ -100,8 +110,28 @@ def run(args: argparse.Namespace) -> int:
     return stop.exit_code
 
 
+def in_slicer() -> bool:
+    """Whether this runs in Slicer itself and not on its engine alone."""
+    return hasattr(sys.modules.get("slicer"), "app")
+
+
+def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFiles:
+    """Where studies are looked for: in the folders named, else in Slicer's database where it is there."""
+    from CastInterfaceLib.study_files import StudyFiles
+
+    if folders or not in_slicer():
+        return StudyFiles(folders)
+    from CastInterfaceLib.dicom_database import DatabaseStudies
+
+    return DatabaseStudies(pump)
+
+
 def load_engine() -> type[EngineHost]:
     """Import the engine and make sure that it can draw. Raises CastError with what to install."""
+    if in_slicer():
+        from CastInterfaceLib.host_headless import HeadlessHost
+
+        return HeadlessHost
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     for package, name in (("slicer", "slicer-core"), ("highdicom", "highdicom"), ("pydicom", "pydicom")):

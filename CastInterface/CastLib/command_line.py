@@ -67,6 +67,19 @@ def add_log_argument(parser: argparse._ActionsContainer, default: str = "warning
     parser.add_argument("--log-level", choices=LOG_LEVELS, default=default, help=help_text)
 
 
+def add_service_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for what a command that runs until Ctrl-C prints and logs."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print each state of the connection as one JSON line")
+    group.add_argument("--quiet", action="store_true", help="log warnings and errors only")
+    add_log_argument(group, "info")
+
+
+def set_up_service_logging(args: argparse.Namespace) -> None:
+    """Log as a service's flags say."""
+    set_up_logging("warning" if args.quiet and args.log_level == "info" else args.log_level)
+
+
 def connection(args: argparse.Namespace) -> dict[str, Any]:
     """Return the SessionSettings that the connection flags say: hub, user, topic, name, product, actors."""
     user = args.user or os.environ.get("CAST_USER") or _login_name()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -13,9 +14,9 @@ from CastLib.command_line import (
     EXIT_DONE,
     StopSignal,
     add_connection_arguments,
-    add_log_argument,
+    add_service_arguments,
     connection,
-    set_up_logging,
+    set_up_service_logging,
 )
 from CastLib.errors import CastError, Refused
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--job-timeout", metavar="S", type=float, default=1800.0, help="seconds until a job is ended (default: 1800)"
     )
     add_connection_arguments(parser, product="", actor="EC")
-    add_log_argument(parser, default="info")
+    add_service_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from CastServiceProviderLib.provider import EVENTS, Provider
     from CastServiceProviderLib.running_job import JobSettings
 
-    set_up_logging(args.log_level)
+    set_up_service_logging(args)
     log = logging.getLogger("cast.provider")
     script = read_script(args.script)
     job_settings = JobSettings(slots=args.slots, timeout=args.job_timeout)
@@ -75,11 +76,13 @@ def run(args: argparse.Namespace) -> int:
     pump = Pump()
     session = Session(settings, pump)
     session.on_state(lambda state: log.info("%s", state))
+    if args.json:
+        session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))
     provider = Provider(session, script, job_settings)
     try:
         session.start()
         _connect(session)
-        out = sys.stdout if sys.stdout.isatty() else sys.stderr
+        out = sys.stdout if sys.stdout.isatty() and not args.json else sys.stderr
         print(f"{settings.product} serves {session.hub} as {settings.name}; Ctrl-C ends it", file=out, flush=True)
         while not stop.stopped:
             pump.run_once(0.1)

@@ -221,3 +221,16 @@ def test_help_and_version(tmp_path):
     for arguments in (["--help"], ["--version"], ["hub", "--help"], ["display", "--help"], ["provide", "--help"]):
         command = run_cast(tmp_path, *arguments)
         assert command.process.returncode == 0 and command.lines, command.error_text
+
+
+def test_a_service_prints_its_states_as_json(tmp_path, hub, user):
+    script = tmp_path / "Nothing.py"
+    script.write_text("def onMessage(message, context):\n    pass\n")
+    service = CastCommand(tmp_path, "provide", str(script), "--json", "--quiet", "--hub", hub.url, "--user", user)
+    service.wait_for_error_line("serves")
+    service.interrupt()
+    assert service.finish() == 130
+    states = service.json_lines()
+    assert [state["state"] for state in states if state["state"] == "online"] == ["online"]
+    assert states[-1]["hub"] == hub.url
+    assert not any(" INFO " in line for line in service.errors)

@@ -114,6 +114,12 @@ class Session:
         """The present state."""
         return self._state
 
+    def describe(self, state: State) -> dict[str, Any]:
+        """Return a state as one JSON value, with whose it is; ``retry_in`` is in seconds."""
+        told = {"state": state.kind, "reason": state.reason, "retry_in": state.retry_in}
+        kept = {key: value for key, value in told.items() if value}
+        return {**kept, "hub": self.hub, "topic": self.topic, "name": self.name}
+
     # What is to be called
 
     def on_event(self, handler: Callable[[Message], object], *, requests: bool = False) -> None:
