@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import json
 import re
 import sys
-import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,69 @@ def test_the_extension_builds_every_module_and_says_what_it_is() -> None:
     for fact in ("HOMEPAGE", "CATEGORY", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"):
         assert re.search(rf'set\(EXTENSION_{fact} "[^"]+"\)', text), fact
     for address in ("ICONURL", "SCREENSHOTURLS"):
-        path = re.search(rf'EXTENSION_{address} "\$\{{EXTENSION_HOMEPAGE\}}/([^"]+)"', text)
-        assert path
-        assert (ROOT / path.group(1)).is_file()
+        addresses = extension_facts()[address].split()
+        assert addresses
+        for each in addresses:
+            assert (ROOT / each.removeprefix(extension_facts()["HOMEPAGE"] + "/")).is_file(), each
+
+
+def extension_facts() -> dict[str, str]:
+    """What the top-level CMakeLists.txt says of the extension, by the names after ``EXTENSION_``."""
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    facts = dict(re.findall(r'set\(EXTENSION_(\w+) "([^"]*)"\)', text))
+    return {name: value.replace("${EXTENSION_HOMEPAGE}", facts["HOMEPAGE"]) for name, value in facts.items()}
+
+
+def test_the_older_description_says_what_cmake_says() -> None:
+    lines = (ROOT / "CastInterface.s4ext").read_text(encoding="utf-8").splitlines()
+    described = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    facts = extension_facts()
+    for name, value in facts.items():
+        assert described[name.lower()] == value, name
+    entry = catalogue_entry()
+    assert (described["scm"], described["scmurl"]) == (entry["scm_type"], entry["scm_url"])
+    assert described["scmrevision"] == entry["scm_revision"] and described["category"] == entry["category"]
+    assert described["build_subdirectory"] == entry["build_subdirectory"]
+
+
+def catalogue_entry() -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads((ROOT / "CastInterface.json").read_text(encoding="utf-8"))
+    return entry
+
+
+#: The fields of Slicer's catalogue schema 1.0.2, which takes no others, and what each may be.
+CATALOGUE_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "$schema": lambda value: isinstance(value, str),
+    "category": lambda value: isinstance(value, str),
+    "scm_url": lambda value: isinstance(value, str),
+    "scm_revision": lambda value: isinstance(value, str),
+    "scm_type": lambda value: value in ("git", "local"),
+    "build_dependencies": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    "build_subdirectory": lambda value: isinstance(value, str),
+    "dicom_support_rule": lambda value: isinstance(value, str),
+    "enabled": lambda value: isinstance(value, bool),
+    "tier": lambda value: type(value) is int and 1 <= value <= 5,
+}
+
+
+def test_the_catalogue_entry_is_valid() -> None:
+    entry = catalogue_entry()
+    assert {"$schema", "category", "scm_url"} <= set(entry) <= set(CATALOGUE_FIELDS)
+    assert [name for name, value in entry.items() if not CATALOGUE_FIELDS[name](value)] == []
+    version = re.search(r"slicer-extension-catalog-entry-schema-v(\d+)\.(\d+)\.(\d+)\.json", entry["$schema"])
+    assert version and tuple(map(int, version.groups())) >= (1, 0, 2)
+
+
+@each_module
+def test_what_a_module_installs_in_slicer_is_what_the_package_wants(module: str) -> None:
+    text = (ROOT / module / "Resources" / f"{module}-requirements.txt").read_text(encoding="utf-8")
+    wanted = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
+    assert wanted
+    for requirement in wanted:
+        versions = [
+            one.version for pin in locked().get(canonicalize_name(requirement.name), []) for one in pin.specifier
+        ]
+        assert versions and all(requirement.specifier.contains(Version(version)) for version in versions), requirement
 
 
 def test_metadata_names_every_package_of_the_tree() -> None:
@@ -131,58 +191,3 @@ def test_the_lock_file_has_a_hash_for_each_pin_and_names_no_host_or_path() -> No
     blocks = re.split(r"\n(?=\S)", text.strip())
     assert all(re.match(r"[a-z0-9-]+==", block) and "--hash=sha256:" in block for block in blocks)
     assert "/" not in text
-
-
-def stand_in(name: str, **attributes: object) -> types.ModuleType:
-    module = types.ModuleType(name)
-    module.__dict__.update(attributes)
-    return module
-
-
-class Recorder:
-    """Takes what a module file sets on a Slicer or Qt object, so that it can be looked at."""
-
-    def __init__(self, text: object = None) -> None:
-        self.text = text
-        self.added: list[Any] = []
-        self.parent = self.layout = self
-
-    def setup(self) -> None:
-        pass
-
-    def addWidget(self, widget: object) -> None:
-        self.added.append(widget)
-
-    def addStretch(self, factor: int) -> None:
-        pass
-
-
-@each_module
-def test_a_module_file_describes_itself_and_shows_its_panel(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bases = {
-        f"ScriptedLoadableModule{part}": type(f"Base{part}", (Recorder,), {})
-        for part in ("", "Logic", "Test", "Widget")
-    }
-    stand_ins = (
-        stand_in("qt", QLabel=Recorder, Qt=types.SimpleNamespace(TextSelectableByMouse=1)),
-        stand_in("slicer"),
-        stand_in("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text),
-        stand_in("slicer.ScriptedLoadableModule", **bases),
-    )
-    for each in stand_ins:
-        monkeypatch.setitem(sys.modules, each.__name__, each)
-    spec = importlib.util.spec_from_file_location(module, ROOT / module / f"{module}.py")
-    assert spec and spec.loader
-    loaded: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-
-    description = getattr(loaded, module)(Recorder())
-    assert description.parent.title
-    assert description.parent.categories == ["Informatics"]
-    assert len(description.parent.helpText) > 50
-    assert set(description.parent.dependencies) <= set(MODULES) - {module}
-    widget = getattr(loaded, f"{module}Widget")()
-    widget.setup()
-    assert widget.logic.version() in widget.added[0].text
-    assert "python3 run.py" in widget.added[0].text
-    assert hasattr(getattr(loaded, f"{module}Test"), "runTest")

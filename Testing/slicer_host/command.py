@@ -1,0 +1,56 @@
+"""The stand-in for Slicer's own command.
+
+    python -m slicer_host [--no-main-window] --python-script FILE [-- ARGUMENTS]
+
+As in Slicer the script runs inside Qt's loop as ``__main__``, with ``sys.argv`` the script and what stands after the
+two dashes, and the application goes on until something ends it; an exception does not end it, ``sys.exit`` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Slicer's own flags, and the script's."""
+    own, rest = arguments, []
+    if "--" in arguments:
+        at = arguments.index("--")
+        own, rest = arguments[:at], arguments[at + 1 :]
+    parser = argparse.ArgumentParser(prog="Slicer", allow_abbrev=False)
+    parser.add_argument("--no-main-window", action="store_true")
+    parser.add_argument("--no-splash", action="store_true", help="there is none")
+    parser.add_argument("--python-script", metavar="FILE", required=True)
+    parser.add_argument("--additional-module-path", metavar="DIR", type=Path, help="else the source tree")
+    parser.add_argument("--fed", action="store_true", help="(the stand-in's own) let threads run, as no Slicer does")
+    return parser.parse_args(own), rest
+
+
+def run_script(script: str, arguments: list[str], end: Any) -> None:
+    """Run a file in ``__main__`` as Slicer's Python manager does."""
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path(script).parent))
+    main = sys.modules["__main__"].__dict__
+    main["__file__"] = script
+    try:
+        exec(compile(Path(script).read_text(encoding="utf-8"), script, "exec"), main)
+    except SystemExit as ended:
+        end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+    except BaseException:
+        traceback.print_exc()
+
+
+def main() -> int:
+    """Run; the exit code."""
+    options, rest = parse(sys.argv[1:])
+    from slicer_host import start_host
+
+    packages = [options.additional_module_path] if options.additional_module_path else None
+    host = start_host(starving=not options.fed, main_window=not options.no_main_window, packages=packages)
+    code = host.run(lambda: run_script(options.python_script, rest, host.app.exit))
+    host.quit()
+    return code
