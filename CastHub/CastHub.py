@@ -1,11 +1,12 @@
 """The Slicer module "Cast Hub": runs a Cast hub from Slicer.
 
-Only what Slicer calls stands here; the work is done in CastHubLib.
+Only what Slicer calls stands here; the work is done in CastInterfaceLib (panel, child process) and CastHubLib (hub),
+which are imported when the module is used.
 """
 
-import importlib.util
+from pathlib import Path
 
-import qt
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -15,6 +16,9 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
+HOMEPAGE = "https://cast-interface.example.org"
+REQUIREMENTS = Path(__file__).parent / "Resources" / "CastHub-requirements.txt"
+
 
 class CastHub(ScriptedLoadableModule):
     """What Slicer shows of the module before it is opened."""
@@ -23,54 +27,142 @@ class CastHub(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Cast Hub")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Informatics")]
-        self.parent.dependencies = ["CastInterface"]  # CastLib, which all three use
+        self.parent.dependencies = ["CastInterface"]  # CastLib and the panels, which all three use
         self.parent.contributors = ["Cast Interface contributors"]
-        self.parent.helpText = _(
+        text = _(
             "Runs a Cast hub: the small server through which viewers, worklists, reporting systems and processing "
             "services share events, answers and files."
         )
+        self.parent.helpText = f'{text} <a href="{HOMEPAGE}">{HOMEPAGE}</a>'
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 
 class CastHubWidget(ScriptedLoadableModuleWidget):
-    """Says what the module is and how to start its role today."""
+    """Puts the panel together."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        self.logic = None
+        self.panel = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
+        from CastInterfaceLib.dependencies import install_requirements
+        from CastInterfaceLib.panels.hub_panel import HubPanel
+
+        widget = slicer.util.loadUI(self.resourcePath("UI/CastHub.ui"))
+        self.layout.addWidget(widget)
+        self.ui = slicer.util.childWidgetVariables(widget)
         self.logic = CastHubLogic()
-        text = _(
-            "The panel that starts and watches a hub comes with the next version. Until then a hub runs from a "
-            "terminal in the folder of this extension's source:"
-        )
-        version = _("Version {number}").format(number=self.logic.version())
-        self.label = qt.QLabel(f"<p>{text}</p><pre>{self.logic.command()}</pre><p>{version}</p>")
-        self.label.wordWrap = True
-        self.label.textInteractionFlags = qt.Qt.TextSelectableByMouse
-        self.layout.addWidget(self.label)
-        self.layout.addStretch(1)
+        self.panel = HubPanel(self.ui, self.logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
+
+    def cleanup(self):
+        if self.panel is not None:
+            self.panel.close()
+            self.logic.cleanup()
+            self.panel = None
+
+    def onReload(self):
+        from CastInterfaceLib.reloading import forget_libraries
+
+        forget_libraries()
+        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class CastHubLogic(ScriptedLoadableModuleLogic):
-    """Facts of the module that need no panel."""
+    """A hub as a child process, without a panel.
 
-    def version(self):
-        """The extension's version, as text."""
-        from CastLib.version import __version__  # on Python's path only once Slicer has found all modules
+    Usage, in Slicer's Python console::
 
-        return __version__
+        logic = slicer.util.getModuleLogic("CastHub")
+        logic.onChanged(lambda: print(logic.state))
+        logic.start(2018)
+        logic.stop()
+    """
 
-    def command(self):
-        """The command line that starts this role."""
-        return "python3 run.py hub"
+    def __init__(self):
+        ScriptedLoadableModuleLogic.__init__(self)
+        from CastInterfaceLib.hub_process import HubProcess
+        from CastInterfaceLib.pump_timer import slicer_timer
+
+        self.hub = HubProcess(slicer_timer(), REQUIREMENTS)
+
+    @property
+    def state(self):
+        """Where the hub stands: ``kind`` "stopped", "starting", "running" or "stopping", ``address``, ``problem``."""
+        return self.hub.state
+
+    @property
+    def applications(self):
+        """Who is connected: each with ``name``, ``product``, ``actors``, ``topic`` and ``connected``."""
+        return self.hub.report.applications
+
+    def onChanged(self, callback):
+        """Have ``callback()`` called whenever state, applications or log changed. Call what is returned to end it."""
+        return self.hub.on_changed(callback)
+
+    def start(self, port=2018):
+        """Start the hub on this computer; 0 takes any free port. Returns at once; `state` tells how it goes."""
+        self.hub.start(port)
+
+    def stop(self):
+        """Have the hub end. Returns at once."""
+        self.hub.stop()
+
+    def cleanup(self):
+        """End the hub and wait for it."""
+        self.hub.close()
 
 
 class CastHubTest(ScriptedLoadableModuleTest):
-    """Slicer's own "Reload and Test"."""
+    """Slicer's own "Reload and Test": needs no network but this computer's own."""
+
+    def setUp(self):
+        self.logic = CastHubLogic()
+
+    def tearDown(self):
+        self.logic.cleanup()
 
     def runTest(self):
-        self.setUp()
-        self.test_libraries_are_there()
+        for test in (self.test_starts_answers_and_stops, self.test_a_taken_port_is_told):
+            self.setUp()
+            try:
+                test()
+            finally:
+                self.tearDown()
 
-    def test_libraries_are_there(self):
-        self.assertIsNotNone(importlib.util.find_spec("CastHubLib"))
-        self.assertRegex(CastHubLogic().version(), r"^\d+\.\d+\.\d+")
+    def test_starts_answers_and_stops(self):
+        from CastInterfaceLib.local_hub import hub_status
+        from CastInterfaceLib.pump_timer import slicer_pump
+
+        self.assertEqual(self.logic.state.kind, "stopped")
+        address = self.startHub()
+        self.assertEqual(hub_status(address, slicer_pump())["product"], "Cast Hub")
+        self.logic.stop()
+        self.waitUntil(lambda: self.logic.state.kind == "stopped")
+        self.assertEqual(self.logic.state.problem, "")
+
+    def test_a_taken_port_is_told(self):
+        address = self.startHub()
+        second = CastHubLogic()
+        try:
+            second.start(int(address.rpartition(":")[2]))
+            self.waitUntil(lambda: second.state.kind == "stopped")
+            self.assertEqual(second.state.problem, "another hub is there")
+        finally:
+            second.cleanup()
+
+    def startHub(self):
+        self.logic.start(0)
+        self.waitUntil(lambda: self.logic.state.kind not in ("starting", "stopping"))
+        self.assertEqual(self.logic.state.kind, "running", self.logic.state.reason)
+        return self.logic.state.address
+
+    def waitUntil(self, condition, seconds=30):
+        import time
+
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "nothing happened")
+            slicer.app.processEvents()
+            time.sleep(0.005)

@@ -1,11 +1,13 @@
 """The Slicer module "Cast Service Provider": offers processing scripts as services on a Cast hub.
 
-Only what Slicer calls stands here; the work is done in CastServiceProviderLib.
+Only what Slicer calls stands here; the work is done in CastServiceProviderLib (services, jobs) and CastInterfaceLib
+(panel), which are imported when the module is used.
 """
 
-import importlib.util
+from pathlib import Path
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -15,6 +17,9 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
+REQUIREMENTS = Path(__file__).parent / "Resources" / "CastServiceProvider-requirements.txt"
+SCRIPTS = Path(__file__).parent / "Resources" / "Scripts"
+
 
 class CastServiceProvider(ScriptedLoadableModule):
     """What Slicer shows of the module before it is opened."""
@@ -23,7 +28,7 @@ class CastServiceProvider(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Cast Service Provider")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Informatics")]
-        self.parent.dependencies = ["CastInterface"]  # CastLib, which all three use
+        self.parent.dependencies = ["CastInterface"]  # CastLib and the panels, which all three use
         self.parent.contributors = ["Cast Interface contributors"]
         self.parent.helpText = _(
             "Offers processing as a service on a Cast hub: runs a Python script on the images that viewers send and "
@@ -33,44 +38,196 @@ class CastServiceProvider(ScriptedLoadableModule):
 
 
 class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
-    """Says what the module is and how to start its role today."""
+    """Puts the panel together, or says which Python packages are missing."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        self.logic = None
+        self.panel = None
+        self.missing = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
+        from CastInterfaceLib.dependencies import missing_requirements
+
+        missing = missing_requirements(REQUIREMENTS)
+        if missing:
+            self.showMissing([str(requirement) for requirement in missing])
+        else:
+            self.showPanel()
+
+    def showPanel(self):
+        from CastInterfaceLib.panels.provider_panel import ProviderPanel
+
+        widget = slicer.util.loadUI(self.resourcePath("UI/CastServiceProvider.ui"))
+        self.layout.addWidget(widget)
+        self.ui = slicer.util.childWidgetVariables(widget)
         self.logic = CastServiceProviderLogic()
-        text = _(
-            "The panel that lists and runs services comes with the next version. Until then a provider runs from a "
-            "terminal in the folder of this extension's source:"
+        self.panel = ProviderPanel(self.ui, self.logic.provider, str(SCRIPTS))
+
+    def showMissing(self, names):
+        text = _("Cast Service Provider needs Python packages that Slicer does not bring: {names}").format(
+            names=", ".join(names)
         )
-        version = _("Version {number}").format(number=self.logic.version())
-        self.label = qt.QLabel(f"<p>{text}</p><pre>{self.logic.command()}</pre><p>{version}</p>")
-        self.label.wordWrap = True
-        self.label.textInteractionFlags = qt.Qt.TextSelectableByMouse
-        self.layout.addWidget(self.label)
+        self.missing = qt.QLabel(text)
+        self.missing.wordWrap = True
+        self.installButton = qt.QPushButton(_("&Install them"))
+        self.installButton.toolTip = _("Ask before downloading them from the Python Package Index.")
+        self.installButton.connect("clicked()", self.install)
+        for widget in (self.missing, self.installButton):
+            self.layout.addWidget(widget)
         self.layout.addStretch(1)
+
+    def install(self):
+        from CastInterfaceLib.dependencies import install_requirements
+
+        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+            if install_requirements(REQUIREMENTS, _("Cast Service Provider")):
+                self.missing.hide()
+                self.installButton.hide()
+                self.showPanel()
+                self.enter()
+
+    def enter(self):
+        if self.panel is not None:
+            self.panel.enter()
+
+    def exit(self):
+        if self.panel is not None:
+            self.panel.exit()
+
+    def cleanup(self):
+        if self.panel is not None:
+            self.panel.close()
+            self.logic.cleanup()
+            self.panel = None
+
+    def onReload(self):
+        from CastInterfaceLib.reloading import forget_libraries
+
+        forget_libraries()
+        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class CastServiceProviderLogic(ScriptedLoadableModuleLogic):
-    """Facts of the module that need no panel."""
+    """The services without a panel.
 
-    def version(self):
-        """The extension's version, as text."""
-        from CastLib.version import __version__  # on Python's path only once Slicer has found all modules
+    Usage, in Slicer's Python console::
 
-        return __version__
+        logic = slicer.util.getModuleLogic("CastServiceProvider")
+        service = logic.add("/folder/MyService.py")
+        logic.start(service, "http://127.0.0.1:2018")
+        print(service.state, [record.state for record in service.records.all()])
+        logic.stop(service)
+    """
 
-    def command(self):
-        """The command line that starts this role."""
-        return "python3 run.py provide CastServiceProvider/Resources/Scripts/BrainTissue.py"
+    def __init__(self):
+        ScriptedLoadableModuleLogic.__init__(self)
+        from CastInterfaceLib.provider_logic import ProviderLogic
+        from CastLib.slicer_python import slicer_python
+        from CastServiceProviderLib.running_job import JobSettings
+        from CastServiceProviderLib.script import write_skeleton
+        from CastServiceProviderLib.services import HubAccess, Services
+
+        settings = JobSettings(python=slicer_python())
+        self.provider = ProviderLogic(
+            lambda pump, in_background, holding: Services(pump, settings, in_background, holding),
+            HubAccess,
+            write_skeleton,
+            (SCRIPTS / "BrainTissue.py",),
+        )
+
+    @property
+    def services(self):
+        """The services in the list: each with ``product``, ``path``, ``on``, ``state`` and ``records`` (its jobs)."""
+        return self.provider.services.all()
+
+    def add(self, path):
+        """List a script as a service, and return it."""
+        return self.provider.add(path)
+
+    def remove(self, service):
+        """Stop a service and list it no longer."""
+        self.provider.remove(service)
+
+    def start(self, service, hub, clientId="", secret=""):
+        """Start a service at a hub. Returns at once; ``service.state`` tells how it goes."""
+        self.provider.start(service, hub, clientId, secret)
+
+    def stop(self, service):
+        """Stop a service. Returns at once."""
+        self.provider.stop(service)
+
+    def tryOut(self, service, volume, callback):
+        """Run a service's script on a loaded volume, without any hub: ``callback(result, error)`` when it has ended."""
+        return self.provider.try_out(service, volume, callback)
+
+    def cleanup(self):
+        """End all services and jobs, and wait for them."""
+        self.provider.cleanup()
 
 
 class CastServiceProviderTest(ScriptedLoadableModuleTest):
-    """Slicer's own "Reload and Test"."""
+    """Slicer's own "Reload and Test": needs no hub and no network. The user's own list of services stays as it is."""
+
+    def setUp(self):
+        import tempfile
+
+        slicer.mrmlScene.Clear(0)
+        self.folder = tempfile.TemporaryDirectory()
+        self.kept = qt.QSettings().value("CastServiceProvider/Services")
+        self.logic = CastServiceProviderLogic()
+
+    def tearDown(self):
+        self.logic.cleanup()
+        self.folder.cleanup()
+        if self.kept is None:
+            qt.QSettings().remove("CastServiceProvider/Services")
+        else:
+            qt.QSettings().setValue("CastServiceProvider/Services", self.kept)
 
     def runTest(self):
-        self.setUp()
-        self.test_libraries_are_there()
+        for test in (self.test_a_script_is_tried, self.test_a_script_that_raises_says_why):
+            self.setUp()
+            try:
+                test()
+            finally:
+                self.tearDown()
 
-    def test_libraries_are_there(self):
-        self.assertIsNotNone(importlib.util.find_spec("CastServiceProviderLib"))
-        self.assertRegex(CastServiceProviderLogic().version(), r"^\d+\.\d+\.\d+")
+    def test_a_script_is_tried(self):
+        service = self.logic.provider.add_new(Path(self.folder.name) / "SelfTest.py")
+        result, error = self.tryOut(service)
+        self.assertIsNone(error)
+        self.assertEqual(len(result.paths), 6)  # a DICOM file a slice, sent back as they came
+        self.assertEqual(service.last.state, "done")
+
+    def test_a_script_that_raises_says_why(self):
+        script = Path(self.folder.name) / "SelfTest.py"
+        script.write_text("def onMessage(message, context):\n    raise ValueError('as it should')\n")
+        _result, error = self.tryOut(self.logic.add(script))
+        self.assertEqual(str(error), "as it should")
+
+    def tryOut(self, service):
+        ended = []
+        self.logic.tryOut(service, self.makeVolume(), lambda result, error: ended.append((result, error)))
+        self.waitUntil(lambda: ended)
+        return ended[0]
+
+    def makeVolume(self):
+        import vtk
+
+        image = vtk.vtkImageData()
+        image.SetDimensions(4, 5, 6)
+        image.AllocateScalars(vtk.VTK_SHORT, 1)
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Test volume")
+        volume.SetAndObserveImageData(image)
+        return volume
+
+    def waitUntil(self, condition, seconds=60):
+        import time
+
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "nothing happened")
+            slicer.app.processEvents()
+            time.sleep(0.005)

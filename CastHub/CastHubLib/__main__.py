@@ -1,4 +1,4 @@
-"""``python -m CastHubLib``."""
+"""``python -m CastHubLib``, and this file for ``Slicer --no-main-window --python-script``."""
 
 from __future__ import annotations
 

@@ -30,11 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=default.state,
         help=f"what outlives a run (default: {default.state})",
     )
+    parser.add_argument(
+        "--end-with-stdin",
+        action="store_true",
+        help="for a program that runs the hub as its child: end when stdin closes, tell on stdout who is connected",
+    )
     add_log_argument(parser, "info")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM (exit code 0) or Ctrl-C (130); raises CastError when the hub cannot start."""
+    if args.end_with_stdin:
+        from CastHubLib.parent import log_aside
+
+        log_aside()
     set_up_logging(args.log_level)
     settings = HubSettings(
         host=args.host,
@@ -47,25 +56,30 @@ def run(args: argparse.Namespace) -> int:
     _allow_many_sockets()
     loop = new_loop()
     try:
-        return loop.run_until_complete(_serve(settings, debug=args.log_level == "debug"))
+        return loop.run_until_complete(_serve(settings, debug=args.log_level == "debug", is_child=args.end_with_stdin))
     finally:
         loop.close()
 
 
-async def _serve(settings: HubSettings, *, debug: bool) -> int:
-    from CastHubLib import log
+async def _serve(settings: HubSettings, *, debug: bool, is_child: bool) -> int:
+    from CastHubLib import log, parent
     from CastHubLib.server import HubServer
 
     if not debug:
         log.quiet_libraries()
     stopped = _watch_signals()
+    if is_child:
+        parent.end_with_stdin(stopped)
     server = HubServer(settings)
     server.hub.sign_in.key.load()  # before anyone is answered: its folder may be out of reach
     await server.start()
     print(server.url, flush=True)
+    reporting = parent.Reporting(server.hub) if is_child else None
     try:
         return await stopped
     finally:
+        if reporting is not None:
+            reporting.stop()
         await server.stop()
 
 

@@ -1,4 +1,4 @@
-"""``python -m CastInterfaceLib``."""
+"""``python -m CastInterfaceLib``, and this file for ``Slicer --no-main-window --python-script``."""
 
 from __future__ import annotations
 

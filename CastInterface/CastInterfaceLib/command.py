@@ -22,6 +22,7 @@ from CastLib.command_line import (
     set_up_service_logging,
 )
 from CastLib.errors import CastError
+from CastLib.slicer_python import in_slicer
 
 if TYPE_CHECKING:
     from CastInterfaceLib.host_engine import EngineHost
@@ -108,11 +109,6 @@ def run(args: argparse.Namespace) -> int:
         display.close()
         host.close()
     return stop.exit_code
-
-
-def in_slicer() -> bool:
-    """Whether this runs in Slicer itself and not on its engine alone."""
-    return hasattr(sys.modules.get("slicer"), "app")
 
 
 def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFiles:

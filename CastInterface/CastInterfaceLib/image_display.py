@@ -47,6 +47,9 @@ log = logging.getLogger("cast.display")
 # Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
 STATUS_PATIENCE = 1.0
 
+# Seconds that SCENEVIEW waits for the main thread; askers who want to wait for a busy display name a long time.
+SCENE_VIEW_PATIENCE = 60.0
+
 # Problems told in STATUS, and batches for studies not yet opened that are remembered: the newest ones.
 PROBLEMS_MOST = 20
 HELD_MOST = 8
@@ -69,7 +72,7 @@ class ImageDisplay:
         self._files = files
         self._product = session.settings.product
         self._jobs = Jobs(pump)
-        self._scene_views = SceneViews(host, self._product)
+        self._scene_views = SceneViews(host, self._product, pump)
         self._study: OpenStudy | None = None
         self._held: deque[Message] = deque(maxlen=HELD_MOST)
         self._problems: deque[dict[str, Any]] = deque(maxlen=PROBLEMS_MOST)
@@ -78,13 +81,14 @@ class ImageDisplay:
         self._reader = StudyReader(session, pump, files, self)
         session.on_event(self.handle)
         session.on_presence(self.follow)
-        session.on_request("SCENEVIEW", lambda message: self._scene_views.current())
+        session.on_request("SCENEVIEW", lambda message: self._scene_views.current(SCENE_VIEW_PATIENCE), True)
         session.on_request("STATUS", self.answer_status, in_background=True)
         job = Job("Getting ready")
         self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
 
     def close(self, seconds: float = 3.0) -> None:
         """Call everything off and delete what was fetched."""
+        self._scene_views.close()
         self._jobs.close(seconds)
         shutil.rmtree(self._temporary, ignore_errors=True)
 
@@ -161,14 +165,14 @@ class ImageDisplay:
             raise FieldError("event.context", "names no study: neither a UID, an accession number nor files")
         study = self._study
         if study is not None and study.state != AWAITED and study.is_meant_by(reference) and not with_files:
-            log.info("%s: study %s is open already: id %s", message.event, study.study_uid, message.id)
+            log.info("%s: open already: id %s", message.event, message.id)
             return
         self.close_study()
         folder = self._temporary / str(next(self._numbers))
         self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
         if study.study_uid:
             study.batches = [held for held in self._held if study.study_uid in studies_of_batch(held)]
-        log.info("%s: study %s: id %s", message.event, study.study_uid or "not named", message.id)
+        log.info("%s: id %s", message.event, message.id)
         self._start_open(study)
 
     def _close(self, message: Message) -> None:
@@ -177,7 +181,7 @@ class ImageDisplay:
         if study is None or (names_a_study(reference) and not study.is_meant_by(reference)):
             log.info("%s: not open here: id %s", message.event, message.id)
             return
-        log.info("%s: study %s: id %s", message.event, study.study_uid or "not named", message.id)
+        log.info("%s: id %s", message.event, message.id)
         self.close_study()
 
     def close_study(self) -> None:
@@ -199,7 +203,7 @@ class ImageDisplay:
             sentence = "The files are only addresses, which this display does not fetch yet."
             self._refuse(message, NotShown(422, "form-not-supported", sentence), next(iter(uids), ""))
         elif study is not None and (not uids or not study.study_uid or study.study_uid in uids):
-            log.info("%s: for study %s: id %s", message.event, study.study_uid, message.id)
+            log.info("%s: for the open study: id %s", message.event, message.id)
             if uids:
                 self._held.append(message)  # for when it is closed and opened again
             study.batches.append(message)
@@ -250,8 +254,13 @@ class ImageDisplay:
             self._refuse(message, _as_not_shown(error), study.study_uid)
         if study.state == OPENING:
             study.state = SHOWN if error is None else AWAITED
-        self._pump.post(self._scene_views.current)  # before anybody asks and has to wait for it
+        self._take_pictures()
         self._continue(study)
+
+    def _take_pictures(self) -> None:
+        """Have the scene view ready before anybody asks and has to wait for it."""
+        job = Job("Taking pictures", told=False)
+        self._jobs.start(job, lambda: self._scene_views.current(SCENE_VIEW_PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
         self._problems.append(problem_item(why.problem, str(why), study_uid))
@@ -262,7 +271,7 @@ class ImageDisplay:
     def answer_status(self, message: Message) -> dict[str, Any]:
         """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
         try:
-            scene_view = self._pump.call(self._scene_views.current, STATUS_PATIENCE)
+            scene_view = self._scene_views.current(STATUS_PATIENCE)
         except TimedOut:
             scene_view = self._scene_views.last
         return make_status(
@@ -278,7 +287,7 @@ class ImageDisplay:
     def add_problem(self, study: OpenStudy, sentence: str) -> None:
         """Tell in STATUS that something of the study could not be read, or is odd."""
         if study is self._study:
-            log.warning("study %s: STATUS tells what could not be read or is odd", study.study_uid)
+            log.warning("STATUS tells what could not be read or is odd")
             self._problems.append(problem_item("unreadable", sentence, study.study_uid))
 
     def reads(self, series: Series) -> bool:

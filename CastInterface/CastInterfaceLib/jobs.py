@@ -24,10 +24,12 @@ class Job:
     Attributes:
         text: what it does now, for a person.
         done, total: progress in whatever is counted; total 0 when it cannot be told.
+        told: whether others are to know of it.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, told: bool = True) -> None:
         self.text = text
+        self.told = told
         self.done = 0
         self.total = 0
         self._cancelled = threading.Event()
@@ -91,13 +93,16 @@ class Jobs:
 
     @property
     def current(self) -> Job | None:
-        """The oldest job that is under way and wanted; any thread may ask."""
-        return next((job for job in list(self._running.values()) if not job.cancelled()), None)
+        """The oldest job that is under way, wanted and to be told of; any thread may ask."""
+        return next((job for job in list(self._running.values()) if job.told and not job.cancelled()), None)
 
     def close(self, seconds: float) -> None:
-        """Call all jobs off and wait for their threads."""
+        """Call all jobs off and wait for their threads; on the main thread do meanwhile what they ask of it."""
         end = time.monotonic() + seconds
         for job in list(self._running.values()):
             job.cancel()
         for thread in list(self._running):
-            thread.join(max(0.0, end - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < end:
+                thread.join(0.01)
+                if self._pump.on_main_thread():
+                    self._pump.serve_calls()

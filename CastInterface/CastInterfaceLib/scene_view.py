@@ -18,13 +18,21 @@ from __future__ import annotations
 
 import base64
 import itertools
+import threading
+import time
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from CastInterfaceLib.anatomy import direction_name, plane_name
 from CastInterfaceLib.host import Host, nodes_of_class
+from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.layouts import Rect, arrange, as_items, extent, slots
-from CastInterfaceLib.offscreen_view import Picture, encode_png, shrink
+from CastInterfaceLib.png import Picture, encode_png, shrink
 from CastInterfaceLib.study_loading import SERIES, STUDY
+from CastLib.client import Pump
+from CastLib.errors import CastError, TimedOut
 
 THUMBNAIL_WIDTH = 160
 
@@ -32,33 +40,82 @@ THUMBNAIL_WIDTH = 160
 PICTURES_MOST = 11 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """A scene view whose pictures are still pixels, one for each viewport; ``state`` is the scene's, once drawn."""
+
+    scene_view: dict[str, Any]
+    pixels: list[np.ndarray]
+    state: object
+
+
 class SceneViews:
     """Makes scene views of a host, and makes them anew only after something changed.
+
+    The main thread draws the views; the thread that asks makes the pictures, and does so for all that ask meanwhile.
 
     Args:
         host: whose views.
         product: the product name to answer with.
+        pump: hands over to the main thread.
 
     Attributes:
-        last: the last scene view made, for threads that must not touch the scene; empty before the first.
+        last: the last scene view made, for threads that must not wait; empty before the first.
     """
 
-    def __init__(self, host: Host, product: str) -> None:
+    def __init__(self, host: Host, product: str, pump: Pump) -> None:
         self._host = host
         self._product = product
+        self._pump = pump
         self._state: object = None
+        self._made: object = None
+        self._making = threading.Lock()
+        self._closed = False
         self.last: dict[str, Any] = {}
 
-    def current(self) -> dict[str, Any]:
-        """The scene view as it is now. Renders: main thread only."""
-        if not self.last or self._state != _scene_state(self._host.scene):
-            self.last = make_scene_view(self._host, self._product)
-            self._state = _scene_state(self._host.scene)  # rendering itself touches nodes
-        return self.last
+    def current(self, patience: float) -> dict[str, Any]:
+        """The scene view as it is now. Any thread; the main one does not wait for the others.
+
+        Raises:
+            Cancelled: it was closed.
+            TimedOut: the main thread did not come to it within ``patience`` seconds.
+        """
+        if self._pump.on_main_thread():
+            return self._make(patience)
+        end = time.monotonic() + patience
+        if not self._making.acquire(timeout=max(0.0, patience)):
+            raise TimedOut(f"the views were not drawn within {patience:g} s")
+        try:
+            return self._make(end - time.monotonic())
+        finally:
+            self._making.release()
+
+    def _make(self, patience: float) -> dict[str, Any]:
+        shot = self._pump.call(self._take, max(0.0, patience))
+        if shot is None:
+            return self.last
+        made = _encode(shot)
+        if self._state is not None:  # else it was closed meanwhile
+            self.last, self._made = made, shot.state
+        return made
+
+    def _take(self) -> _Shot | None:
+        """Draw the views; None when the last scene view still holds."""
+        if self._closed:
+            raise Cancelled("the display was closed")
+        if self.last and self._made is not None and self._made == _scene_state(self._host.scene):
+            return None
+        shot = _draw(self._host, self._product)
+        self._state = shot.state
+        return shot
+
+    def close(self) -> None:
+        """Draw nothing any more."""
+        self._closed = True
 
     def forget(self) -> None:
         """Drop the last scene view at once: what it shows was closed."""
-        self.last, self._state = {}, None
+        self.last, self._state, self._made = {}, None, None
 
 
 def _scene_state(scene: Any) -> object:
@@ -69,24 +126,22 @@ def _scene_state(scene: Any) -> object:
 
 
 def make_scene_view(host: Host, product: str) -> dict[str, Any]:
-    """Render every view and tell what it shows; see the module's docstring."""
+    """Render every view and tell what it shows; see the module's docstring. Main thread only."""
+    return _encode(_draw(host, product))
+
+
+def _draw(host: Host, product: str) -> _Shot:
     name, tree = host.layout
     views = {view.name: view for view in itertools.chain(host.slice_views, host.threed_views)}
+    if not views:
+        raise CastError("the layout shows no slice view and no 3D view")
     width, height = _window_size(tree, list(views.values()))
     rects = arrange(tree, Rect(0, 0, width, height))
-    viewports = []
-    room = PICTURES_MOST
+    viewports, pixels = [], []
     for index, (slot, rect) in enumerate(zip(slots(tree), rects, strict=True)):
         view = views[slot.tag]
         viewport = _slice_viewport(view) if slot.node_class == "vtkMRMLSliceNode" else _threed_viewport(view)
-        pixels = view.pixels()
-        picture = encode_png(pixels)
-        room -= len(picture.data)
-        if room >= 0:
-            viewport["picture"] = _picture(picture)
-        else:
-            viewport["pictureOmitted"] = "the pictures of all views are too large for one answer"
-        viewport["thumbnail"] = _picture(encode_png(shrink(pixels, THUMBNAIL_WIDTH)))
+        pixels.append(view.pixels())
         viewport |= {
             "viewId": view.node.GetID(),
             "slotIndex": index,
@@ -97,7 +152,7 @@ def make_scene_view(host: Host, product: str) -> dict[str, Any]:
             "layoutRect": rect.as_dict(),
         }
         viewports.append(viewport)
-    return {
+    scene_view = {
         "source": "sceneview",
         "product": product,
         "coordinateSystem": "RAS",
@@ -121,6 +176,24 @@ def make_scene_view(host: Host, product: str) -> dict[str, Any]:
         },
         "viewports": viewports,
     }
+    return _Shot(scene_view, pixels, _scene_state(host.scene))  # drawing itself touches nodes
+
+
+def _encode(shot: _Shot) -> dict[str, Any]:
+    """The scene view with its pictures as PNG. Any thread."""
+    room = PICTURES_MOST
+    viewports = []
+    for viewport, pixels in zip(shot.scene_view["viewports"], shot.pixels, strict=True):
+        picture = encode_png(pixels)
+        room -= len(picture.data)
+        shown = (
+            {"picture": _picture(picture)}
+            if room >= 0
+            else {"pictureOmitted": "the pictures of all views are too large for one answer"}
+        )
+        thumbnail = _picture(encode_png(shrink(pixels, THUMBNAIL_WIDTH)))
+        viewports.append({**viewport, **shown, "thumbnail": thumbnail})
+    return {**shot.scene_view, "viewports": viewports}
 
 
 def _window_size(tree: Any, views: list[Any]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from CastInterfaceLib.host import Host, nodes_of_class
 from CastInterfaceLib.segment_surfaces import closed_surface
 from CastInterfaceLib.segmentation_reading import Segmentation, SegmentMask, read_segmentation
 from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
+from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import FRAME_OF_REFERENCE, INSTANCES, SERIES, STUDY
 from CastLib.errors import CastError
 
@@ -95,7 +96,9 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     content = node.GetSegmentation()
     content.SetSourceRepresentationName(LABELMAP)
     for segment, surface in zip(segmentation.segments, prepared.surfaces, strict=True):
-        content.AddSegment(_segment(segment, surface, segmentation.ijk_to_ras), _segment_id(segment))
+        made = _segment(segment, surface, segmentation.ijk_to_ras)
+        with slow_call("Slicer's segmentation takes a segment"):
+            content.AddSegment(made, _segment_id(segment))
     _set_look(node, segmentation)
     corners = _corners(segmentation)
     if corners is None:

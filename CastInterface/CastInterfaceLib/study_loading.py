@@ -131,9 +131,10 @@ def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
         view.node.SetOrientationToDefault()  # a study before may have been oblique
     selection = host.application_logic.GetSelectionNode()
     selection.SetActiveVolumeID(volume.GetID())
-    host.application_logic.PropagateVolumeSelection()
-    for view in host.slice_views:
-        view.fit()
+    with slow_call("Slicer's logics show a volume in all slice views"):
+        host.application_logic.PropagateVolumeSelection()
+        for view in host.slice_views:
+            view.fit()
     show_slices_in_3d(host, body)
     for view in host.threed_views:
         view.look_at(body)

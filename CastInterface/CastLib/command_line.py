@@ -17,6 +17,7 @@ from typing import Any
 from CastLib.actors import parse_actors
 from CastLib.errors import CastError, HubNotReachable, TimedOut
 from CastLib.message import Target
+from CastLib.slicer_python import in_slicer
 
 EXIT_DONE = 0
 EXIT_FAILED = 1  # refused or failed: one sentence says why
@@ -168,8 +169,15 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
     except Exception as error:
         if getattr(args, "log_level", "") == "debug":
             raise
+        if isinstance(error, ModuleNotFoundError):
+            print(f"cast: the Python package {error.name} is missing{_advice()}", file=sys.stderr)
+            return EXIT_FAILED
         print(f"cast: unexpected {type(error).__name__}: {error} (--log-level debug shows where)", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _advice() -> str:
+    return ": open the module in Slicer once, it installs what it needs" if in_slicer() else ""
 
 
 def _exit_code(error: Exception) -> int:

@@ -1,4 +1,4 @@
-"""``python -m CastServiceProviderLib``: the same as ``cast provide``."""
+"""``python -m CastServiceProviderLib``, and this file for ``Slicer --no-main-window --python-script``."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from CastLib.command_line import (
     set_up_service_logging,
 )
 from CastLib.errors import CastError, Refused
+from CastLib.slicer_python import slicer_python
 
 if TYPE_CHECKING:
     from CastLib.client import Session
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     set_up_service_logging(args)
     log = logging.getLogger("cast.provider")
     script = read_script(args.script)
-    job_settings = JobSettings(slots=args.slots, timeout=args.job_timeout)
+    job_settings = JobSettings(slots=args.slots, timeout=args.job_timeout, python=slicer_python())
     args.product = args.product or script.name
     settings = SessionSettings(
         **{

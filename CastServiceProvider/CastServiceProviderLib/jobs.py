@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
-import time
 from collections import deque
 
 from CastLib.errors import CastError
 from CastLib.message import Message
+from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
 from CastServiceProviderLib.running_job import Host, JobSettings, Outcome, RunningJob
 
 _log = logging.getLogger("cast.provider")
@@ -24,16 +23,19 @@ class Jobs:
 
     ``description`` is what a job's process is told about script, product and hub (``job_pipe``). When a job fails the
     asker is told by ``host.tell`` with level ``error``; the script's trace and the end of what it printed are logged.
+    ``records`` notes all of them, for those who look on.
     """
 
-    def __init__(self, description: dict[str, str], host: Host, settings: JobSettings) -> None:
+    def __init__(
+        self, description: dict[str, str], host: Host, settings: JobSettings, records: JobRecords | None = None
+    ) -> None:
         self._description = description
         self._host = host
         self._settings = settings
+        self._records = records or JobRecords()
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[int, Message]] = deque()
-        self._running: set[RunningJob] = set()
-        self._numbers = itertools.count(1)
+        self._waiting: deque[tuple[JobRecord, Message]] = deque()
+        self._running: dict[JobRecord, RunningJob] = {}
         self._stopped = False
         self._threads = [
             threading.Thread(target=self._work, name=f"cast job slot {slot}", daemon=True)
@@ -60,10 +62,24 @@ class Jobs:
             free = self._settings.slots - len(self._running)
             if len(self._waiting) >= self._settings.queue + free:
                 raise QueueFull(f"{len(self._waiting)} jobs are waiting already: try again later")
-            number = next(self._numbers)
-            self._waiting.append((number, message))
+            record = self._records.new(message)
+            record.cancel = lambda: self.cancel(record)
+            self._waiting.append((record, message))
             self._changed.notify()
-            return number
+            return record.number
+
+    def cancel(self, record: JobRecord) -> None:
+        """Call off a job, whether it waits or runs; the asker is told, which may take its time."""
+        with self._changed:
+            record.cancelled = True
+            running = self._running.get(record)
+            found = next((one for one in self._waiting if one[0] is record), None)
+            if running is not None:
+                running.stop(CALLED_OFF, always=True)
+            elif found is not None:
+                self._waiting.remove(found)
+        if found is not None:
+            self._drop(*found, CALLED_OFF)
 
     def stop(self) -> None:
         """Drop what waits, tell what runs to end, end it after the grace time; returns when no job is left."""
@@ -71,11 +87,12 @@ class Jobs:
             self._stopped = True
             dropped = list(self._waiting)
             self._waiting.clear()
-            for job in self._running:
+            for record, job in self._running.items():
+                record.cancelled = True
                 job.stop()
             self._changed.notify_all()
-        for _, message in dropped:
-            self._host.tell(message, "the service is stopping", level="error", fraction=None)
+        for record, message in dropped:
+            self._drop(record, message, "the service is stopping")
         for thread in self._threads:
             thread.join()
 
@@ -86,27 +103,33 @@ class Jobs:
                     self._changed.wait()
                 if self._stopped:
                     return
-                number, message = self._waiting.popleft()
-                job = RunningJob(self._description, message, self._host, self._settings)
-                self._running.add(job)
+                record, message = self._waiting.popleft()
+                host = RecordingHost(self._host, record)
+                job = RunningJob(self._description, message, host, self._settings)
+                self._running[record] = job
             try:
-                self._run(number, message, job)
+                self._run(record, message, job)
             finally:
                 with self._changed:
-                    self._running.discard(job)
+                    del self._running[record]
 
-    def _run(self, number: int, message: Message, job: RunningJob) -> None:
-        began = time.monotonic()
+    def _run(self, record: JobRecord, message: Message, job: RunningJob) -> None:
+        number = record.number
         _log.info("job %d: %s began", number, message.event)
         try:
-            outcome = job.run()
+            outcome = record.run(job)
         except Exception:
             _log.exception("job %d failed inside the provider", number)
-            outcome = Outcome("the job failed inside the provider")
-        took = time.monotonic() - began
+            outcome = Outcome(record.error)
+        took = record.took
         if not outcome.error:
             _log.info("job %d: done in %.1f s", number, took)
             return
         details = "".join(f"\n{part.rstrip()}" for part in (outcome.trace, outcome.output) if part.strip())
         _log.error("job %d: failed after %.1f s: %s%s", number, took, outcome.error, details)
         self._host.tell(message, outcome.error, level="error", fraction=None)
+
+    def _drop(self, record: JobRecord, message: Message, why: str) -> None:
+        record.cancelled = True
+        record.end(Outcome(why))
+        self._host.tell(message, why, level="error", fraction=None)

@@ -14,6 +14,7 @@ from CastLib.events import DICOM_SEND, NIFTI_SEND, STATUS, STATUS_UPDATE, event_
 from CastLib.manifest import parse_received_manifest
 from CastLib.message import Message, Sender
 from CastServiceProviderLib.addressing import is_meant_for, progress_target, result_target
+from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.jobs import Jobs, QueueFull
 from CastServiceProviderLib.results import check_results
 from CastServiceProviderLib.running_job import JobSettings
@@ -32,10 +33,13 @@ _REFUSALS_WAITING = 100
 class Provider:
     """Runs ``script`` for what the session receives. Make it before ``session.start``; ``close`` it before the session.
 
-    It is the ``Host`` of its jobs: they reach the hub through this session and nothing else.
+    It is the ``Host`` of its jobs: they reach the hub through this session and nothing else. ``records`` are where the
+    jobs are noted, for those who look on.
     """
 
-    def __init__(self, session: Session, script: Script, settings: JobSettings) -> None:
+    def __init__(
+        self, session: Session, script: Script, settings: JobSettings, records: JobRecords | None = None
+    ) -> None:
         self._session = session
         own = session.settings
         self._own = Sender(own.name, own.product, own.version, own.actors)
@@ -46,7 +50,7 @@ class Provider:
             "product_version": own.version,
             "description": script.description,
         }
-        self.jobs = Jobs(description, self, settings)
+        self.jobs = Jobs(description, self, settings, records)
         # Refusals are told by a thread of their own: the main thread must not wait for the hub.
         self._refusing = ThreadPoolExecutor(1, thread_name_prefix="cast refusals")
         self._refusals = 0

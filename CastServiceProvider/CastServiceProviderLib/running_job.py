@@ -89,12 +89,23 @@ class RunningJob:
         self._over = threading.Event()
         self._deadline = time.monotonic() + settings.timeout
         self._stopping = threading.Event()
+        self._why = ""
+        self._tell_always = False
         self._progress: tuple[str, float | None] | None = None
         self._told_at = 0.0
 
-    def stop(self) -> None:
-        """Have the job end within the grace time: it is told, then ended."""
+    @property
+    def output(self) -> str:
+        """The end of what the script has printed so far."""
+        return self._output.decode(errors="replace")
+
+    def stop(self, why: str = "the service is stopping", *, always: bool = False) -> None:
+        """Have the job end within the grace time: it is told, then ended.
+
+        ``why`` is a sentence for the asker; with ``always`` it is told also when the script then ends in good order.
+        """
         if not self._stopping.is_set():
+            self._why, self._tell_always = why, always
             self._deadline = min(self._deadline, time.monotonic() + self._settings.grace)
             self._stopping.set()
 
@@ -125,7 +136,7 @@ class RunningJob:
                 with contextlib.suppress(OSError):
                     stream.close()
             shutil.rmtree(folder, ignore_errors=True)
-        return Outcome(error, trace, self._output.decode(errors="replace"))
+        return Outcome(error, trace, self.output)
 
     def _serve(self, process: subprocess.Popen[bytes], job: IO[bytes], folder: Path) -> tuple[str, str]:
         """Answer the job's calls until its last word or the end of its time; return (error, trace)."""
@@ -156,7 +167,7 @@ class RunningJob:
             if name == "done":
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LEAVE)
-                return "", ""
+                return (self._why if self._tell_always else ""), ""
             if name == "raised":
                 return str(line.get("message") or "the script failed"), str(line.get("trace", ""))
             with contextlib.suppress(OSError):
@@ -190,7 +201,7 @@ class RunningJob:
 
     def _out_of_time(self) -> str:
         if self._stopping.is_set():
-            return "the service is stopping"
+            return self._why
         return f"the script did not finish within {self._settings.timeout:g} s and was ended"
 
     def _without_last_word(self, process: subprocess.Popen[bytes]) -> str:

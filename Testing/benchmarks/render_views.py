@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(host, what):
     """Print the time of the first picture and the median of later ones, each after a change of the view."""
-    from CastInterfaceLib.offscreen_view import encode_png
+    from CastInterfaceLib.png import encode_png
 
     for size in (512, 1024):
         host.resize(size, size)

@@ -19,6 +19,7 @@ from hub_process import package_environment
 
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message, parse_publish
+from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.jobs import Jobs, QueueFull
 from CastServiceProviderLib.results import check_results
 from CastServiceProviderLib.running_job import JobSettings
@@ -49,7 +50,8 @@ class Desk:
             "product_version": "7",
             "description": "Tests",
         }
-        self.jobs = Jobs(description, self, JobSettings(**{"timeout": PATIENCE, **settings}))
+        self.records = JobRecords()
+        self.jobs = Jobs(description, self, JobSettings(**{"timeout": PATIENCE, **settings}), self.records)
 
     def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
         self.fetched.append(entries)
@@ -277,6 +279,29 @@ def test_stopping_tells_and_ends(make_desk: Callable[..., Desk]) -> None:
     assert [text for _, text, _ in desk.told] == ["working", "the service is stopping", "left in good order"]
     with pytest.raises(CastError, match="stopping"):
         desk.jobs.submit(make_message("a.dcm"))
+
+
+def test_calling_off_one_job_tells_its_asker_however_the_script_takes_it(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(grace=20.0)
+    desk.write(
+        """
+        context.progress("working")
+        while not context.cancelled():
+            time.sleep(0.02)
+        """
+    )
+    desk.jobs.submit(make_message("a.dcm"))
+    desk.jobs.submit(make_message("a.dcm"))
+    wait_for(lambda: desk.told)
+    running, waiting = desk.records.all()
+    waiting.cancel()
+    running.cancel()
+    desk.wait_idle()
+    errors = [text for level, text, _ in desk.told if level == "error"]
+    assert errors == ["the job was called off"] * 2
+    assert (running.state, waiting.state) == ("cancelled", "cancelled")
+    running.cancel()
+    assert not desk.run("context.progress('the next one')")[2:]
 
 
 def test_stopping_ends_what_does_not_listen(make_desk: Callable[..., Desk]) -> None:

@@ -1,0 +1,136 @@
+"""One connection at a time, with the role Image Display on it. Main thread only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from CastInterfaceLib.background import Background
+from CastInterfaceLib.host_slicer import SlicerHost
+from CastInterfaceLib.image_display import ImageDisplay
+from CastInterfaceLib.pump_timer import PumpTimer
+from CastInterfaceLib.study_loading import remove_study
+from CastLib.client import Session, SessionSettings, State
+from CastLib.message import Message
+
+log = logging.getLogger("cast.display")
+
+PRODUCT = "3DSLICER-ID"  # by it existing worklists know Slicer
+ACTOR = "ID"
+
+
+class Connection:
+    """Connects, shows what the hub says, and disconnects without ever making the main thread wait.
+
+    Args:
+        timer: the process's pump.
+        background: where closing takes place.
+        open_host: makes the host; called at the first connect.
+        told_state, told_message, told_presence: called with each change of state, each message received, and the
+            answers to the announcement after connecting.
+
+    Attributes:
+        session, display: what is connected now, or None.
+        state: of the session, or offline.
+        since: ``time.monotonic()`` when the state began.
+    """
+
+    def __init__(
+        self,
+        timer: PumpTimer,
+        background: Background,
+        open_host: Callable[[], SlicerHost],
+        *,
+        told_state: Callable[[State], object],
+        told_message: Callable[[Message], object],
+        told_presence: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self._timer = timer
+        self._background = background
+        self._open_host = open_host
+        self._told_state = told_state
+        self._told_message = told_message
+        self._told_presence = told_presence
+        self._host: SlicerHost | None = None
+        self._leftover = ""
+        self.session: Session | None = None
+        self.display: ImageDisplay | None = None
+        self.state = State()
+        self.since = time.monotonic()
+
+    @property
+    def host(self) -> SlicerHost:
+        """The scene and its views."""
+        if self._host is None:
+            self._host = self._open_host()
+        return self._host
+
+    def connect(self, settings: SessionSettings) -> None:
+        """Begin to connect; `state` tells how it goes. Raises FieldError for settings that cannot be."""
+        session = Session(settings, self._timer.pump)
+        self.disconnect()
+        host = self.host
+        if self._leftover:
+            # What the connection before left on the screen is the hub's again: whoever has it open says so now.
+            remove_study(host, self._leftover)
+            self._leftover = ""
+        self._timer.acquire()
+        self.session = session
+        session.on_state(lambda state: self._tell(session, state))
+        session.on_event(self._told_message, requests=True)
+        session.on_presence(self._told_presence)
+        self.display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
+        self._set_state(State("connecting"))
+        session.start()
+
+    def disconnect(self) -> None:
+        """Leave the hub. What is shown stays until the next connect; a thread waits for the hub."""
+        session, display = self.session, self.display
+        if session is None or display is None:
+            return
+        self.session = self.display = None
+        self._keep(display)
+        display.cancel()
+
+        def close(job: object) -> None:
+            session.close()
+            display.close()
+
+        self._background.start("Disconnecting", close, lambda value, error: None)
+        self._timer.release()  # the background keeps it until the session has ended
+        self._set_state(State())
+
+    def close(self) -> None:
+        """Leave the hub and wait for it: for the end of the module, when no event loop may come any more."""
+        session, display = self.session, self.display
+        self.session = self.display = None
+        if session is not None and display is not None:
+            session.close()
+            display.close()
+            self._timer.release()
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+        self.state = State()
+
+    def forget_study(self) -> None:
+        """The scene was emptied: nothing is open any more."""
+        self._leftover = ""
+        if self.display is not None:
+            self.display.close_study()
+
+    def _keep(self, display: ImageDisplay) -> None:
+        if display.study is not None and not display.study.adopted:
+            self._leftover = display.study.study_uid
+
+    def _tell(self, session: Session, state: State) -> None:
+        if session is self.session:
+            self._set_state(state)
+
+    def _set_state(self, state: State) -> None:
+        if state.kind != self.state.kind or state.reason != self.state.reason:
+            log.info("%s", state)
+        self.state, self.since = state, time.monotonic()
+        self._told_state(state)

@@ -1,0 +1,116 @@
+"""Slicer's DICOM database: where a study's files are found, and the loaders that make volumes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from CastInterfaceLib.slow_calls import slow_call
+from CastInterfaceLib.study_files import AmbiguousAccession, LocalStudy, StudyFiles
+from CastLib.client import Pump
+
+PATIENCE = 30.0  # seconds that a thread waits for the main thread to look into the database
+
+
+def _database() -> Any:
+    """Slicer's database when it is there and open, else None."""
+    database = getattr(slicer, "dicomDatabase", None)
+    return database if database is not None and database.isOpen else None
+
+
+def instance_file(uid: str) -> str:
+    """The file of a SOPInstanceUID, "" when the database does not have it. Main thread only."""
+    database = _database()
+    return str(database.fileForInstance(uid) or "") if database is not None else ""
+
+
+def load_series(uid: str) -> Any:
+    """Have Slicer's own DICOM loaders make a volume node of a series; None when they make none. Main thread only."""
+    from DICOMLib import DICOMUtils
+
+    with slow_call("Slicer's DICOM loaders load a series"):
+        ids = DICOMUtils.loadSeriesByUID([uid])
+    nodes = [slicer.mrmlScene.GetNodeByID(id) for id in ids or ()]
+    return next((node for node in nodes if node is not None and node.IsA("vtkMRMLScalarVolumeNode")), None)
+
+
+class DatabaseStudies(StudyFiles):
+    """Slicer's database as an index of studies. Any thread may ask; the main thread looks.
+
+    Attributes:
+        series_uids: the series of the database that were found so far.
+    """
+
+    def __init__(self, pump: Pump) -> None:
+        super().__init__([])
+        self._pump = pump
+        self._known: dict[str, LocalStudy] = {}
+        self.series_uids: set[str] = set()
+
+    def find(
+        self,
+        study_uid: str = "",
+        accession: str = "",
+        *,
+        looked_at: Callable[[int], object] = lambda files: None,
+    ) -> LocalStudy | None:
+        """See `StudyFiles.find`."""
+        if not study_uid and not accession:
+            return None
+        looked_at(0)
+        if not study_uid:
+            self.refresh(looked_at)
+            matching = [study for study in self.studies() if study.accession == accession]
+            if len(matching) > 1:
+                raise AmbiguousAccession(
+                    f"{len(matching)} studies in Slicer's database carry this accession number; "
+                    "open one by its StudyInstanceUID."
+                )
+            if not matching:
+                return None
+            study_uid = matching[0].study_uid
+        return self._pump.call(lambda: self._look(study_uid), PATIENCE)
+
+    def studies(self) -> list[LocalStudy]:
+        """The studies known so far, in order of their UIDs; their files are not listed."""
+        return [study for _, study in sorted(dict(self._known).items())]
+
+    def refresh(self, looked_at: Callable[[int], object] = lambda files: None) -> None:
+        """Bring the list of studies up to date, a patient at a time."""
+        found: dict[str, LocalStudy] = {}
+        for number, patient in enumerate(self._pump.call(_patients, PATIENCE)):
+            looked_at(number)
+            for study in self._pump.call(lambda: _studies_of(patient), PATIENCE):  # noqa: B023
+                found[study.study_uid] = study
+        self._known = found
+
+    def _look(self, study_uid: str) -> LocalStudy | None:
+        database = _database()
+        series_uids = list(database.seriesForStudy(study_uid)) if database is not None else []
+        files = [Path(path) for uid in series_uids for path in database.filesForSeries(uid)]
+        if not files:
+            return None
+        self.series_uids.update(series_uids)
+        return LocalStudy(study_uid, "", "", "", set(), files)
+
+
+def _patients() -> Iterable[Any]:
+    database = _database()
+    return list(database.patients()) if database is not None else []
+
+
+def _studies_of(patient: Any) -> list[LocalStudy]:
+    database = _database()
+    if database is None:
+        return []
+    studies = []
+    for uid in database.studiesForPatient(patient):
+        accession, description, date, modalities = (
+            str(database.fieldForStudy(field, uid) or "")
+            for field in ("AccessionNumber", "StudyDescription", "StudyDate", "ModalitiesInStudy")
+        )
+        studies.append(LocalStudy(uid, accession, description, date, set(modalities.split("\\"))))
+    return studies

@@ -1,0 +1,25 @@
+"""Is there a hub? Asked of an address, on any thread, by the address that needs no sign-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from CastLib.client import Pump, Session, SessionSettings
+
+LOCAL_HUB = "http://127.0.0.1:2018"
+PATIENCE = 3.0  # seconds for each of connecting and answering
+
+
+def hub_status(address: str, pump: Pump) -> dict[str, Any]:
+    """What the hub at an address tells of itself: ``product``, ``version``, ``subscriptions`` …
+
+    Raises:
+        FieldError: this is no address.
+        CastError: nothing answers there, or it is no hub.
+    """
+    settings = SessionSettings(hub=address, product="3DSLICER-ID", connect_timeout=PATIENCE, call_timeout=PATIENCE)
+    session = Session(settings, pump)
+    try:
+        return session.status()
+    finally:
+        session.close()

@@ -1,0 +1,95 @@
+"""The files a volume is sent as: the DICOM files it came from where they are known, else a file written for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from CastInterfaceLib.slow_calls import slow_call
+from CastInterfaceLib.study_loading import INSTANCES, SERIES, STUDY
+from CastLib.errors import CastError
+from CastLib.events import DICOM_SEND, NIFTI_SEND
+
+NRRD_SEND = "nrrd-send"
+
+# By the event: the ending, and the storage node that writes it.
+_WRITERS = {
+    NRRD_SEND: (".nrrd", "vtkMRMLNRRDStorageNode"),
+    NIFTI_SEND: (".nii.gz", "vtkMRMLVolumeArchetypeStorageNode"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFiles:
+    """What to send for a node.
+
+    Attributes:
+        event: the event they travel with.
+        paths: the files.
+        context: what stands beside them: of which study and series they are.
+    """
+
+    event: str
+    paths: tuple[Path, ...]
+    context: dict[str, Any]
+
+
+def files_of_node(
+    node: Any, event: str, known: Iterable[Path], find_instance: Callable[[str], str], folder: Path
+) -> NodeFiles:
+    """The files of a volume node. Main thread only; writing one is one call to Slicer.
+
+    Args:
+        node: a ``vtkMRMLVolumeNode``.
+        event: how to send it; "" means as DICOM when its files are known, else as NRRD.
+        known: the DICOM files it was read from, as far as the caller knows them.
+        find_instance: the file of a SOPInstanceUID in Slicer's database, "" when it is not there.
+        folder: an existing folder of the caller's for a file that has to be written.
+
+    Raises:
+        CastError: it cannot be sent like this.
+    """
+    if node is None or not node.IsA("vtkMRMLVolumeNode") or node.GetImageData() is None:
+        raise CastError("Only a volume with an image can be sent.")
+    if event in ("", DICOM_SEND):
+        paths = [Path(path) for path in known] or dicom_files(node, find_instance)
+        if paths and all(path.is_file() for path in paths):
+            return NodeFiles(DICOM_SEND, tuple(paths), _origin(node))
+        if event:
+            raise CastError(f"{node.GetName()} does not come from DICOM files that are still there; send it as NRRD.")
+        event = NRRD_SEND
+    if event not in _WRITERS:
+        raise CastError(f"A volume is sent as {DICOM_SEND}, {', '.join(_WRITERS)}; not as {event}.")
+    return NodeFiles(event, (write_volume(node, event, folder),), {})
+
+
+def dicom_files(node: Any, find_instance: Callable[[str], str]) -> list[Path]:
+    """The DICOM files a volume was read from, by its instance UIDs; empty unless all are known."""
+    uids = (node.GetAttribute(INSTANCES) or "").split()
+    paths = [find_instance(uid) for uid in uids]
+    return [Path(path) for path in paths] if paths and all(paths) else []
+
+
+def write_volume(node: Any, event: str, folder: Path) -> Path:
+    """Write a volume with Slicer's own storage node. Raises CastError when it cannot."""
+    ending, kind = _WRITERS[event]
+    name = re.sub(r"[^\w-]+", "-", node.GetName() or "").strip("-") or "volume"
+    path = folder / f"{name}{ending}"
+    storage = getattr(slicer, kind)()
+    storage.SetFileName(str(path))
+    storage.SetUseCompression(0)  # a hub nearby takes the bytes sooner than they are packed
+    with slow_call(f"Slicer writes a volume as {ending}"):
+        written = storage.WriteData(node)
+    if not written:
+        raise CastError(f"{node.GetName()} could not be written as {ending}.")
+    return path
+
+
+def _origin(node: Any) -> dict[str, Any]:
+    named = (("studyInstanceUID", node.GetAttribute(STUDY)), ("seriesInstanceUID", node.GetAttribute(SERIES)))
+    return {key: value for key, value in named if value}

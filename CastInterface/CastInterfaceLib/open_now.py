@@ -1,0 +1,66 @@
+"""What is open now, as a value for a panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from CastInterfaceLib.image_display import ImageDisplay
+from CastInterfaceLib.open_study import AWAITED
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a segmentation shown: its label, ``#rrggbb`` and volume in ml."""
+
+    label: str
+    color: str
+    millilitres: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNow:
+    """What is open.
+
+    Attributes:
+        study_uid: of the study that is open or being opened, "" when there is none.
+        awaited: it was asked for, but its images are not here.
+        series: description and number of images of each series shown.
+        segments: of all segmentations shown.
+        doing: what is under way, "" when nothing is.
+        fraction: how far it is, 0 to 1, or None when it cannot be told.
+        problems: sentences, newest last.
+    """
+
+    study_uid: str = ""
+    awaited: bool = False
+    series: tuple[tuple[str, int], ...] = ()
+    segments: tuple[Segment, ...] = ()
+    doing: str = ""
+    fraction: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+def open_now(display: ImageDisplay | None) -> OpenNow:
+    """What a display has open."""
+    if display is None:
+        return OpenNow()
+    study, job = display.study, display.job
+    doing, fraction = "", None
+    if job is not None and study is not None and job is study.job and study.busy:
+        doing, fraction = job.text, min(1.0, job.done / job.total) if job.total else None
+    if study is None:
+        return OpenNow(problems=tuple(display.problems))
+    return OpenNow(
+        study.study_uid or study.reference.accession or study.reference.resource_id,
+        study.state == AWAITED,
+        tuple((shown.volume.GetName(), len(shown.series.files)) for shown in study.series.values()),
+        tuple(_segment(one) for shown in study.segmentations for one in shown["segments"]),
+        doing,
+        fraction,
+        tuple(display.problems),
+    )
+
+
+def _segment(told: dict[str, Any]) -> Segment:
+    return Segment(str(told["label"]), str(told["color"]), float(told["volumeMm3"]) / 1000)

@@ -1,0 +1,1 @@
+"""Widgets for Slicer: PythonQt, no sockets, no scene but through a logic."""

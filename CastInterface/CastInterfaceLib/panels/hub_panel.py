@@ -1,0 +1,149 @@
+"""The panel of "Cast Hub": start and stop it, its address, who is connected, its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CastInterfaceLib import hub_process
+from CastInterfaceLib.hub_process import HubProcess
+from CastInterfaceLib.panels.hub_words import state_words
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light
+
+STATUS_PAGE = "/api/hub/status"
+
+_PORT = "CastHub/Port"
+
+
+class HubPanel:
+    """Wires the widgets of ``CastHub.ui`` to a hub.
+
+    Args:
+        ui: an object with the widgets as attributes.
+        hub: what they show and work on.
+        install: asks for and installs missing packages; returns whether all are there.
+    """
+
+    def __init__(self, ui: Any, hub: HubProcess, install: Any) -> None:
+        self._ui = ui
+        self._hub = hub
+        self._install = install
+        self._lines = 0
+        self._shown: object = None
+        ui.portBox.value = saved_port()
+        header = ui.applicationsTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setHighlightSections(False)
+        ui.applicationsTable.verticalHeader().setDefaultSectionSize(ui.applicationsTable.fontMetrics().height() + 6)
+        ui.startButton.connect("clicked()", self.toggle)
+        ui.copyButton.connect("clicked()", self.copy)
+        ui.browserButton.connect("clicked()", self.open_browser)
+        ui.installButton.connect("clicked()", self.install)
+        self._remove = hub.on_changed(self.refresh)
+        self.refresh()
+
+    def close(self) -> None:
+        """Let go of the hub."""
+        self._remove()
+
+    def toggle(self) -> None:
+        """Start the hub, or stop it."""
+        if self._hub.state.kind in (hub_process.STARTING, hub_process.RUNNING):
+            self._hub.stop()
+            return
+        with slicer.util.tryWithErrorDisplay(_("The hub could not be started."), waitCursor=False):
+            port = self._ui.portBox.value
+            save_port(port)
+            self._hub.start(port)
+
+    def copy(self) -> None:
+        """Put the address on the clipboard; it is shown marked, as text is that was copied."""
+        qt.QApplication.clipboard().setText(self._hub.state.address)
+        self._ui.addressEdit.selectAll()
+
+    def open_browser(self) -> None:
+        """Show what the hub says of itself in the web browser."""
+        qt.QDesktopServices.openUrl(qt.QUrl(self._hub.state.address + STATUS_PAGE))
+
+    def install(self) -> None:
+        """Install what is missing, then start."""
+        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+            if self._install():
+                self.toggle()
+
+    def refresh(self) -> None:
+        """Show how it is now."""
+        self._show_state()
+        self._show_applications()
+        self._show_log()
+
+    def _show_state(self) -> None:
+        ui, state = self._ui, self._hub.state
+        running = state.kind == hub_process.RUNNING
+        stopped = state.kind == hub_process.STOPPED
+        light = BAD if state.problem else {hub_process.STOPPED: IDLE, hub_process.RUNNING: GOOD}.get(state.kind, BUSY)
+        show_light(ui.lightLabel, light)
+        ui.stateLabel.text = state_words(state)
+        ui.startButton.text = _("&Start") if stopped else _("&Stop")
+        ui.startButton.enabled = state.kind != hub_process.STOPPING
+        ui.portBox.enabled = stopped
+        self._show_address(state.address if running else "")
+        ui.copyButton.enabled = ui.browserButton.enabled = running
+        ui.installButton.setVisible(state.problem == hub_process.PACKAGES_MISSING)
+
+    def _show_address(self, address: str) -> None:
+        if self._ui.addressEdit.text != address:  # else what is marked in it would not stay so
+            self._ui.addressEdit.text = address
+            self._ui.addressEdit.setCursorPosition(0)
+
+    def _show_applications(self) -> None:
+        report, running = self._hub.report, self._hub.state.kind == hub_process.RUNNING
+        if not running:
+            words = _("Nobody can connect while the hub is not running.")
+        elif not report.count:
+            words = _("Nobody is connected yet. Give other applications the address above.")
+        else:
+            words = _("{count} connected, {rate} messages a second.").format(
+                count=sum(one.connected for one in report.applications), rate=f"{report.rate:.0f}"
+            )
+            if report.count > len(report.applications):
+                words += " " + _("The first {shown} of {count} are shown.").format(
+                    shown=len(report.applications), count=report.count
+                )
+        self._ui.applicationsLabel.text = words
+        if report.applications == self._shown:
+            return
+        self._shown = report.applications
+        table = self._ui.applicationsTable
+        table.setRowCount(len(report.applications))
+        pale = qt.QBrush(table.palette.color(qt.QPalette.Disabled, qt.QPalette.Text))
+        for row, one in enumerate(report.applications):
+            for column, text in enumerate((one.name, one.product, ", ".join(one.actors), one.topic)):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(text)
+                if not one.connected:
+                    item.setForeground(pale)
+                table.setItem(row, column, item)
+
+    def _show_log(self) -> None:
+        new = min(self._hub.lines - self._lines, len(self._hub.log))
+        if new:
+            self._ui.logText.appendPlainText("\n".join(list(self._hub.log)[-new:]))
+        self._lines = self._hub.lines
+
+
+def saved_port() -> int:
+    """The port used last: the user's setting, not the scene's."""
+    try:
+        port = int(qt.QSettings().value(_PORT, hub_process.DEFAULT_PORT))
+    except (TypeError, ValueError):  # written by something else
+        return hub_process.DEFAULT_PORT
+    return port if 0 <= port <= 65_535 else hub_process.DEFAULT_PORT
+
+
+def save_port(port: int) -> None:
+    """Remember a port."""
+    qt.QSettings().setValue(_PORT, port)

@@ -1,0 +1,139 @@
+"""The section Ask: what another application has open, or what its screen shows; its pictures seen and saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.jobs import Cancelled, Job
+from CastInterfaceLib.message_log import cut
+from CastInterfaceLib.panels.looks import BAD, BUSY, set_choices, show_text
+from CastInterfaceLib.pictures import PeerPicture, pictures_of, save_pictures
+from CastLib.events import SCENEVIEW, STATUS
+
+
+class AskSection:
+    """Wires the section's widgets."""
+
+    def __init__(self, ui: Any, logic: InterfaceLogic) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._job: Job | None = None
+        self._pictures: list[PeerPicture] = []
+        self._window: Any = None
+        ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
+        ui.dataBox.addItem(STATUS, STATUS)
+        ui.askButton.connect("clicked()", self.ask)
+        ui.peersButton.connect("clicked()", self.look_again)
+        ui.saveButton.connect("clicked()", self.choose_folder)
+        ui.jsonButton.setCheckable(True)
+        ui.jsonButton.connect("toggled(bool)", lambda on: self.refresh())
+        ui.pictureList.connect("itemActivated(QListWidgetItem*)", self._open_picture)
+        self.refresh()
+
+    def close(self) -> None:
+        """Close the window that shows a picture."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def refresh(self) -> None:
+        """Offer who is there now, and show what there is of an answer."""
+        ui = self._ui
+        has_answer = bool(ui.answerText.plainText)
+        ui.answerLabel.setVisible(bool(ui.answerLabel.text))
+        ui.pictureList.setVisible(bool(self._pictures))
+        ui.saveButton.setVisible(bool(self._pictures))
+        ui.jsonButton.setVisible(has_answer)
+        ui.answerText.setVisible(has_answer and ui.jsonButton.checked)
+        online = self._logic.state.kind == "online"
+        peers = [(peer.label, peer.name) for peer in self._logic.peers.all()] if online else []
+        set_choices(ui.peerBox, [(_("Everybody"), ""), *peers])
+        ui.peersButton.enabled = online
+        ui.askButton.enabled = self._job is not None or online
+        ui.askButton.text = _("&Ask") if self._job is None else _("Stop w&aiting")
+
+    def look_again(self) -> None:
+        """Ask who is connected."""
+        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+            self._logic.askWhoIsThere(lambda answer, error: self.refresh())
+
+    def ask(self) -> None:
+        """Send the request, or stop waiting for its answer."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            show_text(self._ui.answerLabel, _("The answer is not waited for any more."))
+            self.refresh()
+            return
+        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+            self._job = self._logic.request(
+                self._ui.dataBox.currentData, self._answered, peer=self._ui.peerBox.currentData or "", digest=_digest
+            )
+            show_text(self._ui.answerLabel, _("Waiting for the answer …"), BUSY)
+            self.refresh()
+
+    def _answered(self, value: Any, error: Exception | None) -> None:
+        if isinstance(error, Cancelled):
+            return
+        self._job = None
+        ui = self._ui
+        if error is not None:
+            show_text(ui.answerLabel, str(error), BAD)
+            self.refresh()
+            return
+        answer, self._pictures, text = value
+        names = [str(response.get("subscriber", "")) for response in answer.get("responses", ())]
+        missing = [str(name) for name in answer.get("missing") or ()]
+        said = _("Answered: {names}.").format(names=", ".join(names)) if names else _("Nobody answered.")
+        if missing:
+            said += " " + _("No answer from {names}.").format(names=", ".join(missing))
+        show_text(ui.answerLabel, said, None if names and not missing else BUSY)
+        ui.answerText.setPlainText(text)
+        ui.pictureList.clear()
+        for picture in self._pictures:
+            pixmap = qt.QPixmap()
+            pixmap.loadFromData(qt.QByteArray(picture.small))
+            item = qt.QListWidgetItem(qt.QIcon(pixmap), picture.name)
+            item.setToolTip(f"{picture.peer}: {picture.name}")
+            ui.pictureList.addItem(item)
+        self.refresh()
+
+    def _open_picture(self, item: Any) -> None:
+        picture = self._pictures[self._ui.pictureList.row(item)]
+        pixmap = qt.QPixmap()
+        pixmap.loadFromData(qt.QByteArray(picture.data))
+        self.close()
+        self._window = qt.QLabel()
+        self._window.setPixmap(pixmap)
+        self._window.windowTitle = f"{picture.peer}: {picture.name}"
+        self._window.show()
+
+    def choose_folder(self) -> None:
+        """Save the pictures into a folder that the user chooses."""
+        folder = qt.QFileDialog.getExistingDirectory(self._ui.askSection, _("Save the pictures in"))
+        if folder:
+            self.save(Path(folder))
+
+    def save(self, folder: Path) -> None:
+        """Save the pictures, on a thread."""
+        pictures = self._pictures
+
+        def saved(paths: Any, error: Exception | None) -> None:
+            if error is not None:
+                show_text(self._ui.answerLabel, str(error), BAD)
+            else:
+                words = _("{count} pictures saved in {folder}.")
+                show_text(self._ui.answerLabel, words.format(count=len(paths), folder=folder))
+
+        self._logic.inBackground(_("Saving pictures"), lambda job: save_pictures(pictures, folder), saved)
+
+
+def _digest(answer: dict[str, Any]) -> tuple[dict[str, Any], list[PeerPicture], str]:
+    return answer, pictures_of(answer), json.dumps(cut(answer), indent=2, ensure_ascii=False)

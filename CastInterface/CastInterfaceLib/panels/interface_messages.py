@@ -1,0 +1,94 @@
+"""The section Messages: what came and what was sent, in a table that can be filtered, and one message as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.message_log import MOST, RECEIVED, Record
+
+# Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
+STEP = 40
+
+_NUMBER = qt.Qt.UserRole
+
+
+class MessagesSection:
+    """Wires the section's widgets."""
+
+    def __init__(self, ui: Any, logic: InterfaceLogic) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._last = 0
+        header = ui.messagesTable.horizontalHeader()
+        for column, mode in enumerate("RRSII"):
+            modes = {"R": qt.QHeaderView.ResizeToContents, "S": qt.QHeaderView.Stretch, "I": qt.QHeaderView.Interactive}
+            header.setSectionResizeMode(column, modes[mode])
+        header.setStretchLastSection(False)
+        for column, width in ((3, 80), (4, 60)):
+            header.resizeSection(column, width)
+        ui.messagesTable.verticalHeader().setDefaultSectionSize(ui.messagesTable.fontMetrics().height() + 6)
+        ui.filterEdit.connect("textChanged(QString)", self._filter)
+        ui.clearButton.connect("clicked()", self.clear)
+        ui.messagesTable.connect("itemSelectionChanged()", self._show_selected)
+        self._show_selected()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def refresh(self) -> None:
+        """Add what is new."""
+        self._ui.messageText.setVisible(bool(self._ui.messageText.plainText))
+        if self._logic.messages.last_number == self._last:
+            return
+        table, log = self._ui.messagesTable, self._logic.messages
+        records = log.records(after=self._last)[:STEP]
+        if not records:
+            self._last = log.last_number
+            return
+        bar = table.verticalScrollBar()
+        at_end = bar.value >= bar.maximum - 1
+        table.setUpdatesEnabled(False)
+        for record in records:
+            self._add(record)
+        for _row in range(table.rowCount - MOST):
+            table.removeRow(0)
+        table.setUpdatesEnabled(True)
+        self._last = records[-1].number
+        if at_end:
+            table.scrollToBottom()
+
+    def clear(self) -> None:
+        """Forget all messages."""
+        self._logic.messages.clear()
+        self._ui.messagesTable.setRowCount(0)
+        self._show_selected()
+
+    def _add(self, record: Record) -> None:
+        table = self._ui.messagesTable
+        row = table.rowCount
+        table.insertRow(row)
+        arrow = "←" if record.direction == RECEIVED else "→"
+        for column, text in enumerate((record.at, arrow, record.event, record.sender, record.target)):
+            item = qt.QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)
+        table.item(row, 0).setData(_NUMBER, record.number)
+        table.item(row, 1).setToolTip(_("received") if record.direction == RECEIVED else _("sent"))
+        table.setRowHidden(row, not record.matches(self._ui.filterEdit.text))
+
+    def _filter(self, text: str) -> None:
+        table = self._ui.messagesTable
+        shown = {record.number for record in self._logic.messages.records() if record.matches(text)}
+        for row in range(table.rowCount):
+            table.setRowHidden(row, table.item(row, 0).data(_NUMBER) not in shown)
+
+    def _show_selected(self) -> None:
+        table = self._ui.messagesTable
+        item = table.item(table.currentRow(), 0) if table.selectedItems() else None
+        record = self._logic.messages.find(item.data(_NUMBER)) if item is not None else None
+        self._ui.messageText.setVisible(record is not None)
+        self._ui.messageText.setPlainText(record.as_json() if record is not None else "")

@@ -1,0 +1,80 @@
+"""The section Open now: the study that the hub says is open, what is shown of it, and how far reading is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.open_now import OpenNow
+from CastInterfaceLib.panels.looks import BUSY, color_icon, show_text
+
+PROBLEMS_MOST = 3
+
+
+class OpenSection:
+    """Wires the section's widgets."""
+
+    def __init__(self, ui: Any, logic: InterfaceLogic) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._shown: tuple[Any, ...] | None = None
+        ui.cancelButton.connect("clicked()", logic.cancelOpening)
+        header = ui.contentTable.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
+        self.refresh()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def refresh(self) -> None:
+        """Show what is open now."""
+        ui, now = self._ui, self._logic.openNow
+        show_text(ui.studyLabel, self._sentence(now))
+        ui.studyEdit.setVisible(bool(now.study_uid))
+        if ui.studyEdit.text != now.study_uid:
+            ui.studyEdit.text = now.study_uid
+            ui.studyEdit.setCursorPosition(0)
+        busy = bool(now.doing)
+        ui.openProgress.setVisible(busy)
+        ui.cancelButton.setVisible(busy)
+        if busy:
+            # A maximum of 0 makes Qt show that something is done, without saying how far.
+            ui.openProgress.setMaximum(0 if now.fraction is None else 100)
+            ui.openProgress.setValue(round(100 * (now.fraction or 0)))
+        show_text(ui.problemLabel, "\n".join(now.problems[-PROBLEMS_MOST:]), BUSY)
+        if self._shown != (now.series, now.segments):
+            self._shown = (now.series, now.segments)
+            self._fill(now)
+
+    def _sentence(self, now: OpenNow) -> str:
+        if not now.study_uid and not now.doing:
+            return _("Nothing is open.")
+        if now.doing:
+            return _("{doing} …").format(doing=now.doing)
+        if now.awaited:
+            return _("This study is asked for and not shown; it will be as soon as its images are sent.")
+        return _("This study is open.")
+
+    def _fill(self, now: OpenNow) -> None:
+        table = self._ui.contentTable
+        table.setVisible(bool(now.series or now.segments))
+        table.setRowCount(len(now.series) + len(now.segments))
+        for row, (name, count) in enumerate(now.series):
+            self._set(row, name, _("{count} images").format(count=count))
+        for row, segment in enumerate(now.segments, len(now.series)):
+            item = self._set(row, segment.label, _("{volume:.1f} ml").format(volume=segment.millilitres))
+            item.setIcon(color_icon(segment.color))
+        height = table.horizontalHeader().sizeHint.height() + sum(table.rowHeight(row) for row in range(table.rowCount))
+        table.setFixedHeight(min(220, height + 4))
+
+    def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:
+        item = qt.QTableWidgetItem(text)
+        item.setToolTip(text)
+        self._ui.contentTable.setItem(row, 0, item)
+        self._ui.contentTable.setItem(row, 1, qt.QTableWidgetItem(size))
+        return item

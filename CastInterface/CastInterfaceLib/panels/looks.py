@@ -1,0 +1,74 @@
+"""Colours and small habits that all panels share. Colours follow the palette, so that they are readable on dark too."""
+
+from __future__ import annotations
+
+import re
+
+import qt
+import slicer
+
+LONG_WORD = 24  # characters that stand in one line of a narrow panel
+
+# For light palettes and for dark ones.
+GOOD = ("#1e7d3c", "#4cc66f")
+BUSY = ("#b06a00", "#f0b040")
+BAD = ("#b3261e", "#ff8a80")
+IDLE = ("#7a7a7a", "#9a9a9a")
+
+
+def is_dark() -> bool:
+    """Whether Slicer's windows are dark."""
+    return bool(slicer.app.palette().color(qt.QPalette.Window).lightness() < 128)
+
+
+def color_of(pair: tuple[str, str]) -> str:
+    """The one of a pair of colours that can be read now."""
+    return pair[1] if is_dark() else pair[0]
+
+
+def show_light(label: qt.QLabel, pair: tuple[str, str]) -> None:
+    """Make a small label a round light."""
+    radius = label.maximumWidth // 2
+    style = f"background-color: {color_of(pair)}; border-radius: {radius}px;"
+    if label.styleSheet != style:
+        label.styleSheet = style
+
+
+def breakable(text: str) -> str:
+    """A text whose long words (UIDs, addresses) may be broken after a mark or, without one, anywhere."""
+    return re.sub(rf"\S{{{LONG_WORD},}}", lambda found: re.sub(r"([./:_=-]|\w{20})(?=.)", "\\1\u200b", found[0]), text)
+
+
+def show_text(label: qt.QLabel, text: str, pair: tuple[str, str] | None = None) -> None:
+    """Show a text, in a colour if one is given; a label without text takes no room."""
+    text = breakable(text)
+    style = f"color: {color_of(pair)};" if pair is not None else ""
+    if label.styleSheet != style:
+        label.styleSheet = style
+    if label.text != text:
+        label.text = text
+    if label.visible != bool(text):
+        label.setVisible(bool(text))
+
+
+def color_icon(name: str) -> qt.QIcon:
+    """A square of one colour."""
+    pixmap = qt.QPixmap(12, 12)
+    pixmap.fill(qt.QColor(name))
+    return qt.QIcon(pixmap)
+
+
+def set_choices(box: qt.QComboBox, choices: list[tuple[str, str]]) -> None:
+    """Offer these texts, each with its value as data; what was chosen stays chosen when it is still there."""
+    present = [(box.itemText(index), box.itemData(index)) for index in range(box.count)]
+    if present == choices:
+        return
+    chosen = box.currentData
+    blocked = box.blockSignals(True)
+    box.clear()
+    for text, value in choices:
+        box.addItem(text, value)
+    values = [value for _, value in choices]
+    if chosen in values:
+        box.setCurrentIndex(values.index(chosen))
+    box.blockSignals(blocked)

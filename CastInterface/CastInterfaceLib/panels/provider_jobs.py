@@ -1,0 +1,198 @@
+"""The sections "Try it" and "Jobs" of "Cast Service Provider"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, color_of, set_choices, show_text
+from CastInterfaceLib.provider_logic import ProviderLogic, TrialResult
+
+Cell = tuple[str, str, "tuple[str, str] | None"]
+
+_KEY = qt.Qt.UserRole
+
+
+class TrySection:
+    """Wires the section's widgets. ``selected()`` is the service that is to be tried."""
+
+    def __init__(self, ui: Any, logic: ProviderLogic, selected: Callable[[], Any]) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._selected = selected
+        self._record: Any = None
+        self._said: tuple[str, tuple[str, str] | None] = ("", None)
+        ui.tryButton.connect("clicked()", self.try_out)
+        self._say(_("Needs no hub: the script runs as it would for others, and its result comes back here."))
+
+    def refresh(self) -> None:
+        """Offer what can be tried, and show how it goes."""
+        ui = self._ui
+        volumes = [(node.GetName() or node.GetID(), node.GetID()) for node in self._logic.volumes()]
+        set_choices(ui.volumeBox, volumes or [(_("No volume is loaded"), "")])
+        ui.volumeBox.enabled = bool(volumes)
+        ui.tryButton.enabled = bool(volumes) and self._selected() is not None and self._record is None
+        if self._record is not None and self._record.text:
+            self._say(progress_words(self._record), BUSY)
+        show_text(ui.tryLabel, *self._said)  # anew, for the palette may have changed
+
+    def try_out(self) -> None:
+        """Run the selected service's script on the chosen volume."""
+        service = self._selected()
+        volume = slicer.mrmlScene.GetNodeByID(self._ui.volumeBox.currentData or "")
+        with slicer.util.tryWithErrorDisplay(_("The service cannot be tried."), waitCursor=False):
+            self._record = self._logic.try_out(service, volume, self._ended)
+            self._say(_("{product} works on {volume} …").format(product=service.product, volume=volume.GetName()), BUSY)
+        self.refresh()
+
+    def _ended(self, result: TrialResult | None, error: Exception | None) -> None:
+        cancelled = self._record is not None and self._record.cancelled
+        self._record = None
+        if cancelled and error is not None:
+            self._say(_("Called off."))
+        elif error is not None:
+            self._say(str(error), BAD)
+        elif result is None or not result.paths:
+            self._say(_("Done; the script sent no result."), BUSY)
+        elif result.segments:
+            self._say(_("Done. The result is shown: {labels}").format(labels=", ".join(result.segments)), GOOD)
+        else:
+            folder = result.paths[0].parent
+            words = _("Done. {count} files came out; they are in {folder} until Slicer ends.")
+            self._say(words.format(count=len(result.paths), folder=folder), GOOD)
+        self.refresh()
+
+    def _say(self, text: str, look: tuple[str, str] | None = None) -> None:
+        self._said = (text, look)
+        show_text(self._ui.tryLabel, text, look)
+
+
+class JobsSection:
+    """Wires the section's widgets."""
+
+    def __init__(self, ui: Any, logic: ProviderLogic) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._shown: list[Any] = []
+        stretch(ui.jobsTable)
+        ui.jobsTable.connect("itemSelectionChanged()", self._show_selected)
+        ui.cancelButton.connect("clicked()", self.cancel)
+        self.refresh()
+
+    def selected(self) -> Any:
+        """The record of the job that is selected, or None."""
+        table = self._ui.jobsTable
+        row = table.currentRow()
+        return self._shown[row] if table.selectedItems() and 0 <= row < len(self._shown) else None
+
+    def refresh(self) -> None:
+        """Show how it is now; a new job is selected unless one that is under way is."""
+        table, chosen = self._ui.jobsTable, self.selected()
+        found = [(service, record) for service in self._logic.services.all() for record in service.records.all()]
+        found.sort(key=lambda one: one[1].queued, reverse=True)
+        new = bool(found) and (not self._shown or found[0][1] is not self._shown[0])
+        self._shown = [record for _service, record in found]
+        blocked = table.blockSignals(True)
+        if table.rowCount != len(found):
+            table.setRowCount(len(found))
+        for row, (service, record) in enumerate(found):
+            words, why, look = job_words(record)
+            asker = _("Trial") if record.trial else record.asker or "?"
+            files = _("{event}, {count} files").format(event=record.event, count=record.files)
+            told = progress_words(record)
+            fill_row(
+                table,
+                row,
+                (
+                    (service.product, service.product, None),
+                    (asker, files, None),
+                    (words, why, look),
+                    (told, told, None),
+                ),
+            )
+        if new and (chosen is None or chosen.over):
+            chosen = self._shown[0]
+        if chosen in self._shown:
+            table.selectRow(self._shown.index(chosen))
+        elif chosen is not None:
+            table.clearSelection()
+        table.blockSignals(blocked)
+        self._show_selected()
+
+    def cancel(self) -> None:
+        """Call off the selected job."""
+        record = self.selected()
+        if record is not None:
+            self._logic.cancel(record)
+
+    def _show_selected(self) -> None:
+        ui, record = self._ui, self.selected()
+        under_way = record is not None and not record.over
+        ui.cancelButton.enabled = under_way and not record.cancelled
+        ui.jobProgress.enabled = under_way
+        known = not under_way or record.fraction is not None
+        ui.jobProgress.setMaximum(100 if known else 0)
+        fraction = record.fraction if under_way else float(record is not None and record.state == "done")
+        ui.jobProgress.setValue(round(100 * (fraction or 0)))
+        log = record.log if record is not None else ""
+        if ui.logText.plainText != log:
+            ui.logText.setPlainText(log)
+            ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
+
+
+def stretch(table: qt.QTableWidget) -> None:
+    """Have the columns share the width, and rows no higher than a line."""
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(qt.QHeaderView.Stretch)
+    header.setMinimumSectionSize(24)
+    header.setHighlightSections(False)
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
+
+
+def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
+    """Show text, tooltip and colour of each cell; only what has changed is touched."""
+    for column, cell in enumerate(cells):
+        text, tip, look = cell
+        color = color_of(look) if look is not None else ""
+        item = table.item(row, column)
+        if item is None:
+            item = qt.QTableWidgetItem()
+            table.setItem(row, column, item)
+        key = f"{text}\n{tip}\n{color}"
+        if item.data(_KEY) == key:
+            continue
+        item.setData(_KEY, key)
+        item.setText(text)
+        item.setToolTip(tip)
+        item.setData(qt.Qt.ForegroundRole, qt.QBrush(qt.QColor(color)) if color else None)
+
+
+def job_words(record: Any) -> Cell:
+    """Where a job stands: a word, a sentence, and a pair of colours."""
+    if record.state == "waiting":
+        return _("Waiting"), _("Other jobs come before it."), IDLE
+    if record.state == "running":
+        return (_("Ending") if record.cancelled else _("Running")), _("The script works on it."), BUSY
+    return last_words(record)
+
+
+def last_words(record: Any) -> Cell:
+    """How a job ended; nothing when there was none."""
+    if record is None:
+        return "", _("Nothing was done yet."), None
+    if record.state == "done":
+        return _("Done, {seconds} s").format(seconds=f"{record.took:.1f}"), _("It ended as it should."), GOOD
+    if record.state == "cancelled":
+        return _("Called off"), record.error, IDLE
+    return _("Failed"), record.error, BAD
+
+
+def progress_words(record: Any) -> str:
+    """What a job told last, or why it failed."""
+    if record.error:
+        return str(record.error)
+    return f"{record.text} ({record.fraction:.0%})" if record.fraction is not None else str(record.text)

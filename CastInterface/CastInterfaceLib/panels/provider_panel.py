@@ -1,0 +1,216 @@
+"""The panel of "Cast Service Provider": the services, the hub they are offered at, and the panel's clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CastInterfaceLib.local_hub import LOCAL_HUB
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text
+from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, fill_row, last_words, stretch
+from CastInterfaceLib.panels.saved_hubs import SavedHubs
+from CastInterfaceLib.provider_logic import ProviderLogic
+
+REFRESH_MS = 250
+NARROW = 450  # pixels of the table below which the script's name stands only beneath it
+
+_ON, _SCRIPT, _STATE, _QUEUE = 0, 2, 3, 4  # columns
+
+
+class ProviderPanel:
+    """Wires the widgets of ``CastServiceProvider.ui`` to a logic.
+
+    Args:
+        ui: an object with the widgets as attributes.
+        logic: what they work on.
+        scripts: the folder where dialogs for a script begin.
+    """
+
+    def __init__(self, ui: Any, logic: ProviderLogic, scripts: str) -> None:
+        self.services = ServicesSection(ui, logic, scripts)
+        self.trial = TrySection(ui, logic, self.services.selected)
+        self.jobs = JobsSection(ui, logic)
+        self._sections = (
+            (ui.servicesSection, self.services),
+            (ui.trySection, self.trial),
+            (ui.jobsSection, self.jobs),
+        )
+        self._clock = qt.QTimer()
+        self._clock.setInterval(REFRESH_MS)
+        self._clock.connect("timeout()", self.refresh)
+        ui.servicesTable.connect("itemSelectionChanged()", self.refresh)
+        for button, _section in self._sections:
+            button.connect("contentsCollapsed(bool)", lambda collapsed: self.refresh())
+        self.refresh()
+
+    def enter(self) -> None:
+        """The panel is seen: keep it up to date."""
+        self._clock.start()
+        self.refresh()
+
+    def exit(self) -> None:
+        """The panel is not seen any more."""
+        self._clock.stop()
+
+    def refresh(self) -> None:
+        """Bring everything up to date that can be seen."""
+        for button, section in self._sections:
+            if not button.collapsed:
+                section.refresh()
+
+    def close(self) -> None:
+        """End it."""
+        self._clock.stop()
+
+
+class ServicesSection:
+    """Wires the table of services, its buttons, and the fields of the hub."""
+
+    def __init__(self, ui: Any, logic: ProviderLogic, scripts: str) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._scripts = scripts
+        hub, client_id = logic.last_access()
+        ui.hubEdit.text = hub or SavedHubs().last()[0] or LOCAL_HUB
+        ui.clientEdit.text = client_id
+        stretch(ui.servicesTable)
+        for column in (_ON, _STATE, _QUEUE):
+            ui.servicesTable.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        ui.servicesTable.connect("cellChanged(int,int)", self._cell_changed)
+        ui.addButton.connect("clicked()", self.add)
+        ui.newButton.connect("clicked()", self.add_new)
+        ui.removeButton.connect("clicked()", self.remove)
+        ui.startButton.connect("clicked()", self.toggle)
+        self.refresh()
+        if logic.services.all():
+            ui.servicesTable.selectRow(0)
+
+    def selected(self) -> Any:
+        """The service that is selected, or None."""
+        services, table = self._logic.services.all(), self._ui.servicesTable
+        row = table.currentRow()
+        return services[row] if table.selectedItems() and 0 <= row < len(services) else None
+
+    def refresh(self) -> None:
+        """Show how it is now."""
+        ui, services = self._ui, self._logic.services.all()
+        table = ui.servicesTable
+        blocked = table.blockSignals(True)
+        table.setColumnHidden(_SCRIPT, table.width < NARROW)
+        if table.rowCount != len(services):
+            table.setRowCount(len(services))
+        for row, service in enumerate(services):
+            words, tip, look = state_words(service)
+            result, why, result_look = last_words(service.last)
+            queue = f"{service.running} + {service.waiting}" if service.running or service.waiting else ""
+            fill_row(
+                table,
+                row,
+                (
+                    ("", _("Started") if service.on else _("Not started"), None),
+                    (service.product, service.script.description if service.script else service.product, None),
+                    (service.path.name, str(service.path), BAD if service.problem else None),
+                    (words, tip, look),
+                    (
+                        queue,
+                        _("{running} run, {waiting} wait").format(running=service.running, waiting=service.waiting),
+                        None,
+                    ),
+                    (result, why, result_look),
+                ),
+            )
+            item = table.item(row, _ON)
+            checked = qt.Qt.Checked if service.on else qt.Qt.Unchecked
+            if item.checkState() != checked or item.data(qt.Qt.CheckStateRole) is None:
+                item.setCheckState(checked)
+        table.blockSignals(blocked)
+        service = self.selected()
+        ui.startButton.enabled = ui.removeButton.enabled = service is not None
+        ui.startButton.text = _("&Stop") if service is not None and service.on else _("&Start")
+        on = any(one.on for one in services)
+        for edit in (ui.hubEdit, ui.clientEdit, ui.secretEdit):
+            edit.enabled = not on
+        self._describe(service, bool(services))
+
+    def _describe(self, service: Any, any_there: bool) -> None:
+        label = self._ui.serviceLabel
+        if service is None:
+            words = (
+                _("Select a service.") if any_there else _("There is no service yet. Add a script, or write a new one.")
+            )
+            show_text(label, words)
+        elif service.problem:
+            show_text(label, service.problem, BAD)
+        elif service.state.reason:
+            show_text(label, service.state.reason, BAD if service.state.kind == "refused" else BUSY)
+        else:
+            says = service.script.description or _("The script does not say what it does.")
+            show_text(label, f"{service.path.name}: {says}")
+
+    def add(self) -> None:
+        """Have a script chosen, and list it."""
+        with slicer.util.tryWithErrorDisplay(_("The script could not be added."), waitCursor=False):
+            title = _("Add a script as a service")
+            path = qt.QFileDialog.getOpenFileName(self._ui.servicesTable, title, self._scripts, "Python (*.py)")
+            if path:
+                self._select(self._logic.add(path))
+
+    def add_new(self) -> None:
+        """Have a name chosen for a new script, write it, and list it."""
+        with slicer.util.tryWithErrorDisplay(_("The script could not be written."), waitCursor=False):
+            title = _("Write a new script")
+            path = qt.QFileDialog.getSaveFileName(self._ui.servicesTable, title, "MyService.py", "Python (*.py)")
+            if path:
+                self._select(self._logic.add_new(path if path.endswith(".py") else f"{path}.py"))
+
+    def remove(self) -> None:
+        """Take the selected service out of the list."""
+        service = self.selected()
+        if service is not None:
+            self._logic.remove(service)
+            self.refresh()
+
+    def toggle(self) -> None:
+        """Start the selected service, or stop it."""
+        service = self.selected()
+        if service is not None:
+            self._turn(service, not service.on)
+
+    def _turn(self, service: Any, on: bool) -> None:
+        ui = self._ui
+        with slicer.util.tryWithErrorDisplay(_("The service could not be started."), waitCursor=False):
+            if on:
+                self._logic.start(service, ui.hubEdit.text.strip(), ui.clientEdit.text.strip(), ui.secretEdit.text)
+            else:
+                self._logic.stop(service)
+        self.refresh()
+
+    def _cell_changed(self, row: int, column: int) -> None:
+        services = self._logic.services.all()
+        if column == _ON and row < len(services):
+            on = self._ui.servicesTable.item(row, _ON).checkState() == qt.Qt.Checked
+            if on != services[row].on:
+                self._turn(services[row], on)
+
+    def _select(self, service: Any) -> None:
+        self.refresh()
+        self._ui.servicesTable.selectRow(self._logic.services.all().index(service))
+
+
+def state_words(service: Any) -> tuple[str, str, tuple[str, str] | None]:
+    """Where a service stands: a word, a sentence, and a pair of colours."""
+    kind, reason = service.state.kind, service.state.reason
+    if not service.on and service.problem:
+        return _("Script?"), service.problem, BAD
+    if kind == "online":
+        return _("Online"), _("It serves the hub as {product}.").format(product=service.product), GOOD
+    if kind == "connecting":
+        return _("Connecting"), _("It signs in at the hub."), BUSY
+    if kind == "waiting to reconnect":
+        return _("Reconnecting"), reason, BUSY
+    if kind == "refused":
+        return _("Refused"), reason, BAD
+    return _("Off"), _("It is not started."), IDLE

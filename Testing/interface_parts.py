@@ -1,0 +1,116 @@
+"""What the tests of "Cast Interface" share: the panel worked as a person does, and the other side as real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hub_process import package_environment
+
+PATIENCE = 30.0
+READY = "online"
+
+
+class InterfacePart:
+    """The panel, worked by mouse and keyboard.
+
+    Attributes:
+        host, module, ui, logic: what the tests look at.
+    """
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+        self.module = host.load_module("CastInterface")
+        self.ui = self.module.widget.ui
+        self.logic = self.module.logic
+        self.panel = self.module.widget.panel
+
+    def type(self, widget: Any, text: str) -> None:
+        """Replace what stands in a field by typing."""
+        from PySide6.QtTest import QTest
+
+        field = widget.lineEdit() if hasattr(widget, "lineEdit") else widget
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClicks(field, text) if text else field.clear()
+
+    def press(self, widget: Any, key: str) -> None:
+        """Press one key in a widget."""
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        QTest.keyClick(widget, getattr(Qt.Key, f"Key_{key}"))
+
+    def click(self, button: Any) -> None:
+        """Click with the mouse, where a person could."""
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        assert button.isVisible() and button.isEnabled(), button.objectName
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def open_section(self, name: str) -> None:
+        """Open a section that is shut."""
+        button = getattr(self.ui, f"{name}Section")
+        if button.collapsed:
+            button.setFocus()
+            self.press(button, "Space")
+            self.host.spin(lambda: not button.collapsed, 2)
+        assert not button.collapsed
+
+    def until(self, what: Callable[[], Any], seconds: float = PATIENCE) -> None:
+        """Let time pass until something is so."""
+        assert self.host.spin(what, seconds), f"waited in vain; state: {self.logic.state}"
+
+    def choose(self, box: Any, value: str) -> None:
+        """Choose what a box offers, by its data."""
+        values = [box.itemData(index) for index in range(box.count)]
+        assert value in values, values
+        box.setCurrentIndex(values.index(value))
+
+    def connect(self, hub: str, user: str) -> None:
+        """Connect as a user."""
+        self.type(self.ui.hubBox, hub)
+        self.type(self.ui.userEdit, user)
+        self.click(self.ui.connectButton)
+        self.until(lambda: self.logic.state.kind == READY)
+
+
+def run_cast(*arguments: str) -> subprocess.Popen[str]:
+    """The command ``cast`` as a process of its own."""
+    command = [sys.executable, "-m", "CastCLI", *arguments]
+    return subprocess.Popen(
+        command, env=package_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+class DisplayProcess:
+    """A real image display as a process; ``online`` is set when it is connected."""
+
+    def __init__(self, hub: str, user: str, name: str) -> None:
+        arguments = ("display", "--hub", hub, "--user", user, "--name", name, "--size", "256x256")
+        self.process = run_cast(*arguments)
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(self.process.stdout)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+
+
+def study_uid_in(folder: Path) -> str:
+    """The StudyInstanceUID of the first file in a folder."""
+    import pydicom
+
+    return str(pydicom.dcmread(next(folder.glob("*.dcm")), stop_before_pixels=True).StudyInstanceUID)

@@ -1,0 +1,123 @@
+"""What "Cast Interface" is made of and needs neither Qt nor a hub."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from CastInterfaceLib.message_log import LONGEST_TEXT, RECEIVED, SENT, MessageLog
+from CastInterfaceLib.peers import Peer, Peers
+from CastInterfaceLib.pictures import pictures_of, save_pictures
+from CastInterfaceLib.png import encode_png, shrink
+from CastLib.message import Message, Sender, Target, make_message, parse_publish
+
+
+def message(event: str = "a-event", context: Any = None, **sender: Any) -> Message:
+    made = Sender(**{"name": "THEM", "product": "VIEWER", "actors": ("ID",), **sender})
+    return parse_publish(make_message(event, "topic", context or {}, sender=made, target=Target(actor="ID")))
+
+
+# Messages
+
+
+def test_the_log_keeps_the_newest_and_counts_on() -> None:
+    log = MessageLog(3)
+    for number in range(5):
+        log.add(RECEIVED, message(f"event-{number}"))
+    assert [record.event for record in log.records()] == ["event-2", "event-3", "event-4"]
+    assert [record.number for record in log.records(after=4)] == [5]
+    assert log.last_number == 5 and log.find(2) is None
+    log.clear()
+    log.add(SENT, message())
+    assert [record.number for record in log.records()] == [6]
+
+
+def test_a_filter_wants_every_word_in_any_column_and_case() -> None:
+    record = MessageLog().add(RECEIVED, message("ImagingStudy-open"))
+    assert record.matches("imaging them") and record.matches("") and record.matches("TOPIC")
+    assert not record.matches("imaging nobody")
+
+
+def test_long_texts_are_cut_in_the_json_shown_but_not_in_the_message() -> None:
+    record = MessageLog().add(RECEIVED, message(context={"data": "x" * 5000}))
+    assert "5,000 characters" in record.as_json()
+    assert len(record.as_json()) < LONGEST_TEXT + 1500
+    assert len(record.wire["event"]["context"]["data"]) == 5000
+
+
+# Peers
+
+
+def test_peers_are_known_from_messages_and_answers_and_gone_when_the_hub_says_so() -> None:
+    peers = Peers("ME")
+    peers.take_message(message("status-request", name="B", product="", actors=()))
+    peers.take_message(message("Home-open", name="PUBLISHER"))
+    peers.take_answer(
+        {"responses": [{"subscriber": "b", "productName": "SERVICE", "actor": "EC"}, {"subscriber": "A"}]}
+    )
+    peers.take_answer({"responses": "nonsense"})
+    assert peers.all() == [Peer("A"), Peer("b", "SERVICE", ("EC",))]
+    assert peers.all()[1].label == "b (SERVICE, EC)"
+    before = peers.version
+    peers.take_message(message("subscription-removed", name="B"))
+    assert peers.all() == [Peer("A")] and peers.version > before
+
+
+@pytest.mark.parametrize("name", ["ME", "me", "*", ""])
+def test_oneself_and_nobody_are_no_peers(name: str) -> None:
+    peers = Peers("ME")
+    peers.take_message(message("status-request", name=name))
+    assert peers.all() == []
+
+
+# Pictures
+
+
+def png(color: tuple[int, int, int], size: int = 8) -> bytes:
+    return encode_png(np.full((size, size, 3), color, np.uint8)).data
+
+
+def as_picture(data: bytes, kind: str = "image/png") -> dict[str, Any]:
+    return {"contentType": kind, "data": base64.b64encode(data).decode()}
+
+
+def test_pictures_are_found_in_every_form_of_answer(tmp_path: Path) -> None:
+    large, small = png((200, 0, 0), 64), png((200, 0, 0))
+    view = {"name": "Red", "picture": as_picture(large), "thumbnail": as_picture(small)}
+    image = {"context.type": "Image", "context": [{"key": "image", "resource": as_picture(b"jpg", "image/jpeg")}]}
+    answer = {
+        "responses": [
+            {"subscriber": "ONE", "data": {"viewports": [view, {"name": "none"}, "nonsense"]}},
+            {"subscriber": "TWO/..", "data": {"sceneview": {"viewports": [{"thumbnail": as_picture(small)}]}}},
+            {"subscriber": "THREE", "data": image},
+            {"subscriber": "FOUR", "data": {"viewports": [{"picture": {"contentType": "image/png", "data": "%"}}]}},
+            "nonsense",
+        ]
+    }
+    found = pictures_of(answer)
+    assert [(one.peer, one.name) for one in found] == [("ONE", "Red"), ("TWO/..", "1"), ("THREE", "1")]
+    assert (found[0].data, found[0].small) == (large, small)
+    paths = save_pictures(found, tmp_path) + save_pictures(found[:1], tmp_path)
+    assert [path.name for path in paths] == ["ONE-Red.png", "TWO-1.png", "THREE-1.jpg", "ONE-Red-2.png"]
+    assert {path.parent for path in paths} == {tmp_path}
+
+
+def test_png_holds_exactly_the_pixels() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (37, 53, 3), np.uint8)
+    picture = encode_png(pixels)
+    assert (picture.width, picture.height) == (53, 37)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.data))), pixels)
+
+
+def test_shrinking_takes_the_mean_and_keeps_proportions() -> None:
+    pixels = np.zeros((100, 200, 3), np.uint8)
+    pixels[:, ::2] = 200
+    small = shrink(pixels, 20)
+    assert small.shape == (10, 20, 3) and np.all(small == 100)
+    assert shrink(pixels, 500) is pixels

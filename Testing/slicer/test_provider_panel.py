@@ -1,0 +1,415 @@
+"""The panel "Cast Service Provider" worked by mouse and keyboard, against a real hub and a real asker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_process import ROOT, HubProcess
+from interface_parts import PATIENCE, InterfacePart, study_uid_in
+from provider_process import Asker
+
+SAMPLE = ROOT / "Resources" / "SampleStudy" / "DICOM"
+WIDTHS = (400, 800, 1600)
+
+ECHO = '''"""Sends back what came."""
+
+import time
+
+def onMessage(message, context):
+    files = context.files()
+    context.progress("Half of it", 0.5)
+    print("printed by the script")
+    time.sleep(0.6)
+    context.send_files(files, event=message["event"]["hub.event"])
+'''
+RAISES = 'def onMessage(message, context):\n    raise ValueError("No brain was found")\n'
+THRESHOLD = """
+import pydicom
+import numpy as np
+from CastLib.dicom_series import read_series
+from CastServiceProviderLib.segmentation_result import TISSUE, Code, SegmentDescription, write_segmentation
+
+def onMessage(message, context):
+    (series,) = read_series(context.files())
+    images = [pydicom.dcmread(path) for path in series.files]
+    bright = np.array([image.pixel_array * float(image.RescaleSlope) > 50 for image in images])
+    segment = SegmentDescription(1, "Bright", TISSUE, Code("85756007", "SCT", "Tissue"), (255, 0, 0), "Threshold")
+    context.send_files([write_segmentation(
+        context.directory / "seg.dcm", series.files, bright.astype(np.uint8), [segment],
+        description="Bright", product="Threshold", version="1",
+    )])
+"""
+ENDLESS = """
+import time
+
+def onMessage(message, context):
+    context.progress("Working for ever", 0.25)
+    while True:
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _libraries() -> None:
+    """Import beforehand what is imported on a thread: PySide6 would have the main thread wait for it."""
+    import highdicom  # noqa: F401
+
+
+class ProviderPart(InterfacePart):
+    """The panel, worked by mouse and keyboard."""
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+        self.module = host.load_module("CastServiceProvider")
+        self.ui = self.module.widget.ui
+        self.logic = self.module.logic.provider
+        self.panel = self.module.widget.panel
+
+    def until(self, what: Callable[[], Any], seconds: float = PATIENCE) -> None:
+        states = [(one.product, str(one.state), one.problem) for one in self.logic.services.all()]
+        assert self.host.spin(what, seconds), f"waited in vain; services: {states}; log: {self.ui.logText.plainText}"
+
+    def add(self, path: Path) -> Any:
+        """Add a script by the button and its dialog."""
+        from slicer_host import dialogs
+
+        dialogs.answer_next(str(path))
+        self.click(self.ui.addButton)
+        return self.logic.services.all()[-1]
+
+    def cell(self, row: int, column: int) -> str:
+        return str(self.ui.servicesTable.item(row, column).text())
+
+    def job(self, row: int, column: int) -> str:
+        return str(self.ui.jobsTable.item(row, column).text()) if self.ui.jobsTable.rowCount > row else ""
+
+    def start(self, hub: str) -> Any:
+        """Start the selected service, and wait until it is online."""
+        self.type(self.ui.hubEdit, hub)
+        self.click(self.ui.startButton)
+        service = self.panel.services.selected()
+        self.until(lambda: service.state.kind == "online")
+        return service
+
+
+@pytest.fixture
+def part(host: Any) -> ProviderPart:
+    return empty(ProviderPart(host))
+
+
+def empty(part: ProviderPart) -> ProviderPart:
+    while part.logic.services.all():
+        part.click(part.ui.removeButton)
+        if part.logic.services.all():
+            part.ui.servicesTable.selectRow(0)
+    return part
+
+
+@pytest.fixture
+def asker(hub: HubProcess) -> Iterator[Asker]:
+    asker = Asker(hub.url)
+    yield asker
+    asker.close()
+
+
+def script(folder: Path, text: str, name: str = "Example.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def image(folder: Path) -> Path:
+    path = folder / "image.nii"
+    path.write_bytes(bytes(344) + b"n+1\0" + bytes(1000))
+    return path
+
+
+def send(part: ProviderPart, asker: Asker, product: str, folder: Path) -> None:
+    """Send to the service from a thread, as an application elsewhere does."""
+    work = threading.Thread(target=asker.send, args=(product, [image(folder)], "nifti-send"))
+    work.start()
+    part.until(lambda: not work.is_alive())
+
+
+def pictures(part: ProviderPart, name: str, widths: tuple[int, ...] = WIDTHS) -> None:
+    """Take pictures of the panel, and make sure that nothing has to be scrolled sideways."""
+    for width in widths:
+        part.host.grab(part.module, f"cast-provider-{name}-{width}.png", width)
+        assert not part.host.scrolls_sideways(), (name, width)
+    part.host.set_dark(True)
+    part.panel.refresh()
+    part.host.spin(lambda: False, 0.3)
+    part.host.grab(part.module, f"cast-provider-{name}-dark.png", 500)
+    part.host.set_dark(False)
+    part.panel.refresh()
+
+
+def load_sample(part: ProviderPart) -> None:
+    import slicer
+    from DICOMLib import DICOMUtils
+
+    part.host.import_dicom(SAMPLE)
+    (series,) = slicer.dicomDatabase.seriesForStudy(study_uid_in(SAMPLE))
+    DICOMUtils.loadSeriesByUID([series])
+
+
+# The list
+
+
+def test_the_example_is_listed_at_first_and_an_emptied_list_stays_empty(host: Any) -> None:
+    import qt
+
+    qt.QSettings().remove("CastServiceProvider/Services")
+    part = ProviderPart(host)
+    assert part.cell(0, 1) == "BrainTissue" and part.cell(0, 3) == "Off"
+    assert not part.logic.services.all()[0].on
+    empty(part)
+    assert "There is no service yet" in part.ui.serviceLabel.text
+    assert not part.ui.startButton.enabled and not part.ui.tryButton.enabled and not part.ui.cancelButton.enabled
+    pictures(part, "empty")
+    host.reload(part.module)
+    assert ProviderPart(host).ui.servicesTable.rowCount == 0
+
+
+def test_a_script_is_added_kept_and_a_bad_one_refused(part: ProviderPart, tmp_path: Path) -> None:
+    part.add(script(tmp_path, ECHO))
+    assert (part.cell(0, 1), part.cell(0, 2)) == ("Example", "Example.py")
+    assert part.ui.serviceLabel.text == "Example.py: Sends back what came."
+    part.add(script(tmp_path, "def wrong(): pass", "Wrong.py"))
+    assert "has no function onMessage" in part.host.messages[-1].text
+    assert part.ui.servicesTable.rowCount == 1
+    (tmp_path / "Example.py").unlink()
+    part.host.reload(part.module)
+    again = ProviderPart(part.host)
+    assert (again.cell(0, 1), again.cell(0, 3)) == ("Example", "Script?")
+    assert "no such file" in again.ui.serviceLabel.text.replace("\u200b", "")
+    pictures(again, "script-gone")
+    empty(again)
+
+
+def test_a_new_script_is_written_and_listed(part: ProviderPart, tmp_path: Path) -> None:
+    from slicer_host import dialogs
+
+    dialogs.answer_next(str(tmp_path / "Fresh"))
+    part.click(part.ui.newButton)
+    assert part.cell(0, 1) == "Fresh"
+    assert "def onMessage(message, context):" in (tmp_path / "Fresh.py").read_text(encoding="utf-8")
+    dialogs.answer_next(str(tmp_path / "Fresh.py"))
+    part.click(part.ui.newButton)
+    assert "exists already" in part.host.messages[-1].text
+
+
+# At a hub
+
+
+def test_a_job_shows_progress_result_and_log(either_host: Any, hub: HubProcess, asker: Asker, tmp_path: Path) -> None:
+    part = empty(ProviderPart(either_host))
+    service = part.add(script(tmp_path, ECHO))
+    part.start(hub.url)
+    part.until(lambda: part.cell(0, 3) == "Online")
+    assert part.ui.startButton.text == "&Stop" and not part.ui.hubEdit.enabled
+    send(part, asker, "Example", tmp_path)
+    part.until(lambda: part.job(0, 2) == "Running" and "Half of it (50%)" in part.job(0, 3))
+    assert part.cell(0, 4) == "1 + 0" and part.ui.jobProgress.value == 50
+    pictures(part, "job")
+    part.until(lambda: service.last is not None and part.cell(0, 5).startswith("Done"))
+    assert "printed by the script" in part.ui.logText.plainText
+    asker.until(lambda: asker.results)
+    assert asker.results[0].key == "nifti-send" and "Half of it" in [one["message"] for one in asker.updates]
+    part.click(part.ui.startButton)
+    assert (service.on, part.cell(0, 3)) == (False, "Off")
+    part.until(lambda: not part.logic._background.busy)
+
+
+def test_a_script_that_raises_is_told_here_and_there(
+    part: ProviderPart, hub: HubProcess, asker: Asker, tmp_path: Path
+) -> None:
+    part.add(script(tmp_path, RAISES))
+    part.start(hub.url)
+    send(part, asker, "Example", tmp_path)
+    part.until(lambda: part.cell(0, 5) == "Failed")
+    assert part.ui.servicesTable.item(0, 5).toolTip() == "No brain was found"
+    assert "line 2, in onMessage" in part.ui.logText.plainText
+    asker.until(lambda: asker.errors)
+    assert asker.errors == ["No brain was found"]
+    pictures(part, "failed")
+
+
+def test_jobs_are_called_off_whether_they_run_or_wait(
+    part: ProviderPart, hub: HubProcess, asker: Asker, tmp_path: Path
+) -> None:
+    part.add(script(tmp_path, ENDLESS))
+    part.start(hub.url)
+    send(part, asker, "Example", tmp_path)
+    part.until(lambda: "for ever" in part.job(0, 3))
+    send(part, asker, "Example", tmp_path)
+    part.until(lambda: part.ui.jobsTable.rowCount == 2 and part.job(0, 2) == "Waiting")
+    assert part.cell(0, 4) == "1 + 1"
+    pictures(part, "waiting")
+    for row in (0, 1):  # the newest, which waits, stands first
+        part.ui.jobsTable.selectRow(row)
+        part.click(part.ui.cancelButton)
+        part.until(lambda row=row: part.job(row, 2) == "Called off")  # type: ignore[misc]
+    asker.until(lambda: len(asker.errors) == 2)
+    assert asker.errors == ["the job was called off"] * 2
+
+
+def test_the_box_in_the_table_starts_and_stops_by_keyboard(part: ProviderPart, hub: HubProcess, tmp_path: Path) -> None:
+    service = part.add(script(tmp_path, ECHO))
+    part.type(part.ui.hubEdit, hub.url)
+    part.ui.servicesTable.setFocus()
+    part.ui.servicesTable.setCurrentCell(0, 0)
+    part.press(part.ui.servicesTable, "Space")
+    part.until(lambda: service.state.kind == "online")
+    part.press(part.ui.servicesTable, "Space")
+    assert not service.on
+
+
+def test_no_hub_is_told_and_a_wrong_address_refused(part: ProviderPart, tmp_path: Path) -> None:
+    service = part.add(script(tmp_path, ECHO))
+    part.type(part.ui.hubEdit, "ftp://nowhere")
+    part.click(part.ui.startButton)
+    assert "must begin with http:// or https://" in part.host.messages[-1].text and not service.on
+    part.type(part.ui.hubEdit, "http://127.0.0.1:9")
+    part.click(part.ui.startButton)
+    part.until(lambda: part.cell(0, 3) == "Reconnecting")
+    assert "no hub answers" in part.ui.serviceLabel.text
+    pictures(part, "no-hub")
+
+
+def test_hub_and_id_are_kept_and_the_secret_is_not(part: ProviderPart, hub: HubProcess, tmp_path: Path) -> None:
+    import qt
+
+    part.add(script(tmp_path, ECHO))
+    part.type(part.ui.clientEdit, "my-client")
+    part.type(part.ui.secretEdit, "hush-hush")
+    part.start(hub.url)
+    part.host.reload(part.module)
+    again = ProviderPart(part.host)
+    assert (again.ui.hubEdit.text, again.ui.clientEdit.text) == (hub.url, "my-client")
+    assert again.ui.secretEdit.text == ""
+    settings = qt.QSettings()
+    assert not any("hush" in str(settings.value(key)) for key in settings.allKeys())
+    settings.remove("CastServiceProvider/Access")
+    empty(again)
+
+
+# Without a hub
+
+
+def test_the_example_is_tried_on_the_loaded_sample(either_host: Any) -> None:
+    import slicer
+
+    from CastInterfaceLib.pump_timer import slicer_pump
+
+    part = empty(ProviderPart(either_host))
+    part.add(ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py")
+    load_sample(part)
+    pump = slicer_pump()
+    pump.longest, pump.longest_name = 0.0, ""
+    part.until(lambda: part.ui.tryButton.enabled)
+    part.click(part.ui.tryButton)
+    part.until(lambda: part.job(0, 1) == "Trial" and part.job(0, 2) == "Running")
+    pictures(part, "trying", (400,))
+    part.until(lambda: "The result is shown" in part.ui.tryLabel.text, 90)
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    assert node.GetSegmentation().GetNumberOfSegments() == 3
+    assert part.cell(0, 5).startswith("Done") and not part.logic.services.all()[0].on
+    print(f"longest handler: {pump.longest * 1000:.0f} ms, {pump.longest_name}")
+    pictures(part, "tried")
+
+
+def test_a_volume_that_is_not_from_dicom_is_tried_as_a_series_and_its_result_shown(
+    part: ProviderPart, tmp_path: Path
+) -> None:
+    import numpy as np
+    import slicer
+
+    from CastInterfaceLib.study_loading import INSTANCES
+
+    ball = np.linalg.norm(np.indices((20, 24, 28)) - np.array([10, 12, 14])[:, None, None, None], axis=0) < 7
+    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "From NRRD")
+    slicer.util.updateVolumeFromArray(volume, ball * 100.5)
+    volume.SetSpacing(2.0, 3.0, 4.0)
+    volume.CreateDefaultDisplayNodes()
+    part.add(script(tmp_path, THRESHOLD))
+    for round in (1, 2):
+        part.until(lambda: part.ui.tryButton.enabled)
+        part.click(part.ui.tryButton)
+        part.until(lambda round=round: len(part.logic.services.all()[0].records.all()) == round)  # type: ignore[misc]
+        part.until(lambda: "The result is shown: Bright" in part.ui.tryLabel.text and part.ui.tryButton.enabled)
+        part.ui.tryLabel.text = ""
+    assert volume.GetAttribute(INSTANCES) is None
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    found = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation(node.GetSegmentation().GetNthSegmentID(0), found)
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    assert int(vtk_to_numpy(found.GetPointData().GetScalars()).sum()) == int(ball.sum())
+    assert np.allclose(found.GetSpacing(), (2.0, 3.0, 4.0))
+
+
+def test_a_trial_is_called_off_and_an_error_told(part: ProviderPart, tmp_path: Path) -> None:
+    load_sample(part)
+    part.add(script(tmp_path, ENDLESS))
+    part.until(lambda: part.ui.tryButton.enabled)
+    part.click(part.ui.tryButton)
+    part.until(lambda: "for ever" in part.ui.tryLabel.text)
+    assert not part.ui.tryButton.enabled
+    part.click(part.ui.cancelButton)
+    part.until(lambda: part.ui.tryLabel.text == "Called off.")
+    script(tmp_path, RAISES)  # an edited script counts from the next run on
+    part.click(part.ui.tryButton)
+    part.until(lambda: part.ui.tryLabel.text == "No brain was found" and part.job(0, 2) == "Failed")
+    pictures(part, "trial-failed", (400,))
+
+
+# The module
+
+
+def test_nothing_stays_running_when_the_module_goes_while_a_job_runs(
+    part: ProviderPart, hub: HubProcess, asker: Asker, tmp_path: Path
+) -> None:
+    part.add(script(tmp_path, ENDLESS))
+    part.start(hub.url)
+    send(part, asker, "Example", tmp_path)
+    part.until(lambda: "for ever" in part.job(0, 3))
+    part.host.reload(part.module)
+    asker.until(lambda: asker.errors)
+    assert asker.errors == ["the service is stopping"]
+    empty(ProviderPart(part.host))
+
+
+def test_missing_packages_are_offered_and_not_installed_by_themselves(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from packaging.requirements import Requirement
+
+    import CastInterfaceLib.dependencies as dependencies
+
+    monkeypatch.setattr(dependencies, "missing_requirements", lambda path: [Requirement("websocket-client>=1.7")])
+    module = host.load_module("CastServiceProvider")
+    assert "websocket-client" in module.widget.missing.text and host.installs == []
+    host.grab(module, "cast-provider-missing-400.png", 400)
+    monkeypatch.setattr(dependencies, "install_requirements", lambda path, name: True)
+    module.widget.installButton.click()
+    assert module.widget.panel is not None
+
+
+def test_the_self_test_passes(host: Any) -> None:
+    host.load_module("CastServiceProvider").test()
+
+
+def test_every_control_has_a_tooltip_and_can_be_reached_by_keyboard(part: ProviderPart) -> None:
+    for name, widget in vars(part.ui).items():
+        kind = widget.className() if hasattr(widget, "className") else ""
+        if kind in ("QPushButton", "QComboBox", "QLineEdit", "QTableWidget", "QPlainTextEdit"):
+            if name.startswith("qt_"):
+                continue
+            assert widget.toolTip, name
+            assert int(widget.focusPolicy) & 1, name
