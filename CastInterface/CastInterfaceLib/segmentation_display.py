@@ -36,21 +36,29 @@ FILLING = 0.4
 
 @dataclass(frozen=True, slots=True)
 class PreparedSegmentation:
-    """A decoded SEG with its surfaces, ready for the scene. ``surfaces`` are ``vtkPolyData``, one a segment."""
+    """A decoded SEG, ready for the scene.
+
+    ``surfaces`` are ``vtkPolyData``, one a segment; ``outer`` the numbers of the segments that lie around another one.
+    """
 
     segmentation: Segmentation
     surfaces: tuple[Any, ...]
+    outer: frozenset[int]
 
 
 def prepare_segmentation(path: Path) -> PreparedSegmentation:
-    """Everything that takes time: decoding and surfaces. Touches no scene; made for a worker thread.
+    """Everything that takes time: decoding, surfaces, which segment hides another.
+
+    Touches no scene; made for a worker thread.
 
     Raises:
         CastError: the file cannot be read as a SEG.
     """
     segmentation = read_segmentation(path)
     surfaces = tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segmentation.segments)
-    return PreparedSegmentation(segmentation, surfaces)
+    segments = segmentation.segments
+    outer = frozenset(one.number for one in segments if any(_encloses(one, other) for other in segments))
+    return PreparedSegmentation(segmentation, surfaces, outer)
 
 
 def volume_for(scene: Any, segmentation: Segmentation) -> Any:
@@ -99,7 +107,7 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
         made = _segment(segment, surface, segmentation.ijk_to_ras)
         with slow_call("Slicer's segmentation takes a segment"):
             content.AddSegment(made, _segment_id(segment))
-    _set_look(node, segmentation)
+    _set_look(node, prepared)
     corners = _corners(segmentation)
     if corners is None:
         return node
@@ -141,7 +149,7 @@ def _oriented_image(segment: SegmentMask, ijk_to_ras: np.ndarray) -> Any:
     return image
 
 
-def _set_look(node: Any, segmentation: Segmentation) -> None:
+def _set_look(node: Any, prepared: PreparedSegmentation) -> None:
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(FILL_OPACITY)
     display.SetOpacity2DOutline(1.0)
@@ -150,8 +158,8 @@ def _set_look(node: Any, segmentation: Segmentation) -> None:
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
     display.SetVisibility3D(True)
     display.SetBackfaceCulling(True)  # the far inside of a see-through segment would shine through as noise
-    for segment in segmentation.segments:
-        if any(_encloses(segment, other) for other in segmentation.segments):
+    for segment in prepared.segmentation.segments:
+        if segment.number in prepared.outer:
             display.SetSegmentOpacity3D(_segment_id(segment), OUTER_OPACITY)
 
 

@@ -113,7 +113,7 @@ def test_the_main_job_at_a_real_hub(hub: HubProcess, worklist: Worklist, tmp_pat
     if os.name != "nt":
         assert process.returncode == 0, log.decode()
         assert list((tmp_path / "temp").iterdir()) == []
-    assert sum("ImagingStudy-open: study" in line for line in lines) == 4
+    assert sum("ImagingStudy-open: id" in line for line in lines) == 4
     assert sum("ImagingStudy-open refused with 404" in line and id in line for line in lines) == 1
     assert "Phantom" not in log.decode()
 

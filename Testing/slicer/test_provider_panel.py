@@ -138,7 +138,9 @@ def send(part: ProviderPart, asker: Asker, product: str, folder: Path) -> None:
 def pictures(part: ProviderPart, name: str, widths: tuple[int, ...] = WIDTHS) -> None:
     """Take pictures of the panel, and make sure that nothing has to be scrolled sideways."""
     for width in widths:
-        part.host.grab(part.module, f"cast-provider-{name}-{width}.png", width)
+        for _ in range(2):  # the panel fits its columns to a new width at its next look
+            part.host.grab(part.module, f"cast-provider-{name}-{width}.png", width)
+            part.panel.refresh()
         assert not part.host.scrolls_sideways(), (name, width)
     part.host.set_dark(True)
     part.panel.refresh()
