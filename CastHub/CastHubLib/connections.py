@@ -44,12 +44,12 @@ class Connections:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def subscribe(self, subscription: Subscription, owner: Owner) -> Subscriber:
+    def subscribe(self, subscription: Subscription, owner: Owner, *, strict: bool = False) -> Subscriber:
         """Enter a new subscription; its socket must come within ``bind_seconds``. Raises Denied when full."""
         settings = self._settings
         if len(self._table) >= settings.subscriptions_most:
             raise Denied(503, f"the hub holds {len(self._table)} subscriptions and takes no more; try again later")
-        subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, self._granted(subscription))
+        subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, self._granted(subscription), strict)
         self._table.add(subscriber)
         self._watch(subscriber, min(settings.bind_seconds, subscriber.lease_seconds))
         log.info("subscribed", endpoint=log.endpoint(subscriber.id), cast=subscription.cast)
