@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from CastHubLib.tail import Tail
 from CastLib.events import EVERY, SUBSCRIPTION_REMOVED
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message, Sender, make_message, parse_publish
@@ -50,6 +51,10 @@ class Subscriber:
     connected: bool = False
     acknowledges: bool = False
     """It has once acknowledged with a status, so a missing acknowledgement would mean something."""
+    tail: Tail | None = None
+    """Kept while it acknowledges (or may yet show that it does), and while its socket is away."""
+    written: int = 0
+    """Notifications written to its present socket."""
 
 
 Receivers = tuple[Subscriber, ...]

@@ -154,7 +154,7 @@ class HubRoutes:
         receivers = self._hub.table.route(message)
         if is_binary_family(message.key):
             self._hub.payloads.share(message, owner, {subscriber.owner for subscriber in receivers})
-        self._hub.outbox.post(receivers, frame)
+        self._hub.publisher.send(message, receivers, frame)
         log.debug("published", id=message.id, event=message.event, receivers=len(receivers))
 
     async def _batch(self, request: web.Request, owner: Owner) -> web.Response:

@@ -59,6 +59,10 @@ class StatusRoutes:
                 "topics": hub.table.topic_count,
                 "open_requests": len(hub.asking),
                 "deliveries": hub.outbox.deliveries,
+                "waiting": sum(len(each.tail or ()) for each in hub.table if not each.connected),
+                "unacknowledged": sum(len(each.tail or ()) for each in hub.table if each.acknowledges),
+                "unproven": hub.connections.unproven + hub.outbox.forgotten,
+                "undelivered": hub.connections.undelivered,
                 "payloads": {"count": len(hub.payloads), "bytes": hub.payloads.size},
             }
         )
