@@ -88,6 +88,10 @@ class Socket:
     def close(self) -> None:
         self._socket.close()
 
+    def leave(self, code: int) -> None:
+        """Send a close frame; 0 sends it without a code."""
+        self._socket.send(code.to_bytes(2, "big") if code else b"", websocket.ABNF.OPCODE_CLOSE)
+
     def cut(self) -> None:
         """End the connection without a word."""
         self._socket.shutdown()

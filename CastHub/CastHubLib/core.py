@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from CastHubLib.tail import Tail
 from CastLib.events import EVERY, SUBSCRIPTION_REMOVED
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message, Sender, make_message, parse_publish
@@ -45,9 +46,15 @@ class Subscriber:
     subscription: Subscription
     owner: Owner
     lease_seconds: int
+    strict: bool = False
+    """Made on the strict path: plain FHIRcast, whatever it says of itself; targets mean nothing to it."""
     connected: bool = False
     acknowledges: bool = False
     """It has once acknowledged with a status, so a missing acknowledgement would mean something."""
+    tail: Tail | None = None
+    """Kept while it acknowledges (or may yet show that it does), and while its socket is away."""
+    written: int = 0
+    """Notifications written to its present socket."""
 
 
 Receivers = tuple[Subscriber, ...]
@@ -138,14 +145,15 @@ class Table:
         for members in (topic.members if topic else {}, self._topics[EVERY].members):
             for subscriber in members.values():
                 subscription = subscriber.subscription
-                if receives(subscription, message) and not is_echo(subscription, message):
+                if receives(subscription, message, strict=subscriber.strict) and not is_echo(subscription, message):
                     yield subscriber
 
     def _everywhere(self, message: Message) -> Iterator[Subscriber]:
         for name, topic in self._topics.items():
             on_topic = replace(message, topic=name)
             for subscriber in topic.members.values():
-                if receives(subscriber.subscription, on_topic) and not is_echo(subscriber.subscription, on_topic):
+                subscription, strict = subscriber.subscription, subscriber.strict
+                if receives(subscription, on_topic, strict=strict) and not is_echo(subscription, on_topic):
                     yield subscriber
 
     def _forget_routes(self, changed: Subscription) -> None:

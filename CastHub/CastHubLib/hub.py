@@ -7,14 +7,17 @@ import time
 
 from aiohttp import web
 
+from CastHubLib.acknowledgements import Acknowledgements
 from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
 from CastHubLib.batches import Uploads
 from CastHubLib.connections import Connections
 from CastHubLib.core import Owner, Table
+from CastHubLib.heartbeat import Heartbeat
 from CastHubLib.origins import Origins
 from CastHubLib.outbox import Outbox
 from CastHubLib.payloads import PayloadStore
+from CastHubLib.publishing import Publisher
 from CastHubLib.settings import HubSettings
 from CastHubLib.signin import SignIn
 from CastLib.events import EVERY
@@ -33,12 +36,22 @@ class Hub:
         self.table = Table()
         self.outbox = Outbox(
             asyncio.get_running_loop(),
-            join_seconds=settings.join_seconds,
-            backlog_most=settings.backlog_most,
-            on_slow=lambda id: self.connections.too_slow(id),
+            settings,
+            on_slow=lambda subscriber: self.connections.too_slow(subscriber),
+            on_lost=lambda subscriber: self.connections.lost(subscriber),
         )
+        self.publisher = Publisher(self.table, self.outbox)
         self.asking = Asking(self.table, self.outbox)
-        self.connections = Connections(settings, self.table, self.outbox, self.asking)
+        self.connections = Connections(
+            settings,
+            self.table,
+            self.outbox,
+            self.publisher,
+            self.asking,
+            on_acknowledgement=lambda subscriber, word: self.acknowledgements.received(subscriber, word),
+        )
+        self.acknowledgements = Acknowledgements(settings, self.table, self.publisher, self.connections)
+        self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
         self.uploads = Uploads(settings, self.payloads)
         self.sign_in = SignIn(settings)
@@ -91,5 +104,7 @@ class Hub:
     async def close(self) -> None:
         """Answer open requests with what has come, and close the sockets after what waits for them."""
         self._sweeping.cancel()
+        self.acknowledgements.close()
+        self.heartbeat.close()
         self.asking.close()
         await self.connections.close()

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from CastHubLib.core import Receivers
+from CastHubLib.core import Receivers, Subscriber
+from CastHubLib.settings import HubSettings
+from CastHubLib.tail import Notification
 
 _PAUSE_A_SOCKET = 10e-6  # seconds, about what a write costs: a pause is as long as the writing before it
 _TIMER_TICK = 0.0005  # event loops wake by the millisecond; a shorter pause is not worth a timer
 _JOIN_MOST = 1024 * 1024  # bytes gathered before they are written without waiting for the timer
+_SILENT_MOST = 64  # notifications after which a subscriber that has acknowledged none is taken for one that never does
 
 
 def text_frame(text: bytes) -> bytes:
@@ -38,42 +41,57 @@ def json_frame(value: Any) -> bytes:
 class Outbox:
     """Takes frames for subscribers and writes them to their sockets.
 
-    ``on_slow`` is called with a subscriber's id when more than ``backlog_most`` bytes wait for it.
+    ``on_slow`` is called with a subscriber when more than ``backlog_most`` bytes wait in its socket, or more than
+    ``tail_most`` notifications or ``tail_bytes_most`` bytes wait for its socket to come back. ``on_lost`` is called
+    with one whose connection has broken before anybody else has noticed.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        settings: HubSettings,
         *,
-        join_seconds: float,
-        backlog_most: int,
-        on_slow: Callable[[str], None],
+        on_slow: Callable[[Subscriber], None],
+        on_lost: Callable[[Subscriber], None],
     ) -> None:
         self._loop = loop
-        self._join_seconds = join_seconds
-        self._backlog_most = backlog_most
+        self._settings = settings
         self._on_slow = on_slow
+        self._on_lost = on_lost
         self._sockets: dict[str, asyncio.WriteTransport] = {}
-        self._gathered: list[tuple[Receivers, bytes]] = []
+        self._gathered: list[tuple[Receivers, bytes, Notification | None]] = []
         self._gathered_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
         self.deliveries = 0
+        self.forgotten = 0
+        """Notifications that left a tail without having been acknowledged."""
 
-    def attach(self, id: str, socket: asyncio.WriteTransport) -> None:
-        """Let a subscriber's frames go to this socket from now on."""
+    def attach(self, subscriber: Subscriber, socket: asyncio.WriteTransport, first: bytes) -> None:
+        """Let a subscriber's frames go to this socket from now on, after ``first`` and what is kept for it."""
         self.flush()
-        self._sockets[id] = socket
+        self._sockets[subscriber.id] = socket
+        kept = list(subscriber.tail or ())
+        socket.write(b"".join([first, *(notification.frame for notification in kept)]))
+        subscriber.written = len(kept)
+        self.deliveries += 1 + len(kept)
 
     def detach(self, id: str) -> None:
-        """Stop writing to a subscriber's socket; frames for it are dropped."""
+        """Stop writing to a subscriber's socket."""
         self._sockets.pop(id, None)
 
     def post(self, receivers: Receivers, frame: bytes) -> None:
-        """Send one frame to these subscribers, in the order of the calls."""
+        """Send one frame to these subscribers, in the order of the calls; it is nothing that they may need again."""
+        self._gather(receivers, frame, None)
+
+    def notify(self, receivers: Receivers, notification: Notification) -> None:
+        """Send an event to these subscribers, in the order of the calls; it is kept for those that have a tail."""
+        self._gather(receivers, notification.frame, notification)
+
+    def _gather(self, receivers: Receivers, frame: bytes, notification: Notification | None) -> None:
         if not receivers:
             return
-        self._gathered.append((receivers, frame))
+        self._gathered.append((receivers, frame, notification))
         self._gathered_bytes += len(frame)
         if self._timer is None:
             pause = self._not_before - perf_counter()
@@ -93,53 +111,89 @@ class Outbox:
             return
         gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
         runs = _runs(gathered)
-        if len(runs) == 1:
-            receivers, frames = runs[0]
-            sockets = self._write_all(receivers, b"".join(frames), len(frames))
-        else:
-            sockets = self._write_each(runs)
-        self._not_before = perf_counter() + min(self._join_seconds, _PAUSE_A_SOCKET * sockets)
+        sockets = self._write_all(runs[0]) if len(runs) == 1 else self._write_each(runs)
+        self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * sockets)
 
-    def _write_all(self, receivers: Receivers, joined: bytes, count: int) -> int:
+    def _write_all(self, run: _Run) -> int:
         """The common case, one topic in a burst: the joined bytes are the same object for every socket."""
+        joined, notifications = b"".join(run.frames), len(run.notifications)
         written = 0
-        for subscriber in receivers:
+        for subscriber in run.receivers:
             socket = self._sockets.get(subscriber.id)
             if socket is not None:
-                self._write(subscriber.id, socket, joined)
+                self._write(subscriber, socket, joined)
+                subscriber.written += notifications
                 written += 1
-        self.deliveries += count * written
+            if subscriber.tail is not None:
+                self._keep(subscriber, run)
+        self.deliveries += len(run.frames) * written
         return written
 
-    def _write_each(self, runs: list[tuple[Receivers, list[bytes]]]) -> int:
-        waiting: dict[str, list[bytes]] = {}
-        for receivers, frames in runs:
-            joined = b"".join(frames)
-            for subscriber in receivers:
+    def _write_each(self, runs: list[_Run]) -> int:
+        waiting: dict[Subscriber, list[bytes]] = {}
+        for run in runs:
+            joined, notifications = b"".join(run.frames), len(run.notifications)
+            for subscriber in run.receivers:
                 if subscriber.id in self._sockets:
-                    waiting.setdefault(subscriber.id, []).append(joined)
-                    self.deliveries += len(frames)
-        for id, parts in waiting.items():
-            socket = self._sockets.get(id)
+                    waiting.setdefault(subscriber, []).append(joined)
+                    subscriber.written += notifications
+                    self.deliveries += len(run.frames)
+        for subscriber, parts in waiting.items():
+            socket = self._sockets.get(subscriber.id)
             if socket is not None:
-                self._write(id, socket, b"".join(parts))
+                self._write(subscriber, socket, b"".join(parts))
+        for run in runs:
+            for subscriber in run.receivers:
+                if subscriber.tail is not None:
+                    self._keep(subscriber, run)
         return len(waiting)
 
-    def _write(self, id: str, socket: asyncio.WriteTransport, data: bytes) -> None:
+    def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> None:
         if socket.is_closing():
-            return
-        if socket.get_write_buffer_size() > self._backlog_most:
-            self._on_slow(id)
+            self._on_lost(subscriber)
+        elif socket.get_write_buffer_size() > self._settings.backlog_most:
+            self._on_slow(subscriber)
         else:
             socket.write(data)
 
-
-def _runs(gathered: list[tuple[Receivers, bytes]]) -> list[tuple[Receivers, list[bytes]]]:
-    """Group frames that follow one another to the same receivers (the same tuple: routing keeps its answers)."""
-    runs: list[tuple[Receivers, list[bytes]]] = []
-    for receivers, frame in gathered:
-        if runs and runs[-1][0] is receivers:
-            runs[-1][1].append(frame)
+    def _keep(self, subscriber: Subscriber, run: _Run) -> None:
+        tail, settings = subscriber.tail, self._settings
+        if tail is None or not run.notifications:
+            return
+        tail.add(run.notifications, run.size)
+        if subscriber.id not in self._sockets:
+            if len(tail) > settings.tail_most or tail.size > settings.tail_bytes_most:
+                self._on_slow(subscriber)
+        elif not subscriber.acknowledges:
+            if len(tail) > _SILENT_MOST or tail.size > settings.tail_bytes_most:
+                subscriber.tail = None
         else:
-            runs.append((receivers, [frame]))
+            while len(tail) > settings.tail_most or tail.size > settings.tail_bytes_most:
+                tail.drop_first()
+                self.forgotten += 1
+
+
+class _Run:
+    """Frames that follow one another to the same receivers."""
+
+    __slots__ = ("frames", "notifications", "receivers", "size")
+
+    def __init__(self, receivers: Receivers) -> None:
+        self.receivers = receivers
+        self.frames: list[bytes] = []
+        self.notifications: list[Notification] = []
+        self.size = 0
+
+
+def _runs(gathered: list[tuple[Receivers, bytes, Notification | None]]) -> list[_Run]:
+    """Group what goes to the same receivers (the same tuple: routing keeps its answers)."""
+    runs: list[_Run] = []
+    for receivers, frame, notification in gathered:
+        if not runs or runs[-1].receivers is not receivers:
+            runs.append(_Run(receivers))
+        run = runs[-1]
+        run.frames.append(frame)
+        if notification is not None:
+            run.notifications.append(notification)
+            run.size += len(frame)
     return runs

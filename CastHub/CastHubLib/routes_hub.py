@@ -1,4 +1,8 @@
-"""Subscribe, unsubscribe, publish, batch and request: the addresses under ``/api/hub`` that take a POST."""
+"""Subscribe, unsubscribe, publish, batch and request: the addresses under ``/api/hub`` that take a POST.
+
+The same hub also stands at ``/fhircast``, where it is FHIRcast STU3 to the letter: no ``*``, no batches and requests,
+targets mean nothing, and a publish is always answered with 202.
+"""
 
 from __future__ import annotations
 
@@ -19,37 +23,44 @@ from CastLib.events import EVERY, is_binary_family, is_response
 from CastLib.fields import need_object, parse_json
 from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
-from CastLib.subscription import parse_fields, parse_subscribe, parse_unsubscribe
+from CastLib.subscription import Subscription, parse_fields, parse_subscribe, parse_unsubscribe
 
 _RECEIVED = b'{"status":"received"}'
+_PATH, _STRICT_PATH = "/api/hub", "/fhircast"
 
 
 class HubRoutes:
-    """The handlers of one hub."""
+    """The handlers of one hub at ``/api/hub``, or with ``strict`` at ``/fhircast``."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, strict: bool = False) -> None:
         self._hub = hub
+        self._strict = strict
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses served here."""
-        return [
-            web.post("/api/hub", self.post),
-            web.post("/api/hub/", self.post),
-            web.post("/api/hub/request", self.request),
-            web.post("/api/hub/{topic}", self.post),
-            web.get("/api/hub/{topic}", self.context, allow_head=False),
+        path = _STRICT_PATH if self._strict else _PATH
+        of_cast = [
+            web.post(f"{path}/request", self.request),
             web.get("/bind/{id}", self.bind, allow_head=False),
+        ]
+        return [
+            *(() if self._strict else of_cast),
+            web.post(path, self.post),
+            web.post(f"{path}/", self.post),
+            web.post(path + "/{topic}", self.post),
+            web.get(path + "/{topic}", self.context, allow_head=False),
         ]
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Tell by content type and body what is wanted."""
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind == "multipart/related":
+        if kind == "multipart/related" and not self._strict:
             return await self._batch(request, self._hub.owner(request))
         if kind in ("", "application/x-www-form-urlencoded"):
             return await self._form(request)
         if not kind.endswith("json"):
-            raise Denied(415, f"Content-Type: {kind[:80]!r} is none of form, JSON and multipart/related")
+            known = "form and JSON" if self._strict else "form, JSON and multipart/related"
+            raise Denied(415, f"Content-Type: {kind[:80]!r} is none of {known}")
         owner = self._hub.owner(request)
         body = await self._hub.read(request, self._hub.settings.body_most)
         value = need_object(parse_json(body), "body")
@@ -58,10 +69,9 @@ class HubRoutes:
         return self._publish(request, body, value, owner)
 
     async def _form(self, request: web.Request) -> web.Response:
-        body = await self._hub.read(request, self._hub.settings.form_most)
         try:
-            fields = parse_fields(body, "")
-        except FieldError as error:
+            fields = parse_fields(await self._hub.read(request, self._hub.settings.form_most), "")
+        except CastError as error:
             return text_refusal(error)
         return self._mode(request, fields)
 
@@ -84,12 +94,16 @@ class HubRoutes:
     def _subscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
         form = parse_subscribe(fields)
         subscription = form.subscription
+        if self._strict:
+            subscription = _plain(fields, subscription)
         if subscription.everyone and self._hub.settings.auth == SINGLE_USER:
             subscription = replace(subscription, topic=owner.topic)
         self._hub.check_topic(subscription.topic, owner, "hub.topic")
         if not form.endpoint_id:
-            return self._hub.connections.subscribe(subscription, owner)
+            return self._hub.connections.subscribe(subscription, owner, strict=self._strict)
         subscriber = self._own(form.endpoint_id, owner)
+        if subscriber.strict != self._strict:
+            raise FieldError("hub.channel.endpoint", "is of a subscription made at the hub's other address: use that")
         if subscriber.subscription.topic != subscription.topic:
             raise FieldError("hub.topic", "must be the topic of the subscription at hub.channel.endpoint")
         self._hub.connections.renew(subscriber, subscription)
@@ -121,7 +135,12 @@ class HubRoutes:
         if is_binary_family(message.key):
             refuse_inline_bytes(message.context)
         self._deliver(message, text_frame(body), owner)
-        return _received(message)
+        return self._received(message)
+
+    def _received(self, message: Message) -> web.Response:
+        """A publisher that names itself is Cast and expects 200, a plain one 202."""
+        cast = bool(message.sender.name) and not self._strict
+        return web.Response(body=_RECEIVED, status=200 if cast else 202, content_type=JSON)
 
     def _check_publish(self, request: web.Request, message: Message, owner: Owner) -> None:
         topic = request.match_info.get("topic")
@@ -135,7 +154,7 @@ class HubRoutes:
         receivers = self._hub.table.route(message)
         if is_binary_family(message.key):
             self._hub.payloads.share(message, owner, {subscriber.owner for subscriber in receivers})
-        self._hub.outbox.post(receivers, frame)
+        self._hub.publisher.send(message, receivers, frame)
         log.debug("published", id=message.id, event=message.event, receivers=len(receivers))
 
     async def _batch(self, request: web.Request, owner: Owner) -> web.Response:
@@ -185,6 +204,12 @@ class HubRoutes:
         return await self._hub.connections.serve(request, subscriber)
 
 
-def _received(message: Message) -> web.Response:
-    """A publisher that names itself is Cast and expects 200, a plain one 202."""
-    return web.Response(body=_RECEIVED, status=200 if message.sender.name else 202, content_type=JSON)
+def _plain(fields: Mapping[str, Any], subscription: Subscription) -> Subscription:
+    """Return a subscription of the strict path; raises FieldError for what FHIRcast does not have (2.3.2, 2.4.1)."""
+    if "hub.channel.type" not in fields:
+        raise FieldError("hub.channel.type", "is missing: it must be websocket")
+    if subscription.everyone:
+        raise FieldError("hub.topic", "must be a topic: FHIRcast has no *")
+    if subscription.wants(EVERY):
+        raise FieldError("hub.events", "must name events: FHIRcast has no *")
+    return replace(subscription, cast=False)

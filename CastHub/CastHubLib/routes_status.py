@@ -39,6 +39,7 @@ class StatusRoutes:
         return [
             web.get("/api/hub/status", self.status),
             web.get("/api/hub/.well-known/fhircast-configuration", self.configuration),
+            web.get("/fhircast/.well-known/fhircast-configuration", self.strict_configuration),
         ]
 
     async def status(self, request: web.Request) -> web.Response:
@@ -58,23 +59,33 @@ class StatusRoutes:
                 "topics": hub.table.topic_count,
                 "open_requests": len(hub.asking),
                 "deliveries": hub.outbox.deliveries,
+                "waiting": sum(len(each.tail or ()) for each in hub.table if not each.connected),
+                "unacknowledged": sum(len(each.tail or ()) for each in hub.table if each.acknowledges),
+                "unproven": hub.connections.unproven + hub.outbox.forgotten,
+                "undelivered": hub.connections.undelivered,
                 "payloads": {"count": len(hub.payloads), "bytes": hub.payloads.size},
             }
         )
 
     async def configuration(self, request: web.Request) -> web.Response:
         """Give FHIRcast's discovery document (2.7.1), with what Cast adds under a key of its own."""
-        return json_answer(
-            {
-                "eventsSupported": _FHIRCAST_EVENTS + _CAST_EVENTS,
-                "websocketSupport": True,
-                "fhircastVersion": FHIRCAST_VERSION,
-                "getCurrentSupport": False,
-                "capabilities": {"supportsGetCurrentContext": False, "supportsNonCurrentContextUpdates": False},
-                "org.cast": {
-                    "version": __version__,
-                    "dataTypes": list(DATA_TYPES),
-                    "binaryFamilies": list(BINARY_FAMILIES),
-                },
-            }
-        )
+        cast = {
+            "version": __version__,
+            "dataTypes": list(DATA_TYPES),
+            "binaryFamilies": list(BINARY_FAMILIES),
+        }
+        return json_answer(self._fhircast(_FHIRCAST_EVENTS + _CAST_EVENTS) | {"org.cast": cast})
+
+    async def strict_configuration(self, request: web.Request) -> web.Response:
+        """Give FHIRcast's discovery document and nothing else."""
+        return json_answer(self._fhircast(_FHIRCAST_EVENTS))
+
+    @staticmethod
+    def _fhircast(events: list[str]) -> dict[str, object]:
+        return {
+            "eventsSupported": events,
+            "websocketSupport": True,
+            "fhircastVersion": FHIRCAST_VERSION,
+            "getCurrentSupport": False,
+            "capabilities": {"supportsGetCurrentContext": False, "supportsNonCurrentContextUpdates": False},
+        }

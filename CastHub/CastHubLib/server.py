@@ -37,6 +37,7 @@ class HubServer:
         app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
         for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, HubRoutes):
             app.add_routes(routes(self.hub).routes())
+        app.add_routes(HubRoutes(self.hub, strict=True).routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_seconds)
 
     async def start(self) -> None:

@@ -52,6 +52,15 @@ class HubSettings:
     lease_most: int = 86_400
     bind_seconds: float = 60.0
     """A subscription whose socket does not come within this time ends."""
+    grace_seconds: float = 30.0
+    """A subscription whose socket was lost waits for it this long, within its lease; 0 ends it at once."""
+    tail_most: int = 10_000
+    """Events kept for one subscriber: waiting for its socket (more end the subscription) or not acknowledged."""
+    tail_bytes_most: int = 16 * MIB
+    answer_seconds: float = 10.0
+    """In which a subscriber that acknowledges is to do so (FHIRcast 2.5.5)."""
+    unanswered_most: int = 3
+    """Events in a row without an acknowledgement, after which such a subscriber is taken out."""
     subscriptions_most: int = 20_000
 
     body_most: int = 16 * MIB
@@ -65,6 +74,8 @@ class HubSettings:
 
     ping_seconds: float = 25.0
     """Between WebSocket pings; a peer that does not answer within half of it is gone."""
+    heartbeat_seconds: float = 10.0
+    """Between heartbeat events, for those that list them."""
     join_seconds: float = 0.002
     """Under load, frames for one socket are gathered for at most this time and written at once."""
     backlog_most: int = 64 * MIB

@@ -19,6 +19,7 @@ VERBS = {
     "request": ("CastCLI.request", "ask other applications and print who answered"),
     "send": ("CastCLI.send", "send files as one batch, and wait for the result if wanted"),
     "watch": ("CastCLI.watch", "print the events that pass, a line each"),
+    "answer": ("CastCLI.answer", "answer requests with a file or with what a command prints"),
     "status": ("CastCLI.status", "tell whether the hub is well, and its version"),
     "demo": ("CastCLI.demo", "hub, display and provider do the main job on a sample study"),
 }

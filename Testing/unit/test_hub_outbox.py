@@ -9,6 +9,8 @@ import pytest
 
 from CastHubLib.core import Owner, Subscriber
 from CastHubLib.outbox import Outbox, text_frame
+from CastHubLib.settings import HubSettings
+from CastHubLib.tail import Notification, Tail
 from CastLib.subscription import make_subscription
 
 
@@ -31,6 +33,9 @@ class FakeSocket(asyncio.WriteTransport):
         return self.closing
 
 
+SETTINGS = HubSettings(backlog_most=1000, tail_most=3, tail_bytes_most=100)
+
+
 def subscriber(name: str) -> Subscriber:
     return Subscriber(name, make_subscription("t", ["*"], name=name), Owner("u", "t"), 60)
 
@@ -38,15 +43,26 @@ def subscriber(name: str) -> Subscriber:
 A, B = subscriber("a"), subscriber("b")
 
 
+def notification(frame: bytes, number: int = 1) -> Notification:
+    return Notification(frame, f"id-{number}", number, 0.0)
+
+
 def run(test: Callable[[Outbox, FakeSocket, FakeSocket, list[str]], None]) -> tuple[FakeSocket, FakeSocket, list[str]]:
     slow: list[str] = []
 
     async def main() -> tuple[FakeSocket, FakeSocket, list[str]]:
         loop = asyncio.get_running_loop()
-        outbox = Outbox(loop, join_seconds=0.002, backlog_most=1000, on_slow=slow.append)
+        outbox = Outbox(
+            loop,
+            SETTINGS,
+            on_slow=lambda each: slow.append(each.id),
+            on_lost=lambda each: slow.append("lost " + each.id),
+        )
         first, second = FakeSocket(), FakeSocket()
-        outbox.attach("a", first)
-        outbox.attach("b", second)
+        for each, socket in ((A, first), (B, second)):
+            each.tail = None
+            outbox.attach(each, socket, b"")
+            socket.writes.clear()
         test(outbox, first, second, slow)
         outbox.flush()
         return first, second, slow
@@ -77,7 +93,7 @@ def test_under_load_frames_are_joined_in_order() -> None:
 
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
         for each in many:
-            outbox.attach(each.id, FakeSocket())
+            outbox.attach(each, FakeSocket(), b"")
         outbox.post(many, b"!")
         for receivers, frame in [(both, b"1"), (both, b"2"), (only_a, b"3"), (both, b"4")]:
             outbox.post(receivers, frame)
@@ -90,17 +106,17 @@ def test_under_load_frames_are_joined_in_order() -> None:
 def test_gathered_frames_are_written_by_the_timer() -> None:
     async def main() -> list[bytes]:
         loop = asyncio.get_running_loop()
-        outbox = Outbox(loop, join_seconds=0.002, backlog_most=1000, on_slow=lambda id: None)
-        sockets = {each.id: FakeSocket() for each in [A, *(subscriber(f"x{n}") for n in range(200))]}
-        for id, socket in sockets.items():
-            outbox.attach(id, socket)
-        everyone = tuple(subscriber(id) for id in sockets)
+        outbox = Outbox(loop, SETTINGS, on_slow=lambda each: None, on_lost=lambda each: None)
+        everyone = tuple(subscriber(f"x{n}") for n in range(200))
+        sockets = [FakeSocket() for _ in everyone]
+        for each, socket in zip(everyone, sockets, strict=True):
+            outbox.attach(each, socket, b"first")
         outbox.post(everyone, b"1")
         outbox.post(everyone, b"2")
         await asyncio.sleep(0.05)
-        return sockets["a"].writes
+        return sockets[0].writes
 
-    assert asyncio.run(main()) == [b"1", b"2"]
+    assert asyncio.run(main()) == [b"first", b"1", b"2"]
 
 
 def test_a_slow_socket_is_told_on_and_written_no_more() -> None:
@@ -112,11 +128,73 @@ def test_a_slow_socket_is_told_on_and_written_no_more() -> None:
     assert slow == ["a"] and first.writes == [] and second.writes == [b"1"]
 
 
-def test_closing_and_detached_sockets_are_passed_over() -> None:
+def test_broken_sockets_are_told_on_and_detached_ones_passed_over() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
         first.closing = True
         outbox.detach("b")
         outbox.post((A, B), b"1")
 
     first, second, slow = run(test)
-    assert first.writes == [] and second.writes == [] and slow == []
+    assert first.writes == [] and second.writes == [] and slow == ["lost a"]
+
+
+def test_what_waits_is_written_after_the_first_frame_when_a_socket_comes() -> None:
+    def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
+        outbox.detach("a")
+        A.tail = Tail()
+        outbox.notify((A, B), notification(b"1", 1))
+        outbox.post((A, B), b"question")
+        outbox.notify((A, B), notification(b"2", 2))
+        outbox.attach(A, first, b"confirmation ")
+
+    first, second, _ = run(test)
+    assert first.writes == [b"confirmation 12"] and b"".join(second.writes) == b"1question2"
+
+
+def test_more_than_may_wait_ends_a_subscriber() -> None:
+    def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
+        outbox.detach("a")
+        A.tail = Tail()
+        for number in range(1, 5):
+            outbox.notify((A,), notification(b"x", number))
+            outbox.flush()
+
+    assert run(test)[2] == ["a"]
+
+
+def test_the_oldest_of_a_long_tail_is_forgotten_and_counted() -> None:
+    forgotten: list[int] = []
+
+    def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
+        A.tail, A.acknowledges = Tail(), True
+        for number in range(1, 6):
+            outbox.notify((A,), notification(b"x", number))
+        outbox.flush()
+        A.acknowledges = False
+        forgotten.append(outbox.forgotten)
+        assert [kept.number for kept in A.tail] == [3, 4, 5] and A.tail.size == 3
+
+    run(test)
+    assert forgotten == [2]
+
+
+def test_who_never_acknowledges_has_no_tail_for_long() -> None:
+    def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
+        A.tail = Tail()
+        for number in range(1, 66):
+            outbox.notify((A,), notification(b"x", number))
+        outbox.flush()
+        assert A.tail is None and A.written == 65
+
+    assert run(test)[2] == []
+
+
+@pytest.mark.parametrize(
+    ("id", "number", "left"),
+    [("id-1", None, [2, 3]), ("id-3", 3, []), ("id-2", None, [3]), ("id-0", None, [1, 2, 3]), ("id-1", 9, [2, 3])],
+)
+def test_an_acknowledgement_covers_what_came_before(id: str, number: int | None, left: list[int]) -> None:
+    tail = Tail()
+    tail.add([notification(b"x", each) for each in (1, 2, 3)], 3)
+    tail.acknowledged(id, number)
+    assert [kept.number for kept in tail] == left and tail.size == len(left)

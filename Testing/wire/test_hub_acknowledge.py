@@ -1,0 +1,125 @@
+"""Acknowledgements, SyncError and heartbeat (FHIRcast 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_process import HubProcess
+from hub_wire import Wire, event, hub_in_thread
+
+
+@pytest.fixture
+def wire(hub: HubProcess) -> Iterator[Wire]:
+    with Wire(hub.url) as wire:
+        yield wire
+
+
+def outcome(frame: dict[str, Any]) -> dict[str, Any]:
+    assert frame["event"]["hub.event"] == "SyncError" and frame["id"] and frame["timestamp"].endswith("Z")
+    (item,) = frame["event"]["context"]
+    assert item["key"] == "operationoutcome" and item["resource"]["resourceType"] == "OperationOutcome"
+    (issue,) = item["resource"]["issue"]
+    assert issue["severity"] == "warning" and issue["code"] == "processing" and issue["diagnostics"]
+    return {coding["system"].rsplit("/", 1)[1]: coding["code"] for coding in issue["details"]["coding"]}
+
+
+@pytest.mark.parametrize("status", [409, "409", 404, 500])
+def test_a_refusal_is_told_to_the_others_once(wire: Wire, status: int | str) -> None:
+    plain, cast = wire.listen("PLAIN", "syncerror"), wire.listen("CAST", subscriber__product__name="P")
+    deaf = wire.listen("DEAF", "Patient-close")
+    socket = wire.listen("S", "Patient-open,SyncError")
+    body = event("Patient-open", wire.topic)
+    wire.publish(body, 202)
+    assert socket.event()["id"] == cast.event()["id"] == body["id"]
+    for _ in range(2):
+        socket.send({"id": body["id"], "status": status})
+    named = {"eventid": body["id"], "eventname": "Patient-open", "subscriber": "S", "subscribername": "S"}
+    assert outcome(plain.event()) == outcome(cast.event()) == named
+    for each in (plain, cast, deaf, socket):
+        each.nothing()
+
+
+def test_a_second_acknowledgement_may_refuse(wire: Wire) -> None:
+    other, socket = wire.listen("O", "SyncError"), wire.listen("S", "ImagingStudy-open")
+    body = event("ImagingStudy-open", wire.topic)
+    wire.publish(body)
+    socket.event()
+    socket.send({"id": body["id"], "status": 202})
+    other.nothing()
+    socket.send({"id": body["id"], "status": 404})
+    assert outcome(other.event())["eventid"] == body["id"]
+
+
+@pytest.mark.parametrize("name", ["DiagnosticReport-update", "DiagnosticReport-select", "SyncError"])
+def test_no_sync_error_for_updates_selects_and_sync_errors(wire: Wire, name: str) -> None:
+    other, socket = wire.listen("O", "SyncError"), wire.listen("S", "*")
+    body = event(name, wire.topic)
+    wire.publish(body)
+    socket.event()
+    socket.send({"id": body["id"], "status": 409})
+    if name == "SyncError":
+        other.event()
+    other.nothing()
+
+
+def test_only_who_was_sent_an_event_may_refuse_it(wire: Wire) -> None:
+    other, socket = wire.listen("O", "SyncError"), wire.listen("S", "Patient-close")
+    body = event("Patient-open", wire.topic)
+    wire.publish(body)
+    for id in (body["id"], "unknown"):
+        socket.send({"id": id, "status": 409})
+    other.nothing()
+
+
+def test_who_has_acknowledged_and_falls_silent_is_taken_out(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2) as url, Wire(url) as wire:
+        other = wire.listen("O", "SyncError,subscription-removed")
+        never = wire.listen("NEVER", "Patient-open")
+        socket = wire.listen("S", "Patient-open")
+        bodies = [event("Patient-open", wire.topic) for _ in range(4)]
+        for body in bodies[:2]:
+            wire.publish(body)
+            socket.event()
+        socket.send({"id": bodies[0]["id"], "status": 200})
+        other.nothing()
+        other.nothing()
+        other.nothing()  # one missing answer is not two in a row
+        for body in bodies[2:]:
+            wire.publish(body)
+        denial = [socket.frame() for _ in range(3)][2]
+        assert denial["hub.mode"] == "denied" and "answer" in denial["hub.reason"]
+        assert socket.frame() == {"closed": 1000}
+        assert other.event()["event"]["context"] == {"reason": "send-failure", "subscriber": "S"}
+        assert outcome(other.event())["subscriber"] == "S"
+        for body in bodies:
+            assert never.event()["id"] == body["id"]
+        never.nothing()
+
+
+def test_acknowledgements_without_a_status_oblige_to_nothing(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, answer_seconds=0.1, unanswered_most=1) as url, Wire(url) as wire:
+        socket = wire.listen("S", "Patient-open")
+        for _ in range(3):
+            body = event("Patient-open", wire.topic)
+            wire.publish(body)
+            socket.event()
+            socket.send({"id": body["id"], "timestamp": "2026-01-01T00:00:00Z"})
+        socket.nothing()
+        socket.nothing()
+        assert wire.status()["acknowledging"] == 0
+
+
+def test_heartbeat_only_to_who_lists_it(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, heartbeat_seconds=0.1) as url, Wire(url) as wire:
+        cast = wire.listen("CAST", subscriber__product__name="P")
+        socket = wire.listen("S", "Patient-open,Heartbeat")
+        beat = socket.event()["event"]
+        assert beat == {
+            "hub.topic": wire.topic,
+            "hub.event": "heartbeat",
+            "context": [{"key": "period", "decimal": "0.1"}],
+        }
+        cast.nothing()
