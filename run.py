@@ -513,7 +513,7 @@ def run_tests(arguments: "list[str]") -> int:
 
 
 def pytest_runs(arguments: "list[str]") -> "list[list[str]]":
-    """What each pytest process runs: inside the stand-in for Slicer, of which there is one a process, each file alone."""
+    """What each pytest process runs: files inside the stand-in for Slicer, of which there is one a process, alone."""
     if any(os.path.exists(word.split("::")[0]) for word in arguments):
         return [arguments]
     folder = os.path.join("Testing", "slicer")
