@@ -14,7 +14,7 @@ from typing import Any
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import data_type_of_event, event_key, is_request, is_response, request_event, response_event
-from CastLib.fields import kind_of, need_list, need_object, need_text, optional_number, optional_text
+from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text
 
 REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
 REQUEST_TIMEOUT_MOST = 300.0
@@ -202,7 +202,7 @@ def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
     if not isinstance(context, (list, dict)):
         raise FieldError("event.context", f"must be a list or an object, not {kind_of(context)}")
     if isinstance(context, list):
-        for index, item in enumerate(need_list(context, "event.context")):
+        for index, item in enumerate(context):
             need_object(item, f"event.context[{index}]")
     return Message(
         wire=wire,

@@ -21,9 +21,7 @@ NIFTI_URL = "urn:cast:nifti-url"
 NIFTI_FILE_NAME = "urn:cast:nifti-filename"
 VOLVIEW_SAMPLE = "urn:cast:volview-sample-id"
 WORKLIST_SAMPLE = "urn:cast:worklist-sample-id"
-OHIF_MODE = "urn:cast:ohif-mode"
 
-OPEN_MODES = ("dicomweb", "dicom-url", "files", "idc", "local-dicom")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _BUCKETS = {"s3://": "https://{}.s3.amazonaws.com/{}", "gs://": "https://storage.googleapis.com/{}/{}"}
 _STUDY_KEYS = ("study", "imagingstudy")
@@ -204,7 +202,6 @@ def make_study_context(
     accession: str = "",
     patient_id: str = "",
     resource_id: str = "",
-    patient_system: str = "",
 ) -> list[dict[str, Any]]:
     """Return a context that plain FHIRcast and Cast clients both read (guide 3.5).
 
@@ -229,9 +226,11 @@ def make_study_context(
     items: list[dict[str, Any]] = []
     if patient_id:
         study["subject"] = {"reference": f"Patient/{patient_id}"}
-        identifier = {"value": patient_id, **({"system": patient_system} if patient_system else {})}
         items.append(
-            {"key": "patient", "resource": {"resourceType": "Patient", "id": patient_id, "identifier": [identifier]}}
+            {
+                "key": "patient",
+                "resource": {"resourceType": "Patient", "id": patient_id, "identifier": [{"value": patient_id}]},
+            }
         )
     items.append({"key": "study", "resource": study})
     return items

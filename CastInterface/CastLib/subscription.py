@@ -124,13 +124,11 @@ def make_subscription(
     version: str = "",
     actors: tuple[str, ...] = (),
     lease_seconds: int | None = None,
-    cast: bool | None = None,
 ) -> Subscription:
-    """Return a subscription; the dialect follows from its fields unless ``cast`` says it."""
+    """Return a subscription; the dialect follows from its fields."""
     event_list = tuple(events)
     keys = frozenset(event_key(event) for event in event_list)
-    if cast is None:
-        cast = bool(product or version or actors or topic == EVERY or EVERY in keys)
+    cast = bool(product or version or actors or topic == EVERY or EVERY in keys)
     return Subscription(topic, keys, event_list, name, product, version, actors, cast, lease_seconds)
 
 

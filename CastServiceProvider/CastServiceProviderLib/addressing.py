@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message, Sender, Target
-
-IMAGE_DISPLAY = "ID"
-EVIDENCE_CREATOR = "EC"
 
 _SOP_CLASS, _MODALITY = "00080016", "00080060"
 _SEGMENTATION_CLASSES = (
