@@ -25,10 +25,11 @@ DANGEROUS_SUFFIXES = frozenset(
     " rb reg scr sh so svg vb vbe vbs wsf xhtml".split()
 )
 
+DICOM_TYPE = "application/dicom"
 _MIME_TYPES = {
-    ".dcm": "application/dicom",
-    ".dicom": "application/dicom",
-    ".dic": "application/dicom",
+    ".dcm": DICOM_TYPE,
+    ".dicom": DICOM_TYPE,
+    ".dic": DICOM_TYPE,
     ".nii": "application/vnd.unknown.nifti-1",
     ".nii.gz": "application/vnd.unknown.nifti-1",
     ".png": "image/png",

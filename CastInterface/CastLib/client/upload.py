@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.errors import FieldError, TransferError
-from CastLib.manifest import FileEntry, guess_mime_type
+from CastLib.manifest import DICOM_TYPE, FileEntry, guess_mime_type
 from CastLib.multipart import BatchLayout
 
 _PIECE = 1024 * 1024  # bytes read and sent at once
@@ -21,7 +21,8 @@ def manifest_context(
     """Return the context of a batch of these files, and the files as a list.
 
     ``names`` are those they travel under, their own by default. ``extra`` is what stands beside ``files`` in the
-    context. Raises TransferError for a file that cannot be read, FieldError when there is not one name for each file;
+    context. A DICOM file's entry tells its study, series and instance (``dicomMetadata``) where pydicom is there to
+    read it. Raises TransferError for a file that cannot be read, FieldError when there is not one name for each file;
     whether the names and sizes may be sent ``parse_manifest`` tells.
     """
     if extra and "files" in extra:
@@ -38,7 +39,10 @@ def manifest_context(
             raise TransferError(f"{path} cannot be read: {_words(error)}") from None
         if not path.is_file():
             raise TransferError(f"{path} is no file")
-        entries.append({"fileName": name, "byteLength": size, "mimeType": guess_mime_type(name)})
+        entry: dict[str, Any] = {"fileName": name, "byteLength": size, "mimeType": guess_mime_type(name)}
+        if entry["mimeType"] == DICOM_TYPE and (metadata := _dicom_metadata(path)):
+            entry["dicomMetadata"] = metadata
+        entries.append(entry)
     return {**(extra or {}), "files": entries}, files
 
 
@@ -91,6 +95,18 @@ def _pieces(path: Path, size: int, buffer: memoryview) -> Iterator[memoryview]:
                 yield buffer[:count]
             if file.read(1):
                 raise TransferError(f"{path} became longer while it was sent; send it again")
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read: {_words(error)}") from None
+
+
+def _dicom_metadata(path: Path) -> dict[str, Any]:
+    """The file's identity, {} without pydicom: a client needs it for nothing else."""
+    try:
+        from CastLib.dicom_metadata import dicom_metadata
+    except ImportError:
+        return {}
+    try:
+        return dicom_metadata(path)
     except OSError as error:
         raise TransferError(f"{path} cannot be read: {_words(error)}") from None
 
