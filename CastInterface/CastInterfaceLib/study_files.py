@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pydicom
-
+from CastLib.dicom_reading import read_header
 from CastLib.errors import CastError
 
 _TAGS = [
@@ -157,7 +156,7 @@ def _read_header(path: Path) -> _Header | None:
             if file.read(132)[128:] != b"DICM":
                 return None
             file.seek(0)
-            data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+            data = read_header(file, _TAGS)
         study_uid = str(data.get("StudyInstanceUID", "") or "").strip()
         if not study_uid or not data.get("SeriesInstanceUID") or not data.get("SOPInstanceUID"):
             return None  # a DICOMDIR, a presentation setting: nothing that belongs to a study

@@ -13,6 +13,7 @@ from CastInterfaceLib.host import Host, nodes_of_class
 from CastInterfaceLib.slices_in_3d import Box, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Look, Voxels, look_of
+from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
@@ -79,7 +80,7 @@ def read_with_engine(application_logic: Any, series: Series) -> tuple[Any, Look]
 
 def look_by_header(volume: Any, series: Series) -> Look:
     """How a volume of a series is best shown."""
-    header = pydicom.dcmread(series.files[len(series.files) // 2], stop_before_pixels=True)
+    header = read_header(series.files[len(series.files) // 2])
     return look_of(_array_of(volume), header)
 
 

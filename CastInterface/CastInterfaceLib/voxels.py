@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pydicom
 
+from CastLib.dicom_reading import read_whole
 from CastLib.dicom_series import Geometry, Series
 from CastLib.errors import CastError
 
@@ -102,7 +103,7 @@ def ijk_to_ras(geometry: Geometry) -> np.ndarray:
 def _read_plane(path: Path) -> tuple[pydicom.Dataset, np.ndarray]:
     """Header and modality values (rescaled) of one file."""
     try:
-        data = pydicom.dcmread(path)
+        data = read_whole(path)
         _need_decoder(data.file_meta.TransferSyntaxUID)
         stored = data.pixel_array
     except CastError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pydicom
+from CastLib.dicom_reading import read_header
 
 _KEYWORDS = [
     "SOPClassUID",
@@ -30,7 +30,7 @@ def dicom_metadata(path: Path) -> dict[str, Any]:
     may be sent is not decided here. Raises OSError when it cannot be read.
     """
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
+        header = read_header(path, _KEYWORDS)
         told: dict[str, Any] = header.to_json_dict(suppress_invalid_tags=True)
     except OSError:
         raise

@@ -16,6 +16,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from CastLib.dicom_reading import read_header
 from CastLib.dicom_stack import Geometry, Slice, Vector, locate, make_stack, text_of
 from CastLib.errors import CastError, FieldError
 
@@ -163,7 +164,7 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
 def _read_header(path: Path) -> pydicom.Dataset | None:
     """The header with the values decoded, None for a DICOMDIR; raises InvalidDicomError, FieldError when damaged."""
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        header = read_header(path, _TAGS)
         if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
             return None
         for keyword in _TAGS:

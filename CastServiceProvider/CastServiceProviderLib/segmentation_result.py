@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.sr.coding import Code as DicomCode
 
+from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Geometry, Series, read_series
 from CastLib.errors import FieldError
 from CastLib.version import __version__
@@ -185,7 +186,7 @@ def _check_labels(labels: npt.NDArray[Any], geometry: Geometry, segments: Sequen
 
 
 def _header(file: Path) -> pydicom.Dataset:
-    header = pydicom.dcmread(file, stop_before_pixels=True)
+    header = read_header(file)
     for keyword in _TAKEN_OVER:
         if keyword not in header:
             setattr(header, keyword, "")
