@@ -90,6 +90,7 @@ class Connections:
         if len(self._table) >= settings.subscriptions_most:
             raise Denied(503, f"the hub holds {len(self._table)} subscriptions and takes no more; try again later")
         subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, self._granted(subscription), strict)
+        self._believe(subscriber)
         self._table.add(subscriber)
         self._channels[subscriber.id] = _Channel(self._loop.time() + subscriber.lease_seconds)
         self._watch(subscriber, settings.bind_seconds)
@@ -100,6 +101,7 @@ class Connections:
         """Give a subscription new events and a new lease, and confirm them (FHIRcast 2.4.1)."""
         self._table.replace_events(subscriber, subscription)
         subscriber.lease_seconds = self._granted(subscription)
+        self._believe(subscriber)
         channel = self._channels[subscriber.id]
         channel.expires = self._loop.time() + subscriber.lease_seconds
         if subscriber.connected:
@@ -225,6 +227,13 @@ class Connections:
         if channel.close_code not in _NO_ERROR and not subscription.everyone:
             what = "has lost its connection and is followed no more"
             self._publisher.publish(sync_error(subscription, subscription.topic, what))
+
+    @staticmethod
+    def _believe(subscriber: Subscriber) -> None:
+        """Keep a tail from now on for who says that it acknowledges; what it once said or did is not taken back."""
+        if subscriber.subscription.acknowledges and not subscriber.acknowledges:
+            subscriber.acknowledges = True
+            subscriber.tail = subscriber.tail or Tail()
 
     def _count_what_is_kept(self, subscriber: Subscriber, reason: str) -> None:
         if subscriber.tail is None or reason == core.UNSUBSCRIBE:

@@ -127,6 +127,17 @@ def optional_text(values: Mapping[str, Any], key: str, path: str = "") -> str:
     return value
 
 
+def optional_flag(values: Mapping[str, Any], key: str, path: str = "") -> bool:
+    """Return the flag at ``key`` (``true`` or ``false``, also as text), False when absent; FieldError otherwise."""
+    value = values.get(key)
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text in (None, "", False, "false"):
+        return False
+    if text in (True, "true"):
+        return True
+    raise FieldError(path + key, "must be true or false")
+
+
 def optional_number(values: Mapping[str, Any], key: str, path: str = "") -> float | None:
     """Return the number at ``key`` (also as text such as ``"2.5"``), None when absent; FieldError otherwise."""
     value = values.get(key)

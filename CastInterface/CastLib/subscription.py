@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
-from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text, parse_json
+from CastLib.fields import kind_of, need_object, need_text, optional_flag, optional_number, optional_text, parse_json
 
 _BIND = "/bind/"
 
@@ -22,6 +22,10 @@ class Subscription:
 
     ``cast`` is the dialect, which belongs to a subscription: Cast when it names a product, actors, or ``*``; else plain
     FHIRcast. ``lease_seconds`` is what it asked (None: nothing).
+
+    ``acknowledges`` is its word that it will acknowledge each event with a status. A hub that hears so beforehand keeps
+    what it sends from the first event on; one that had to wait for the first acknowledgement could not send again what
+    was lost before. Hubs that do not know the field (``subscriber.acknowledges``) pass it over.
     """
 
     topic: str
@@ -33,6 +37,7 @@ class Subscription:
     actors: tuple[str, ...] = ()
     cast: bool = False
     lease_seconds: int | None = None
+    acknowledges: bool = False
 
     @property
     def everyone(self) -> bool:
@@ -124,12 +129,13 @@ def make_subscription(
     version: str = "",
     actors: tuple[str, ...] = (),
     lease_seconds: int | None = None,
+    acknowledges: bool = False,
 ) -> Subscription:
     """Return a subscription; the dialect follows from its fields."""
     event_list = tuple(events)
     keys = frozenset(event_key(event) for event in event_list)
     cast = bool(product or version or actors or topic == EVERY or EVERY in keys)
-    return Subscription(topic, keys, event_list, name, product, version, actors, cast, lease_seconds)
+    return Subscription(topic, keys, event_list, name, product, version, actors, cast, lease_seconds, acknowledges)
 
 
 def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
@@ -156,6 +162,7 @@ def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
         version=optional_text(fields, "subscriber.product.version"),
         actors=parse_actors(fields.get("subscriber.actors")),
         lease_seconds=None if lease is None else int(min(lease, 2**31)),
+        acknowledges=optional_flag(fields, "subscriber.acknowledges"),
     )
     return SubscribeForm(subscription, endpoint_id(optional_text(fields, "hub.channel.endpoint")))
 
@@ -206,6 +213,7 @@ def make_subscribe_form(subscription: Subscription, endpoint: str = "") -> dict[
         "subscriber.product.name": subscription.product,
         "subscriber.product.version": subscription.version,
         "subscriber.actors": json.dumps(list(subscription.actors)) if subscription.actors else "",
+        "subscriber.acknowledges": "true" if subscription.acknowledges else "",
     }
     form.update((key, value) for key, value in optional.items() if value)
     return form

@@ -50,6 +50,8 @@ def test_events_are_a_set_without_case_and_keep_their_spelling():
         ({"subscriber.actors": "[1]"}, "subscriber.actors[0]"),
         ({"subscriber.actors": '["ID"'}, "subscriber.actors"),
         ({"subscriber.name": []}, "subscriber.name"),
+        ({"subscriber.acknowledges": "yes"}, "subscriber.acknowledges"),
+        ({"subscriber.acknowledges": 1.5}, "subscriber.acknowledges"),
     ],
 )
 def test_a_mistake_in_a_form_is_named(change, field):
@@ -61,6 +63,14 @@ def test_a_mistake_in_a_form_is_named(change, field):
 @pytest.mark.parametrize("text", ["ID", '"ID"', '["ID"]', '["ID","id"]', " ID , "])
 def test_actors_in_every_form(text):
     assert parse_actors(text) == ("ID",)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), ("True", True), (True, True), ("false", False), (False, False), ("", False)]
+)
+def test_a_word_to_acknowledge_makes_no_dialect(value, expected):
+    found = parse_subscribe({**FORM, "subscriber.acknowledges": value}).subscription
+    assert found.acknowledges is expected and not found.cast
 
 
 def test_a_repeated_field_is_refused():
@@ -87,7 +97,14 @@ def test_any_fields_give_a_form_or_a_field_error(fields):
 
 def test_what_is_made_is_read_back():
     subscription = make_subscription(
-        "ann", ["A-open", "b"], name="me", product="P", version="1", actors=("ID", "EC"), lease_seconds=60
+        "ann",
+        ["A-open", "b"],
+        name="me",
+        product="P",
+        version="1",
+        actors=("ID", "EC"),
+        lease_seconds=60,
+        acknowledges=True,
     )
     form = parse_subscribe(make_subscribe_form(subscription, "ws://h/bind/xyz"))
     assert (form.subscription, form.endpoint_id) == (subscription, "xyz")

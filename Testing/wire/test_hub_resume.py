@@ -84,6 +84,19 @@ def test_the_unacknowledged_tail_is_sent_again_first(hasty: str) -> None:
         wire.bind(endpoint).nothing()
 
 
+def test_who_says_beforehand_that_it_acknowledges_loses_nothing_of_its_first_socket(hasty: str) -> None:
+    with Wire(hasty) as wire:
+        before = wire.status()["unproven"]
+        endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
+        socket = wire.bind(endpoint)
+        ids = publish(wire, 3)
+        assert receive(socket, 1) == ids[:1]
+        socket.cut()
+        until_down(wire, connected=0)
+        ids += publish(wire, 1)
+        assert receive(wire.bind(endpoint), 4) == ids and wire.status()["unproven"] == before
+
+
 def until_unacknowledged(wire: Wire, count: int) -> None:
     for _ in range(200):
         if wire.status()["unacknowledged"] == count:

@@ -337,6 +337,7 @@ class Session:
             product=settings.product,
             version=settings.version,
             actors=settings.actors,
+            acknowledges=True,
         )
 
     def _take(self, message: Message) -> None:

@@ -51,8 +51,9 @@ class SessionSettings:
     parallel: int = 8
     #: Times a broken download of one payload is taken up again.
     download_retries: int = 3
-    #: Ids of received events remembered to drop repeats, and of sent ones to drop echoes.
-    remembered_ids: int = 4096
+    #: Ids of received events remembered to drop repeats, and of sent ones to drop echoes. Our hub sends up to 10,000
+    #: unacknowledged events again after a connection was lost (its ``tail_most``): all must be known again.
+    remembered_ids: int = 16_384
     #: Largest answer sent on the socket, in bytes.
     largest_frame: int = 16 * 1024 * 1024
 
