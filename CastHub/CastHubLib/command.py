@@ -7,35 +7,41 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 
-from CastHubLib.settings import AUTH_MODES, HubSettings
-from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, add_log_argument, set_up_logging
+from CastHubLib.settings import AUTH_MODES, SETTINGS, HubSettings
+from CastHubLib.settings_sources import FILE_VARIABLE, flag_name, resolve
+from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS, set_up_logging
+from CastLib.errors import WrongUsage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the hub's flags."""
+    """Add the hub's flags; one that is not given leaves no trace, so that file and environment count."""
     default = HubSettings()
-    parser.add_argument("--host", default=default.host, help=f"address to listen on (default: {default.host})")
-    parser.add_argument("--port", type=_port, default=default.port, help=f"0 takes any free (default: {default.port})")
-    parser.add_argument("--auth", choices=AUTH_MODES, default=default.auth, help=f"sign-in (default: {default.auth})")
-    parser.add_argument("--insecure-mock", action="store_true", help="listen beyond loopback without real sign-in")
-    parser.add_argument(
-        "--allow-origin", metavar="O", action="append", default=[], help="let pages of this origin in; * is any"
+    state = str(default.state).replace("%", "%%")  # which argparse would take for its own
+    flags = parser.add_argument_group("settings, which may also stand in FILE or in CAST_HUB_* (docs/settings.md)")
+    add = partial(flags.add_argument, default=argparse.SUPPRESS)
+    add("--host", help=f"address to listen on (default: {default.host})")
+    add("--port", help=f"0 takes any free (default: {default.port})")
+    add("--auth", metavar="|".join(AUTH_MODES), help=f"sign-in (default: {default.auth})")
+    add("--insecure-mock", action="store_true", help="listen beyond loopback without real sign-in")
+    add(
+        flag_name("allowed_origins"),
+        dest="allowed_origins",
+        metavar="O",
+        action="append",
+        help="let pages of this origin in; * is any; may be repeated",
     )
-    parser.add_argument(
-        "--state",
-        metavar="DIR",
-        type=Path,
-        default=default.state,
-        help=f"what outlives a run (default: {default.state})",
-    )
+    add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
+    add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug shows tracebacks")
+    parser.add_argument("--settings", metavar="FILE", help=f"TOML file of settings (default: ${FILE_VARIABLE})")
+    parser.add_argument("--print-settings", action="store_true", help="print each setting with its origin, and end")
+    parser.add_argument("--json", action="store_true", help="with --print-settings: as JSON")
     parser.add_argument(
         "--end-with-stdin",
         action="store_true",
         help="for a program that runs the hub as its child: end when stdin closes, tell on stdout who is connected",
     )
-    add_log_argument(parser, "info")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,28 +50,30 @@ def run(args: argparse.Namespace) -> int:
         from CastHubLib.parent import log_aside
 
         log_aside()
-    set_up_logging(args.log_level)
-    settings = HubSettings(
-        host=args.host,
-        port=args.port,
-        auth=args.auth,
-        insecure_mock=args.insecure_mock,
-        allowed_origins=tuple(args.allow_origin),
-        state=args.state,
-    )
+    resolved = resolve({name: value for name, value in vars(args).items() if name in SETTINGS}, args.settings)
+    settings = resolved.settings
+    if args.json and not args.print_settings:
+        raise WrongUsage("--json goes with --print-settings")
+    if args.print_settings:
+        from CastHubLib.settings_page import as_json, as_toml
+
+        print(as_json(resolved) if args.json else as_toml(resolved), end="\n" if args.json else "")
+        return EXIT_DONE
+    args.log_level = settings.log_level  # what run_guarded looks at
+    set_up_logging(settings.log_level)
     _allow_many_sockets()
     loop = new_loop()
     try:
-        return loop.run_until_complete(_serve(settings, debug=args.log_level == "debug", is_child=args.end_with_stdin))
+        return loop.run_until_complete(_serve(settings, is_child=args.end_with_stdin))
     finally:
         loop.close()
 
 
-async def _serve(settings: HubSettings, *, debug: bool, is_child: bool) -> int:
+async def _serve(settings: HubSettings, *, is_child: bool) -> int:
     from CastHubLib import log, parent
     from CastHubLib.server import HubServer
 
-    if not debug:
+    if settings.log_level != "debug":
         log.quiet_libraries()
     stopped = _watch_signals()
     if is_child:
@@ -81,13 +89,6 @@ async def _serve(settings: HubSettings, *, debug: bool, is_child: bool) -> int:
         if reporting is not None:
             reporting.stop()
         await server.stop()
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("must be from 0 to 65535")
-    return port
 
 
 def _allow_many_sockets() -> None:

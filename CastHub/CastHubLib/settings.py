@@ -1,12 +1,18 @@
-"""Every limit of the hub in one place, with its default."""
+"""Every limit of the hub in one place, with its default, its bounds and what it is for.
+
+Where the values come from (file, environment, flags) is ``settings_sources``.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
+from CastLib.command_line import LOG_LEVELS
+from CastLib.errors import CastError
 from CastLib.multipart import ENVELOPE_MOST
 
 MIB = 1024 * 1024
@@ -15,6 +21,8 @@ GIB = 1024 * MIB
 MOCK = "mock"
 SINGLE_USER = "single-user"
 AUTH_MODES = (MOCK, SINGLE_USER)
+
+BYTES, SECONDS = "bytes", "seconds"
 
 
 def default_state_folder() -> Path:
@@ -27,70 +35,118 @@ def default_state_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a setting beside its name, type and default. Numbers have bounds, both included."""
+
+    meaning: str
+    unit: str = ""
+    least: float = 0
+    most: float = 2**53
+    choices: tuple[str, ...] = ()
+
+
+def _setting(default: Any, meaning: str, **more: Any) -> Any:
+    return field(default=default, metadata={"about": About(meaning, **more)})
+
+
+def _bytes(default: int, meaning: str, least: int = 1024) -> Any:
+    return _setting(default, meaning, unit=BYTES, least=least)
+
+
+def _seconds(default: float, meaning: str, least: float = 0.1, most: float = 10 * 365 * 86_400) -> Any:
+    return _setting(default, meaning, unit=SECONDS, least=least, most=most)
+
+
+@dataclass(frozen=True, slots=True)
 class HubSettings:
     """What a hub may be told. Sizes are bytes, times seconds."""
 
-    host: str = "127.0.0.1"
-    port: int = 2018
-    """0 takes a free port."""
-    auth: str = MOCK
-    """``mock``: anyone signs in as anyone; ``single-user``: the same, and everybody's topic is SINGLE-USER."""
-    insecure_mock: bool = False
-    """Lets a hub without real sign-in listen beyond loopback."""
-    allowed_origins: tuple[str, ...] = ()
-    """Origins of web pages that may speak to the hub besides loopback ones; ``*`` is any."""
-    state: Path = field(default_factory=default_state_folder)
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(2018, "0 takes a free one.", most=65_535)
+    auth: str = _setting(
+        MOCK,
+        "`mock`: anyone signs in as anyone; `single-user`: the same, and everybody's topic is SINGLE-USER.",
+        choices=AUTH_MODES,
+    )
+    insecure_mock: bool = _setting(False, "Lets a hub without real sign-in listen beyond loopback.")
+    allowed_origins: tuple[str, ...] = _setting(
+        (), "Origins of web pages that may speak to the hub besides loopback ones; `*` is any."
+    )
+    state: Path = field(
+        default_factory=default_state_folder,
+        metadata={"about": About("Folder for what outlives a run: the mock's signing key.")},
+    )
+    log_level: str = _setting("info", "`debug` tells of every message, and shows tracebacks.", choices=LOG_LEVELS)
 
-    token_seconds: int = 24 * 3600
-    code_seconds: int = 600
-    """Life of a sign-in code."""
-    codes_most: int = 10_000
-    """Sign-in codes waiting to be exchanged; the oldest is forgotten for the next."""
+    token_seconds: int = _seconds(24 * 3600, "Life of a token.", least=1)
+    code_seconds: int = _seconds(600, "Life of a sign-in code.", least=1)
+    codes_most: int = _setting(
+        10_000, "Sign-in codes waiting to be exchanged; the oldest is forgotten for the next.", least=1
+    )
 
-    lease_default: int = 7200
-    lease_least: int = 60
-    lease_most: int = 86_400
-    bind_seconds: float = 60.0
-    """A subscription whose socket does not come within this time ends."""
-    grace_seconds: float = 30.0
-    """A subscription whose socket was lost waits for it this long, within its lease; 0 ends it at once."""
-    tail_most: int = 10_000
-    """Events kept for one subscriber: waiting for its socket (more end the subscription) or not acknowledged."""
-    tail_bytes_most: int = 16 * MIB
-    answer_seconds: float = 10.0
-    """In which a subscriber that acknowledges is to do so (FHIRcast 2.5.5)."""
-    unanswered_most: int = 3
-    """Events in a row without an acknowledgement, after which such a subscriber is taken out."""
-    subscriptions_most: int = 20_000
+    lease_default: int = _seconds(7200, "Lease of a subscription that asks for none, and of every Cast one.", least=1)
+    lease_least: int = _seconds(60, "Shortest lease granted.", least=1)
+    lease_most: int = _seconds(86_400, "Longest lease granted.", least=1)
+    bind_seconds: float = _seconds(60.0, "A subscription whose socket does not come within this time ends.")
+    grace_seconds: float = _seconds(
+        30.0, "A subscription whose socket was lost waits for it this long, within its lease; 0 ends it at once.", 0
+    )
+    tail_most: int = _setting(
+        10_000,
+        "Events kept for one subscriber: waiting for its socket (more end the subscription) or not acknowledged.",
+    )
+    tail_bytes_most: int = _bytes(16 * MIB, "Their bytes.")
+    answer_seconds: float = _seconds(
+        10.0, "In which a subscriber that acknowledges is to do so (FHIRcast 2.5.5).", most=86_400
+    )
+    unanswered_most: int = _setting(
+        3, "Events in a row without an acknowledgement, after which such a subscriber is taken out.", least=1
+    )
+    subscriptions_most: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
 
-    body_most: int = 16 * MIB
-    """A JSON body."""
-    form_most: int = 64 * 1024
-    """A subscribe or sign-in form."""
-    envelope_most: int = ENVELOPE_MOST
-    """A batch's first part: the event with its manifest."""
-    socket_message_most: int = 16 * MIB
-    """A message on a subscriber's socket."""
+    body_most: int = _bytes(16 * MIB, "A JSON body.")
+    form_most: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
+    envelope_most: int = _bytes(ENVELOPE_MOST, "A batch's first part: the event with its manifest.")
+    socket_message_most: int = _bytes(16 * MIB, "A message on a subscriber's socket.")
 
-    ping_seconds: float = 25.0
-    """Between WebSocket pings; a peer that does not answer within half of it is gone."""
-    heartbeat_seconds: float = 10.0
-    """Between heartbeat events, for those that list them."""
-    join_seconds: float = 0.002
-    """Under load, frames for one socket are gathered for at most this time and written at once."""
-    backlog_most: int = 64 * MIB
-    """Bytes waiting for one slow subscriber; past it the subscription ends (``send-failure``)."""
+    ping_seconds: float = _seconds(
+        25.0, "Between WebSocket pings; a peer that does not answer within half of it is gone.", most=86_400
+    )
+    heartbeat_seconds: float = _seconds(10.0, "Between heartbeat events, for those that list them.")
+    join_seconds: float = _seconds(
+        0.002, "Under load, frames for one socket are gathered for at most this time and written at once.", 0, 1
+    )
+    backlog_most: int = _bytes(
+        64 * MIB, "Waiting for one slow subscriber; past it the subscription ends (`send-failure`)."
+    )
 
-    payload_seconds: int = 1800
-    payloads_most: int = 2 * GIB
-    sender_payloads_most: int = 2 * GIB
-    """Payloads of one sender."""
-    payload_memory_most: int = 128 * MIB
-    """Payloads kept in memory; what exceeds it lies in an unnamed temporary file."""
-    sweep_seconds: float = 10.0
-    """Between looks for payloads whose time is over."""
-    upload_idle_seconds: float = 30.0
-    """A sender that sends nothing of its batch for this long is cut off."""
+    payload_seconds: int = _seconds(1800, "Life of a batch's files.", least=1)
+    payloads_most: int = _bytes(2 * GIB, "All batches together; one more is answered 507.", 0)
+    sender_payloads_most: int = _bytes(2 * GIB, "Batches of one sender.", 0)
+    payload_memory_most: int = _bytes(
+        128 * MIB, "Batches kept in memory; what exceeds it lies in an unnamed temporary file.", 0
+    )
+    sweep_seconds: float = _seconds(10.0, "Between looks for batches whose time is over.", most=86_400)
+    upload_idle_seconds: float = _seconds(
+        30.0, "A sender that sends nothing of its batch for this long is cut off.", most=86_400
+    )
 
-    shutdown_seconds: float = 5.0
-    """Time for sockets to take what is waiting for them when the hub ends."""
+    shutdown_seconds: float = _seconds(5.0, "For sockets to take what is waiting for them when the hub ends.", 0, 3600)
+
+
+SETTINGS = {each.name: each for each in fields(HubSettings)}
+
+
+def about(each: Field[Any]) -> About:
+    """Return what is known of one of the settings' fields."""
+    known: About = each.metadata["about"]
+    return known
+
+
+def check_together(settings: HubSettings) -> None:
+    """Raise CastError for values that are each good but not together."""
+    least, default, most = settings.lease_least, settings.lease_default, settings.lease_most
+    if not least <= default <= most:
+        raise CastError(
+            f"lease_least ({least}), lease_default ({default}) and lease_most ({most}) must not exceed one another"
+        )

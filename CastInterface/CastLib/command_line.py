@@ -15,13 +15,13 @@ from types import FrameType
 from typing import Any
 
 from CastLib.actors import parse_actors
-from CastLib.errors import CastError, HubNotReachable, TimedOut
+from CastLib.errors import CastError, HubNotReachable, TimedOut, WrongUsage
 from CastLib.message import Target
 from CastLib.slicer_python import in_slicer
 
 EXIT_DONE = 0
 EXIT_FAILED = 1  # refused or failed: one sentence says why
-EXIT_USAGE = 2  # argparse's own
+EXIT_USAGE = 2  # argparse's own, and what is wrong in a file or variable of settings
 EXIT_NO_HUB = 3
 EXIT_TIMED_OUT = 4  # timed out, or nobody answered
 EXIT_INTERRUPTED = 130
@@ -183,4 +183,6 @@ def _advice() -> str:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, HubNotReachable):
         return EXIT_NO_HUB
+    if isinstance(error, WrongUsage):
+        return EXIT_USAGE
     return EXIT_TIMED_OUT if isinstance(error, TimedOut) else EXIT_FAILED

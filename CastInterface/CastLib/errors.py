@@ -7,6 +7,10 @@ class CastError(Exception):
     """Base of all errors of this product; ``str(error)`` is one sentence that a person can act on."""
 
 
+class WrongUsage(CastError):
+    """A command was told something that it cannot be told: a flag, a variable or a file of settings."""
+
+
 class FieldError(CastError, ValueError):
     """A value from outside is wrong: ``field`` is its path in the message, ``reason`` what is wrong with it."""
 
