@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from functools import partial
 
-from CastHubLib.settings import AUTH_MODES, SETTINGS, HubSettings
+from CastHubLib.settings import AUTH_MODES, CONTEXT_MODES, SETTINGS, HubSettings
 from CastHubLib.settings_sources import FILE_VARIABLE, flag_name, resolve
 from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS, set_up_logging
 from CastLib.errors import WrongUsage
@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="O",
         action="append",
         help="let pages of this origin in; * is any; may be repeated",
+    )
+    add(
+        "--context",
+        metavar="|".join(CONTEXT_MODES),
+        help=f"keep tells FHIRcast subscribers what is open already (default: {default.context})",
     )
     add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
     add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug shows tracebacks")

@@ -49,6 +49,8 @@ class _Channel:
     proven: int = 0
     close_code: int | None = None
     """Of the socket that was lost."""
+    told: frozenset[str] = frozenset()
+    """The events of which it was told, when it listed them, what was open."""
 
 
 class Connections:
@@ -62,6 +64,8 @@ class Connections:
         publisher: Publisher,
         asking: Asking,
         on_acknowledgement: Callable[[Subscriber, Acknowledgement], None],
+        on_confirmed: Callable[[Subscriber, frozenset[str]], None],
+        on_ended: Callable[[Subscriber], None],
     ) -> None:
         self._settings = settings
         self._table = table
@@ -69,6 +73,8 @@ class Connections:
         self._publisher = publisher
         self._asking = asking
         self._on_acknowledgement = on_acknowledgement
+        self._on_confirmed = on_confirmed
+        self._on_ended = on_ended
         self._channels: dict[str, _Channel] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -92,8 +98,9 @@ class Connections:
         subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, self._granted(subscription), strict)
         self._believe(subscriber)
         self._table.add(subscriber)
-        self._channels[subscriber.id] = _Channel(self._loop.time() + subscriber.lease_seconds)
+        channel = self._channels[subscriber.id] = _Channel(self._loop.time() + subscriber.lease_seconds)
         self._watch(subscriber, settings.bind_seconds)
+        self._tell(subscriber, channel)
         log.info("subscribed", endpoint=log.endpoint(subscriber.id), cast=subscription.cast, strict=strict)
         return subscriber
 
@@ -109,6 +116,7 @@ class Connections:
             self._outbox.post((subscriber,), _confirmation(subscriber))
         else:
             self._watch(subscriber, self._settings.grace_seconds if channel.bound_at else self._settings.bind_seconds)
+        self._tell(subscriber, channel)
 
     def end(self, subscriber: Subscriber, reason: str, told: str = "") -> None:
         """End a subscription: others hear ``subscription-removed``, its own socket gets a denial and a close.
@@ -132,6 +140,7 @@ class Connections:
         subscriber.tail = None
         self._asking.subscriber_gone(subscriber)
         self._publisher.publish(core.subscription_removed(subscriber.subscription, reason))
+        self._on_ended(subscriber)
         log.info("ended", endpoint=log.endpoint(subscriber.id), reason=reason)
 
     def too_slow(self, subscriber: Subscriber) -> None:
@@ -204,6 +213,7 @@ class Connections:
         kept = len(subscriber.tail or ())
         if not subscriber.acknowledges:
             subscriber.tail = Tail()
+        self._tell(subscriber, channel)
         self._watch(subscriber)
         log.info("bound", endpoint=log.endpoint(subscriber.id), resumed=resumed, kept=kept)
 
@@ -227,6 +237,13 @@ class Connections:
         if channel.close_code not in _NO_ERROR and not subscription.everyone:
             what = "has lost its connection and is followed no more"
             self._publisher.publish(sync_error(subscription, subscription.topic, what))
+
+    def _tell(self, subscriber: Subscriber, channel: _Channel) -> None:
+        """Let a subscriber know what is open of the events it has newly listed, as soon as it can take that."""
+        if subscriber.connected or subscriber.tail is not None:
+            events = subscriber.subscription.events
+            new, channel.told = events - channel.told, events
+            self._on_confirmed(subscriber, new)
 
     @staticmethod
     def _believe(subscriber: Subscriber) -> None:

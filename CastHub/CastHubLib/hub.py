@@ -12,13 +12,14 @@ from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
 from CastHubLib.batches import Uploads
 from CastHubLib.connections import Connections
-from CastHubLib.core import Owner, Table
+from CastHubLib.core import Owner, Subscriber, Table
+from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
 from CastHubLib.origins import Origins
 from CastHubLib.outbox import Outbox
 from CastHubLib.payloads import PayloadStore
 from CastHubLib.publishing import Publisher
-from CastHubLib.settings import HubSettings
+from CastHubLib.settings import KEEP, HubSettings
 from CastHubLib.signin import SignIn
 from CastLib.events import EVERY
 from CastLib.message import now
@@ -49,11 +50,16 @@ class Hub:
             self.publisher,
             self.asking,
             on_acknowledgement=lambda subscriber, word: self.acknowledgements.received(subscriber, word),
+            on_confirmed=self._confirmed,
+            on_ended=self._ended,
         )
         self.acknowledgements = Acknowledgements(settings, self.table, self.publisher, self.connections)
         self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
         self.uploads = Uploads(settings, self.payloads)
+        self.context: CurrentContext | None = None
+        if settings.context == KEEP:
+            self.context = CurrentContext(settings, self.table, self.publisher, self.payloads)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
         self.sweep()
@@ -95,10 +101,21 @@ class Hub:
             raise Denied(413, f"the body has {len(body)} bytes, this address takes {most}")
         return body
 
+    def _confirmed(self, subscriber: Subscriber, events: frozenset[str]) -> None:
+        """After its confirmation a FHIRcast subscriber hears what is open; a Cast one asks (FHIRcast 2.4.2)."""
+        if self.context is not None and not subscriber.subscription.cast:
+            self.context.tell(subscriber, events)
+
+    def _ended(self, subscriber: Subscriber) -> None:
+        if self.context is not None:
+            self.context.subscription_ended(subscriber.subscription.topic)
+
     def sweep(self) -> None:
-        """Drop payloads whose time is over, now and every ``sweep_seconds``."""
+        """Drop payloads and kept opens whose time is over, now and every ``sweep_seconds``."""
         loop = asyncio.get_running_loop()
         self.payloads.expire(loop.time())
+        if self.context is not None:
+            self.context.expire()
         self._sweeping = loop.call_later(self.settings.sweep_seconds, self.sweep)
 
     async def close(self) -> None:

@@ -33,6 +33,11 @@ def text_frame(text: bytes) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big") + text
 
 
+def frame_text(frame: bytes) -> bytes:
+    """Return the text of a frame that ``text_frame`` has made."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 def json_frame(value: Any) -> bytes:
     """Return the frame of a JSON value."""
     return text_frame(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

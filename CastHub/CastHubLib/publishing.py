@@ -49,13 +49,22 @@ class Publisher:
 
     def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
         """Send an event's frame to these subscribers."""
+        published = self._remember(message.id, message.event, message.topic, receivers)
+        self._outbox.notify(receivers, Notification(frame, message.id, published.number, self._clock()))
+
+    def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
+        """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
+        published = self._published.get(id) or self._remember(id, event, topic, ())
+        published.receivers = (*published.receivers, subscriber)
+        self._outbox.notify((subscriber,), Notification(frame, id, published.number, self._clock()))
+
+    def _remember(self, id: str, event: str, topic: str, receivers: Receivers) -> Published:
         self.count += 1
-        published = self._published
-        published.pop(message.id, None)
-        published[message.id] = Published(self.count, message.event, message.topic, receivers)
-        if len(published) > _REMEMBERED:
-            published.popitem(last=False)
-        self._outbox.notify(receivers, Notification(frame, message.id, self.count, self._clock()))
+        self._published.pop(id, None)
+        published = self._published[id] = Published(self.count, event, topic, receivers)
+        if len(self._published) > _REMEMBERED:
+            self._published.popitem(last=False)
+        return published
 
     def find(self, id: str) -> Published | None:
         """Return the last event that was published under an id; None when that was long ago, or never."""

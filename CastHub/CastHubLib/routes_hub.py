@@ -155,6 +155,8 @@ class HubRoutes:
         if is_binary_family(message.key):
             self._hub.payloads.share(message, owner, {subscriber.owner for subscriber in receivers})
         self._hub.publisher.send(message, receivers, frame)
+        if self._hub.context is not None:
+            self._hub.context.published(message, frame, owner)
         log.debug("published", id=message.id, event=message.event, receivers=len(receivers))
 
     async def _batch(self, request: web.Request, owner: Owner) -> web.Response:
@@ -192,9 +194,16 @@ class HubRoutes:
         return json_answer(await self._hub.asking.ask(question, owner))
 
     async def context(self, request: web.Request) -> web.Response:
-        """FHIRcast 2.9: this hub keeps no context, and says so also in its well-known configuration."""
-        self._hub.owner(request)
-        raise Denied(404, "this hub keeps no current context (context is off): ask the applications by status-request")
+        """Give a topic's current context, where the hub keeps one (FHIRcast 2.9); the well-known document says it."""
+        owner = self._hub.owner(request)
+        topic = request.match_info["topic"]
+        if self._hub.context is None:
+            off = "this hub keeps no current context (context is off): ask the applications by status-request"
+            raise Denied(404, off)
+        self._hub.check_topic(topic, owner, "topic")
+        if topic == EVERY:
+            raise FieldError("topic", "must be one user's topic")
+        return web.Response(body=self._hub.context.answer(topic), content_type=JSON)
 
     async def bind(self, request: web.Request) -> web.StreamResponse:
         """Open a subscription's socket; an address that no subscription was given is refused before the upgrade."""

@@ -80,12 +80,12 @@ class StatusRoutes:
         """Give FHIRcast's discovery document and nothing else."""
         return json_answer(self._fhircast(_FHIRCAST_EVENTS))
 
-    @staticmethod
-    def _fhircast(events: list[str]) -> dict[str, object]:
+    def _fhircast(self, events: list[str]) -> dict[str, object]:
+        keeps = self._hub.context is not None
         return {
             "eventsSupported": events,
             "websocketSupport": True,
             "fhircastVersion": FHIRCAST_VERSION,
-            "getCurrentSupport": False,
-            "capabilities": {"supportsGetCurrentContext": False, "supportsNonCurrentContextUpdates": False},
+            "getCurrentSupport": keeps,
+            "capabilities": {"supportsGetCurrentContext": keeps, "supportsNonCurrentContextUpdates": False},
         }

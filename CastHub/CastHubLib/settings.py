@@ -22,6 +22,10 @@ MOCK = "mock"
 SINGLE_USER = "single-user"
 AUTH_MODES = (MOCK, SINGLE_USER)
 
+OFF = "off"
+KEEP = "keep"
+CONTEXT_MODES = (OFF, KEEP)
+
 BYTES, SECONDS = "bytes", "seconds"
 
 
@@ -77,6 +81,15 @@ class HubSettings:
         metadata={"about": About("Folder for what outlives a run: the mock's signing key.")},
     )
     log_level: str = _setting("info", "`debug` tells of every message, and shows tracebacks.", choices=LOG_LEVELS)
+
+    context: str = _setting(
+        OFF,
+        "`keep`: FHIRcast subscribers are told what is open already; `off`: the applications are asked for it.",
+        choices=CONTEXT_MODES,
+    )
+    context_seconds: float = _seconds(8 * 3600, "An open that nobody closes is kept this long.", 0)
+    context_topic_most: int = _setting(100, "Opens kept for one topic; the oldest is forgotten for the next.", least=1)
+    context_bytes_most: int = _bytes(64 * MIB, "Opens kept in all; the oldest is forgotten for the next.")
 
     token_seconds: int = _seconds(24 * 3600, "Life of a token.", least=1)
     code_seconds: int = _seconds(600, "Life of a sign-in code.", least=1)

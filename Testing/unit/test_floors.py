@@ -114,6 +114,11 @@ def test_the_routing_core_opens_nothing_and_reads_no_clock(path: Path) -> None:
     assert not {name.partition(".")[0] for name in names} & DOORS
 
 
+@each([path for path in python_files(HUB_LIB) if path.stem not in ("hub", "current_context")])
+def test_only_the_hub_that_joins_all_knows_of_the_current_context(path: Path) -> None:
+    assert "CastHubLib.current_context" not in imports_of(path)
+
+
 @each(python_files(PROVIDER_LIB))
 def test_the_provider_imports_no_other_shell_and_no_slicer(path: Path) -> None:
     assert packages(imports_of(path)) <= {"CastLib", "CastServiceProviderLib", "highdicom", *DICOM}

@@ -1,0 +1,140 @@
+"""The current context that a hub keeps with ``context = keep``: its limits, and that nothing sent is changed.
+
+What FHIRcast itself says of it (2.4.2, 2.9, 4.2.2) stands in the conformance table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_process import HubProcess
+from hub_wire import Wire, batch_body, event, hub_in_thread
+
+NOTHING = {"context.type": "", "context.versionId": "", "context": []}
+
+
+def opened(name: str, topic: str, id: str, **more: Any) -> dict[str, Any]:
+    key = "study" if name.startswith("ImagingStudy") else name.split("-", 1)[0].lower()
+    resource = {"resourceType": name.split("-", 1)[0], "id": id, **more}
+    return event(name, topic, [{"key": key, "resource": resource}])
+
+
+def current(wire: Wire, path: str = "/api/hub/") -> Any:
+    answer = wire.http.get(wire.url + path + wire.topic)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_flag(start_hub: Callable[..., HubProcess]) -> None:
+    with Wire(start_hub("--context", "keep").url) as wire:
+        wire.publish(opened("Patient-open", wire.topic, "1"))
+        assert current(wire)["context.type"] == "Patient"
+
+
+def test_a_kept_open_is_told_to_the_letter(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        text = json.dumps(opened("Patient-open", wire.topic, "1", value=0), indent=1)
+        text = text.replace('"value": 0', '"value": 1.10, "ä": "\\u00e4\\"event\\""')
+        wire.publish(text.encode(), 202)
+        endpoint = wire.subscribe("", "Patient-open")
+        _, data = wire.bind(endpoint)._socket.recv_data()
+        version = json.loads(data)["event"]["context.versionId"]
+        assert version and data.decode().replace(f'"context.versionId":"{version}",', "") == text
+        asked = wire.http.get(wire.hub + wire.topic).text
+        assert '"value": 1.10, "ä"' in asked and json.loads(asked)["context.versionId"] == version
+
+
+@pytest.mark.parametrize(("given", "stays"), [("v1", True), ("", False), (None, False), (5, False)])
+def test_a_version_that_the_publisher_gave_stays(tmp_path: Path, given: Any, stays: bool) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        body = opened("Patient-open", wire.topic, "1")
+        body["event"]["context.versionId"] = given
+        wire.publish(body, 202)
+        version = current(wire)["context.versionId"]
+        assert isinstance(version, str) and version and (version == given) is stays
+        told = wire.listen("", "Patient-open").event()
+        assert told["event"].pop("context.versionId") == version
+        del body["event"]["context.versionId"]
+        assert told == body
+
+
+def test_an_object_context_is_answered_as_a_list(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        study = {"resourceType": "ImagingStudy", "id": "1"}
+        wire.publish(event("ImagingStudy-open", wire.topic, {"study": study, "scene": {"a": 1}}))
+        found = current(wire)
+        assert found["context.type"] == "ImagingStudy"
+        assert found["context"] == [{"key": "study", "resource": study}, {"key": "scene", "resource": {"a": 1}}]
+
+
+@pytest.mark.parametrize("name", ["scene-open", "study-open", "dicom-open", "org.example.thing_open", "-open", "open"])
+def test_what_is_no_event_of_fhircasts_form_is_not_kept(tmp_path: Path, name: str) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        wire.publish(event(name, wire.topic, [{"key": name.split("-")[0] or "x", "resource": {"id": "1"}}]))
+        assert current(wire) == NOTHING
+
+
+def test_limits(tmp_path: Path) -> None:
+    limits = {"context_topic_most": 2, "context_bytes_most": 60_000}
+    with hub_in_thread(tmp_path, context="keep", **limits) as url, Wire(url) as wire, Wire(url) as other:
+        for id in "1", "2", "3":
+            wire.publish(opened("Patient-open", wire.topic, id))
+        wire.publish(opened("Patient-close", wire.topic, "3"))
+        wire.publish(opened("Patient-close", wire.topic, "2"))
+        wire.listen("", "Patient-open,Encounter-open").nothing()
+        wire.publish(opened("Encounter-open", wire.topic, "1"))
+        other.publish(opened("Patient-open", other.topic, "1", text="x" * 50_000))
+        assert current(wire)["context.type"] == "Encounter"
+        other.publish(opened("Encounter-open", other.topic, "1", text="x" * 50_000))
+        assert current(wire) == NOTHING, "the oldest of all goes first"
+        assert current(other)["context.type"] == "Encounter"
+        other.publish(opened("Patient-open", other.topic, "2", text="x" * 70_000))
+        assert current(other) == NOTHING, "one that is larger than all room is not kept"
+        other.publish(opened("Encounter-close", other.topic, "1"))
+
+
+def test_an_open_is_forgotten_after_its_time(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep", context_seconds=0.0) as url, Wire(url) as wire:
+        wire.publish(opened("Patient-open", wire.topic, "1"))
+        assert current(wire) == NOTHING
+        wire.listen("", "Patient-open").nothing()
+
+
+def test_a_kept_batch_gives_the_right_to_its_payloads(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire, Wire(url, wire.topic, user="late") as late:
+        study = {"resourceType": "ImagingStudy", "id": "1"}
+        files = [{"fileName": "a.dcm", "byteLength": 3}]
+        body = event("ImagingStudy-open", wire.topic, {"study": study, "files": files}, subscriber_name="S")
+        assert wire.send_batch(batch_body(body, [b"abc"])).status_code == 200
+        told = late.listen("", "ImagingStudy-open").event()
+        (id,) = told["event"]["context"]["files"][0]["payloadIds"]
+        assert late.payload(id).content == b"abc"
+
+
+def test_a_late_subscriber_may_refuse_what_it_is_told(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        other = wire.listen("O", "SyncError")
+        body = opened("Patient-open", wire.topic, "1")
+        wire.publish(body)
+        late = wire.listen("LATE", "Patient-open")
+        assert late.event()["id"] == body["id"]
+        late.send({"id": body["id"], "status": 409})
+        (item,) = other.event()["event"]["context"]
+        assert "LATE" in item["resource"]["issue"][0]["diagnostics"]
+
+
+def test_renewing_tells_what_is_open_of_the_newly_listed(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        for name in "Patient-open", "Encounter-open":
+            wire.publish(opened(name, wire.topic, "1"))
+        endpoint = wire.subscribe("", "Patient-open")
+        socket = wire.bind(endpoint)
+        assert socket.event()["event"]["hub.event"] == "Patient-open"
+        wire.subscribe("", "Patient-open,Encounter-open", hub__channel__endpoint=endpoint)
+        assert socket.frame()["hub.mode"] == "subscribe"
+        assert socket.event()["event"]["hub.event"] == "Encounter-open"
+        socket.nothing()
