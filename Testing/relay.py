@@ -107,6 +107,34 @@ class Relay(_Server):
             await pipe_both(reader, writer, far_reader, far_writer, lambda: self.frozen)
 
 
+class ReverseProxy(_Server):
+    """What stands before a hub in a hospital: it ends TLS, takes ``prefix`` off the path and tells what it took.
+
+    One request a connection. ``headers`` replace those of the client; ``{host}`` in them is the client's Host.
+    """
+
+    def __init__(self, target: int, tls: ssl.SSLContext | None, prefix: str, headers: dict[str, str]) -> None:
+        super().__init__(tls)
+        self._target, self._prefix, self._headers = target, prefix, headers
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip("\r\n").split("\r\n")
+        method, path, version = first.split(" ")
+        fields = dict(line.split(": ", 1) for line in lines)
+        host = fields.get("Host", "")
+        socket = "Upgrade" in fields
+        kept = {name: value for name, value in fields.items() if name not in self._headers}
+        told = {name: value.replace("{host}", host) for name, value in self._headers.items()}
+        if not socket:
+            told["Connection"] = "close"
+            kept.pop("Connection", None)
+        head = [f"{method} {path.removeprefix(self._prefix)} {version}"]
+        head += [f"{name}: {value}" for name, value in {**kept, **told}.items() if value]
+        async with self._connection("127.0.0.1", self._target) as (far_reader, far_writer):
+            far_writer.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+            await pipe_both(reader, writer, far_reader, far_writer)
+
+
 class ConnectProxy(_Server):
     """An HTTP proxy that knows CONNECT only; ``seen`` are the targets and the first bytes that went through each.
 

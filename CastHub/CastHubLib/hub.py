@@ -18,6 +18,7 @@ from CastHubLib.heartbeat import Heartbeat
 from CastHubLib.origins import Origins
 from CastHubLib.outbox import Outbox
 from CastHubLib.payloads import PayloadStore
+from CastHubLib.public_address import PublicAddress
 from CastHubLib.publishing import Publisher
 from CastHubLib.settings import KEEP, HubSettings
 from CastHubLib.signin import SignIn
@@ -62,6 +63,7 @@ class Hub:
             self.context = CurrentContext(settings, self.table, self.publisher, self.payloads)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
+        self.address = PublicAddress(settings)
         self.sweep()
 
     @property

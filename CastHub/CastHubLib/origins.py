@@ -2,7 +2,8 @@
 
 Programs send no Origin and pass. A page on loopback passes, another only when it was allowed by name: otherwise any
 page in the user's browser could sign in to the mock and take every image. On loopback the Host header must name
-loopback too, so that no page can reach the hub under a name of its own (DNS rebinding).
+loopback too, or ``public_url``'s host, so that no page can reach the hub under a name of its own (DNS rebinding). What
+a proxy forwards does not count here: a page could write those headers itself.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Origins:
     """The two checks, made from a request's headers alone."""
 
     def __init__(self, settings: HubSettings) -> None:
-        self._allowed = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
+        own = urlsplit(settings.public_url)
+        self._own_name = own.hostname or ""
+        origins = [*settings.allowed_origins, *([f"{own.scheme}://{own.netloc}"] if own.netloc else [])]
+        self._allowed = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._loopback_only = is_loopback_name(settings.host)
         self._good_hosts: set[str] = set()
         self._good_origins: set[str] = set()
@@ -44,7 +48,8 @@ class Origins:
         """Return why a request is refused, ``""`` when it is not."""
         host = headers.get("Host", "")
         if self._loopback_only and host not in self._good_hosts:
-            if not is_loopback_name(_host_name(host)):
+            name = _host_name(host)
+            if not (is_loopback_name(name) or (name and name == self._own_name)):
                 return f"Host: {host[:80]!r} is not a name of this machine's loopback, where this hub listens"
             _remember(self._good_hosts, host)
         origin = headers.get("Origin")

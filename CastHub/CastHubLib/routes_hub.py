@@ -78,7 +78,7 @@ class HubRoutes:
     def _mode(self, request: web.Request, fields: Mapping[str, Any]) -> web.Response:
         """Subscribe or unsubscribe; errors are plain text (FHIRcast 2.4.1)."""
         try:
-            owner = self._hub.owner(request)
+            owner, address = self._hub.owner(request), self._hub.address.of(request)
             mode = str(fields.get("hub.mode", "")).strip().lower()
             if mode == "subscribe":
                 subscriber = self._subscribe(fields, owner)
@@ -88,8 +88,7 @@ class HubRoutes:
                 raise FieldError("hub.mode", "must be subscribe or unsubscribe")
         except CastError as error:
             return text_refusal(error)
-        scheme = "wss" if request.scheme == "https" else "ws"
-        return json_answer({"hub.channel.endpoint": f"{scheme}://{request.host}/bind/{subscriber.id}"}, 202)
+        return json_answer({"hub.channel.endpoint": f"{address.web_socket}/bind/{subscriber.id}"}, 202)
 
     def _subscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
         form = parse_subscribe(fields)

@@ -56,8 +56,8 @@ class SignInRoutes:
     async def token(self, request: web.Request) -> web.Response:
         """Give tokens for a code or for a client's credentials, which may also stand in the header (RFC 6749, 2.3)."""
         fields = {**await self._fields(request), **_client_in_header(request)}
-        answer = self._hub.sign_in.token(fields, _issuer(request))
-        answer["hub.url"] = f"{request.scheme}://{request.host}/api/hub"
+        answer = self._hub.sign_in.token(fields, self._issuer(request))
+        answer["hub.url"] = f"{self._hub.address.of(request).http}/api/hub"
         response = json_answer(answer)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -77,7 +77,7 @@ class SignInRoutes:
 
     async def configuration(self, request: web.Request) -> web.Response:
         """Give OpenID Connect's discovery document."""
-        issuer = _issuer(request)
+        issuer = self._issuer(request)
         base = issuer + "/protocol/openid-connect"
         return json_answer(
             {
@@ -95,6 +95,9 @@ class SignInRoutes:
             }
         )
 
+    def _issuer(self, request: web.Request) -> str:
+        return f"{self._hub.address.of(request).http}/realms/{request.match_info.get('realm', _REALM)}"
+
     async def _fields(self, request: web.Request) -> dict[str, Any]:
         if request.method == "GET":
             return parse_fields(request.query_string.encode(), "")
@@ -111,10 +114,6 @@ def _client_in_header(request: web.Request) -> dict[str, str]:
     except ValueError:
         raise FieldError("Authorization", "is no basic authentication") from None
     return {"client_id": id, "client_secret": secret}
-
-
-def _issuer(request: web.Request) -> str:
-    return f"{request.scheme}://{request.host}/realms/{request.match_info.get('realm', _REALM)}"
 
 
 def _origin(address: str) -> str:

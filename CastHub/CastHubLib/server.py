@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import re
 import socket
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -18,11 +18,9 @@ from CastHubLib.routes_hub import HubRoutes
 from CastHubLib.routes_payloads import PayloadRoutes
 from CastHubLib.routes_signin import SignInRoutes
 from CastHubLib.routes_status import StatusRoutes
-from CastHubLib.settings import HubSettings
+from CastHubLib.settings import HubSettings, check
 from CastLib.errors import CastError
-from CastLib.events import EVERY
 
-_ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
 _BACKLOG = 1024  # connections that may knock at once
 
 
@@ -42,7 +40,7 @@ class HubServer:
 
     async def start(self) -> None:
         """Listen, and set ``url``; raises CastError when the address cannot be had."""
-        host, port = self.settings.host, self.settings.port
+        host, port = self.settings.host.strip("[]"), self.settings.port
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=_BACKLOG)
         try:
@@ -109,17 +107,24 @@ def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def check_settings(settings: HubSettings) -> None:
-    """Raise CastError for a hub without real sign-in that would listen beyond loopback without being told so.
+    """Raise CastError for a hub without real sign-in that others could reach without its being told so.
 
-    Also for an allowed origin that no browser would ever send.
+    Also, as WrongUsage, for values that are wrong.
     """
-    for origin in settings.allowed_origins:
-        if origin != EVERY and not _ORIGIN.fullmatch(origin):
-            raise CastError(f"--allow-origin {origin} is no origin: write it as https://viewer.example, or * for any")
-    if not is_loopback_name(settings.host) and not settings.insecure_mock:
+    check(settings)
+    if settings.insecure_mock:
+        return
+    opened = ""
+    if not is_loopback_name(settings.host):
+        opened = f"--host {settings.host}"
+    elif settings.public_url and not is_loopback_name(urlsplit(settings.public_url).hostname or ""):
+        opened = f"public_url {settings.public_url}"
+    elif settings.trusted_proxies:
+        opened = "a trusted proxy, which brings others in,"
+    if opened:
         raise CastError(
-            f"--host {settings.host} is refused: with --auth {settings.auth} anyone who reaches the hub may sign in as"
-            " anyone and read every image; stay on 127.0.0.1, or say --insecure-mock on a network you trust"
+            f"{opened} is refused: with --auth {settings.auth} anyone who reaches the hub may sign in as anyone and"
+            " read every image; stay on 127.0.0.1 without a proxy, or say --insecure-mock on a network you trust"
         )
 
 

@@ -5,14 +5,19 @@ Where the values come from (file, environment, flags) is ``settings_sources``.
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from CastLib.command_line import LOG_LEVELS
-from CastLib.errors import CastError
+from CastLib.errors import WrongUsage
+from CastLib.events import EVERY
 from CastLib.multipart import ENVELOPE_MOST
 
 MIB = 1024 * 1024
@@ -27,6 +32,9 @@ KEEP = "keep"
 CONTEXT_MODES = (OFF, KEEP)
 
 BYTES, SECONDS = "bytes", "seconds"
+
+_ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
+_URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]+)?(/[0-9a-z._~-]+)*/?", re.IGNORECASE)
 
 
 def default_state_folder() -> Path:
@@ -47,6 +55,34 @@ class About:
     least: float = 0
     most: float = 2**53
     choices: tuple[str, ...] = ()
+    check: Callable[[Any], None] | None = None
+    """Raises ValueError for a value that has the right type and is wrong all the same."""
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    for origin in origins:
+        if origin != EVERY and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin} is no origin: write it as https://viewer.example, or * for any")
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError(f"{network} is no address or network: write it as 10.0.0.0/8 or ::1") from None
+
+
+def _check_url(url: str) -> None:
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or not _URL.fullmatch(url):
+        raise ValueError(f"{url} is no address: write it as https://hub.example, with a path if there is one")
 
 
 def _setting(default: Any, meaning: str, **more: Any) -> Any:
@@ -74,7 +110,20 @@ class HubSettings:
     )
     insecure_mock: bool = _setting(False, "Lets a hub without real sign-in listen beyond loopback.")
     allowed_origins: tuple[str, ...] = _setting(
-        (), "Origins of web pages that may speak to the hub besides loopback ones; `*` is any."
+        (),
+        "Origins of web pages that may speak to the hub besides loopback ones; `*` is any.",
+        check=_check_origins,
+    )
+    public_url: str = _setting(
+        "",
+        "The hub's address as its clients see it, when that is not what their requests say (behind a proxy):"
+        " endpoints and sign-in addresses begin with it, and its host passes the check of the Host header.",
+        check=_check_url,
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-Proto`, `-Host` and `-Prefix` count.",
+        check=_check_networks,
     )
     state: Path = field(
         default_factory=default_state_folder,
@@ -156,10 +205,17 @@ def about(each: Field[Any]) -> About:
     return known
 
 
-def check_together(settings: HubSettings) -> None:
-    """Raise CastError for values that are each good but not together."""
+def check(settings: HubSettings) -> None:
+    """Raise WrongUsage for a value that is wrong, and for values that are each good but not together."""
+    for name, each in SETTINGS.items():
+        known = about(each)
+        if known.check is not None:
+            try:
+                known.check(getattr(settings, name))
+            except ValueError as error:
+                raise WrongUsage(f"{name}: {error}") from None
     least, default, most = settings.lease_least, settings.lease_default, settings.lease_most
     if not least <= default <= most:
-        raise CastError(
+        raise WrongUsage(
             f"lease_least ({least}), lease_default ({default}) and lease_most ({most}) must not exceed one another"
         )

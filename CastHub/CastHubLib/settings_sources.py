@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from CastHubLib.settings import BYTES, SECONDS, SETTINGS, About, HubSettings, about, check_together
+from CastHubLib.settings import BYTES, SECONDS, SETTINGS, About, HubSettings, about, check
 from CastLib.errors import WrongUsage
 from CastLib.fields import kind_of
 
@@ -65,7 +65,7 @@ def resolve(flags: Mapping[str, Any], file: str | None = None, environment: Mapp
         origins[name] = flag_name(name)
         values[name] = read(SETTINGS[name], given, origins[name], Path())
     settings = HubSettings(**values)
-    check_together(settings)
+    check(settings)
     return Resolved(settings, origins)
 
 
@@ -120,7 +120,10 @@ def read(setting: Field[Any], value: Any, where: str, folder: Path) -> Any:
         if kind is Path:
             return folder / Path(_text(value)).expanduser()
         reader: Callable[[Any, About], Any] = _READERS[kind]
-        return reader(value, known)
+        result = reader(value, known)
+        if known.check is not None:
+            known.check(result)
+        return result
     except ValueError as error:
         raise WrongUsage(f"{where}: {error}") from None
 

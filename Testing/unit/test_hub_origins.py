@@ -32,6 +32,20 @@ def test_other_host_headers_are_refused_on_loopback(host: str) -> None:
     assert "Host" in refusal({"Host": host})
 
 
+def test_the_public_address_passes_and_nothing_like_it() -> None:
+    told: dict[str, Any] = {"public_url": "https://Hub.example:8443/cast"}
+    assert not refusal({"Host": "hub.example:8443"}, **told)
+    assert not refusal({**HOST, "Origin": "https://hub.example:8443"}, **told)
+    for host in ("evil.hub.example", "hub.example.evil", ""):
+        assert "Host" in refusal({"Host": host}, **told)
+    assert "Origin" in refusal({**HOST, "Origin": "https://hub.example"}, **told)
+
+
+def test_what_a_proxy_forwards_is_no_excuse_for_the_host_header() -> None:
+    forwarded = {"Host": "evil.example", "X-Forwarded-Host": "127.0.0.1:2018"}
+    assert "Host" in refusal(forwarded, trusted_proxies=("127.0.0.1",))
+
+
 def test_beyond_loopback_the_host_header_may_be_any() -> None:
     assert not refusal({"Host": "hub.hospital.example"}, host="0.0.0.0", insecure_mock=True)
 
@@ -75,7 +89,15 @@ def test_a_mock_hub_beyond_loopback_must_be_wanted() -> None:
             check_settings(HubSettings(host="0.0.0.0", auth=auth))
 
 
+def test_a_mock_hub_behind_a_proxy_must_be_wanted() -> None:
+    check_settings(HubSettings(public_url="http://localhost:8080/cast"))
+    for opened in ({"public_url": "https://hub.example"}, {"trusted_proxies": ("127.0.0.1",)}):
+        with pytest.raises(CastError, match="--insecure-mock"):
+            check_settings(HubSettings(**opened))
+        check_settings(HubSettings(insecure_mock=True, **opened))
+
+
 @pytest.mark.parametrize("origin", ["viewer.example", "https://viewer.example/path", "", "null"])
 def test_an_allowed_origin_that_no_browser_sends_is_refused(origin: str) -> None:
-    with pytest.raises(CastError, match="--allow-origin"):
+    with pytest.raises(CastError, match="allowed_origins: "):
         check_settings(HubSettings(allowed_origins=(origin,)))

@@ -142,6 +142,13 @@ def test_values_as_people_write_them(name: str, text: str, value: Any) -> None:
         ("allowed_origins = [5]", "allowed_origins: must be text on one line, not 5"),
         ("state = []", "state: must be text on one line, not a list"),
         ("port = 1\nport = 2", "is not TOML: "),
+        ('public_url = "hub.example"', "public_url: hub.example is no address: write it as https://hub.example"),
+        ('public_url = "https://u:p@hub.example"', "public_url: https://u:p@hub.example is no address"),
+        ('public_url = "https://hub.example?q=1"', "is no address"),
+        ('public_url = "https://hub.example:99999"', "is no address"),
+        ('trusted_proxies = ["10.0.0.0/33"]', "trusted_proxies: 10.0.0.0/33 is no address or network"),
+        ('trusted_proxies = ["proxy"]', "trusted_proxies: proxy is no address or network"),
+        ('allowed_origins = ["viewer"]', "allowed_origins: viewer is no origin: write it as https://viewer.example"),
         ("lease_least = 9000", "lease_least (9000), lease_default (7200)"),
     ],
 )
