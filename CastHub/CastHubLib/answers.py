@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from CastHubLib.content import StoreFull
+from CastHubLib.groups import GroupsFull
 from CastHubLib.signin import SignInRefused
 from CastLib.errors import CastError, FieldError, FileRefused
 
@@ -61,4 +62,4 @@ def text_refusal(error: CastError) -> web.Response:
 def _status(error: CastError) -> int:
     if isinstance(error, Denied):
         return error.status
-    return 507 if isinstance(error, StoreFull) else 500
+    return 507 if isinstance(error, StoreFull) else 503 if isinstance(error, GroupsFull) else 500

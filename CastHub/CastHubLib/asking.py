@@ -11,6 +11,7 @@ from CastHubLib.collation import OpenRequest, OpenRequests, request_frame
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.outbox import Outbox, json_frame
 from CastLib.message import Request, Response
+from CastLib.subscription import Subscription
 
 
 class Asking:
@@ -37,9 +38,8 @@ class Asking:
         try:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
-                own = self._table.named(topic, message.sender.name, asker)
-                asker_subscription = own[0].subscription if own else None
-                self._outbox.post(asked, json_frame(request_frame(request, asker_subscription, topic)))
+                frame = request_frame(request, self._subscription_of(asker, message.sender.name, topic), topic)
+                self._outbox.post(asked, json_frame(frame))
                 await asyncio.wait((done,), timeout=request.timeout_seconds)
         finally:
             self._waiting.pop(opened, None)
@@ -69,6 +69,11 @@ class Asking:
         for done in self._waiting.values():
             if not done.done():
                 done.set_result(None)
+
+    def _subscription_of(self, asker: Owner, name: str, topic: str) -> Subscription | None:
+        """Return the asker's own: on the topic it asks on, or on its own one (in a group, or as a provider)."""
+        own = self._table.named(topic, name, asker) or self._table.named(asker.topic, name, asker)
+        return own[0].subscription if own else None
 
     def _wake(self, opened: OpenRequest) -> None:
         done = self._waiting.get(opened)

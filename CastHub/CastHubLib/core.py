@@ -7,7 +7,7 @@ could change it comes or goes. The cost of routing does not depend on the number
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -64,6 +64,8 @@ Receivers = tuple[Subscriber, ...]
 class _Topic:
     members: dict[str, Subscriber] = field(default_factory=dict)
     routes: dict[Hashable, Receivers] = field(default_factory=dict)
+    heard_by: tuple[str, ...] = ()
+    """Other topics whose subscribers hear this one too (groups); it hears them as well."""
 
 
 class Table:
@@ -113,16 +115,43 @@ class Table:
         name = subscriber.subscription.topic
         topic = self._topics[name]
         del topic.members[id]
-        if not topic.members and name != EVERY:
-            del self._topics[name]
         self._forget_routes(subscriber.subscription)
+        self._drop_if_empty(name, topic)
         return subscriber
+
+    def let_hear(self, topic: str, others: tuple[str, ...]) -> None:
+        """Let subscribers of these topics hear what is published on this one; the caller tells both ways."""
+        changed = self._topics.setdefault(topic, _Topic())
+        changed.heard_by = others
+        changed.routes.clear()
+        self._drop_if_empty(topic, changed)
+
+    def members(self, topic: str) -> Collection[Subscriber]:
+        """Return the subscribers of this very topic."""
+        found = self._topics.get(topic)
+        return found.members.values() if found else ()
+
+    def topics(self) -> Iterator[str]:
+        """Yield the topics to which somebody is subscribed, without ``*``."""
+        return (name for name, topic in self._topics.items() if topic.members and name != EVERY)
+
+    def audience(self, topics: Iterable[str], message: Message) -> Receivers:
+        """Return who hears the hub's own word to these topics: every Cast subscription, whatever it has listed.
+
+        Others, and those on topic ``*``, hear it when they have listed it.
+        """
+        found = []
+        for name in (*topics, EVERY):
+            on_topic = replace(message, topic=name)
+            for each in self.members(name):
+                asked_for = receives(each.subscription, on_topic, strict=each.strict)
+                if asked_for or (each.subscription.cast and name != EVERY):
+                    found.append(each)
+        return tuple(found)
 
     def named(self, topic: str, name: str, owner: Owner) -> list[Subscriber]:
         """Return an owner's subscriptions of this name on a topic (unsubscribing without an endpoint)."""
-        found = self._topics.get(topic)
-        members = found.members.values() if found else ()
-        return [s for s in members if s.owner == owner and s.subscription.name == name]
+        return [s for s in self.members(topic) if s.owner == owner and s.subscription.name == name]
 
     def route(self, message: Message) -> Receivers:
         """Return who gets an event. On topic ``*`` that is everyone who wants it, whatever their topic."""
@@ -141,16 +170,21 @@ class Table:
     def ask(self, message: Message, asker: Owner) -> Receivers:
         """Return who is asked by a request: the connected ones among those who get it, never the asker.
 
-        A request without a topic asks all topics that the asker may see.
+        A request without a topic asks all topics that the asker may see. Other topics of a group hear no requests.
         """
         message = replace(message, topic=message.topic or asker.topic)
-        return tuple(s for s in self.route(message) if s.connected and not _is_asker(s, message, asker))
+        asked = self.route(message)
+        if message.topic in self._topics and self._topics[message.topic].heard_by:
+            asked = tuple(s for s in asked if s.subscription.topic in (message.topic, EVERY))
+        return tuple(s for s in asked if s.connected and not _is_asker(s, message, asker))
 
     def _matching(self, message: Message, topic: _Topic | None) -> Iterator[Subscriber]:
-        for members in (topic.members if topic else {}, self._topics[EVERY].members):
-            for subscriber in members.values():
+        others = topic.heard_by if topic else ()
+        for name in (message.topic, *others, EVERY):
+            on_topic = replace(message, topic=name) if name in others else message
+            for subscriber in self.members(name):
                 subscription = subscriber.subscription
-                if receives(subscription, message, strict=subscriber.strict) and not is_echo(subscription, message):
+                if receives(subscription, on_topic, strict=subscriber.strict) and not is_echo(subscription, message):
                     yield subscriber
 
     def _everywhere(self, message: Message) -> Iterator[Subscriber]:
@@ -162,12 +196,14 @@ class Table:
                     yield subscriber
 
     def _forget_routes(self, changed: Subscription) -> None:
-        topics: Iterable[_Topic | None] = [self._topics.get(changed.topic)]
-        if changed.everyone:
-            topics = self._topics.values()
-        for topic in topics:
-            if topic is not None:
-                topic.routes.clear()
+        topic = self._topics[changed.topic]
+        topic.routes.clear()
+        for other in self._topics if changed.everyone else topic.heard_by:
+            self._topics[other].routes.clear()
+
+    def _drop_if_empty(self, name: str, topic: _Topic) -> None:
+        if not topic.members and not topic.heard_by and name != EVERY:
+            del self._topics[name]
 
 
 def _is_asker(subscriber: Subscriber, message: Message, asker: Owner) -> bool:

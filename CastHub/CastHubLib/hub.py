@@ -11,11 +11,12 @@ from CastHubLib.acknowledgements import Acknowledgements
 from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
 from CastHubLib.batches import Uploads
+from CastHubLib.conferences import Conferences
 from CastHubLib.connections import Connections
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
-from CastHubLib.origins import Origins
+from CastHubLib.origins import Origins, is_loopback_name
 from CastHubLib.outbox import Outbox
 from CastHubLib.payloads import PayloadStore
 from CastHubLib.public_address import PublicAddress
@@ -55,6 +56,7 @@ class Hub:
             on_ended=self._ended,
         )
         self.acknowledgements = Acknowledgements(settings, self.table, self.publisher, self.connections)
+        self.conferences = Conferences(settings, self.table, self.publisher)
         self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
         self.uploads = Uploads(settings, self.payloads)
@@ -83,6 +85,13 @@ class Hub:
         if owner is None:
             raise Denied(401, "Authorization: this token is not valid here or has expired; sign in again")
         return owner
+
+    def owner_beyond_loopback(self, request: web.Request) -> Owner | None:
+        """Return None where no token is asked for: a hub without real sign-in that only this machine can reach.
+
+        Existing clients send none to group topics. Elsewhere raises Denied(401) without a good one.
+        """
+        return None if is_loopback_name(self.settings.host) else self.owner(request)
 
     def check_topic(self, topic: str, owner: Owner, field: str) -> None:
         """Raise Denied(403) for a topic that the owner may not use: ``*`` is for the provider flow alone.
@@ -113,9 +122,10 @@ class Hub:
             self.context.subscription_ended(subscriber.subscription.topic)
 
     def sweep(self) -> None:
-        """Drop payloads and kept opens whose time is over, now and every ``sweep_seconds``."""
+        """Drop payloads, kept opens and deserted groups whose time is over, now and every ``sweep_seconds``."""
         loop = asyncio.get_running_loop()
         self.payloads.expire(loop.time())
+        self.conferences.end_deserted(loop.time())
         if self.context is not None:
             self.context.expire()
         self._sweeping = loop.call_later(self.settings.sweep_seconds, self.sweep)

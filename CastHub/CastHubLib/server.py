@@ -14,6 +14,7 @@ from CastHubLib import log
 from CastHubLib.answers import error_answer, refusal
 from CastHubLib.hub import Hub
 from CastHubLib.origins import is_loopback_name
+from CastHubLib.routes_conferences import ConferenceRoutes
 from CastHubLib.routes_hub import HubRoutes
 from CastHubLib.routes_payloads import PayloadRoutes
 from CastHubLib.routes_signin import SignInRoutes
@@ -33,8 +34,11 @@ class HubServer:
         self.hub = Hub(settings)
         self.url = ""
         app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
-        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, HubRoutes):
+        of_hub = HubRoutes(self.hub)
+        app.add_routes(ConferenceRoutes(self.hub, of_hub.post).routes())
+        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes):
             app.add_routes(routes(self.hub).routes())
+        app.add_routes(of_hub.routes())
         app.add_routes(HubRoutes(self.hub, strict=True).routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_seconds)
 

@@ -193,6 +193,13 @@ class HubSettings:
         30.0, "A sender that sends nothing of its batch for this long is cut off.", most=86_400
     )
 
+    groups_most: int = _setting(1000, "Group topics (conferences) at a time.", least=1)
+    group_topics_most: int = _setting(100, "Topics that may take part in one group, its host's among them.", least=2)
+    group_title_most: int = _setting(200, "Characters of a group's title.", least=1)
+    group_deserted_seconds: float = _seconds(
+        300.0, "A group ends when nobody has been subscribed to any of its topics for this long.", 0
+    )
+
     shutdown_seconds: float = _seconds(5.0, "For sockets to take what is waiting for them when the hub ends.", 0, 3600)
 
 

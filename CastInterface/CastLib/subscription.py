@@ -14,6 +14,7 @@ from CastLib.events import EVERY, event_key
 from CastLib.fields import kind_of, need_object, need_text, optional_flag, optional_number, optional_text, parse_json
 
 _BIND = "/bind/"
+_TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Subscription:
     cast: bool = False
     lease_seconds: int | None = None
     acknowledges: bool = False
+    timezone: str = ""
+    """The client's, as it tells in ``subscriber.client_info`` (an IANA name, or what else it calls it)."""
 
     @property
     def everyone(self) -> bool:
@@ -130,12 +133,15 @@ def make_subscription(
     actors: tuple[str, ...] = (),
     lease_seconds: int | None = None,
     acknowledges: bool = False,
+    timezone: str = "",
 ) -> Subscription:
     """Return a subscription; the dialect follows from its fields."""
     event_list = tuple(events)
     keys = frozenset(event_key(event) for event in event_list)
     cast = bool(product or version or actors or topic == EVERY or EVERY in keys)
-    return Subscription(topic, keys, event_list, name, product, version, actors, cast, lease_seconds, acknowledges)
+    return Subscription(
+        topic, keys, event_list, name, product, version, actors, cast, lease_seconds, acknowledges, timezone
+    )
 
 
 def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
@@ -163,8 +169,19 @@ def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
         actors=parse_actors(fields.get("subscriber.actors")),
         lease_seconds=None if lease is None else int(min(lease, 2**31)),
         acknowledges=optional_flag(fields, "subscriber.acknowledges"),
+        timezone=_timezone(fields.get("subscriber.client_info")),
     )
     return SubscribeForm(subscription, endpoint_id(optional_text(fields, "hub.channel.endpoint")))
+
+
+def _timezone(client_info: Any) -> str:
+    """Return the time zone in a client's description of itself, which serves people only: a bad one is none."""
+    try:
+        info = parse_json(client_info, "subscriber.client_info") if isinstance(client_info, str) else client_info
+    except FieldError:
+        return ""
+    zone = info.get("timezone") if isinstance(info, dict) else ""
+    return zone.strip()[:_TIMEZONE_MOST] if isinstance(zone, str) else ""
 
 
 def parse_unsubscribe(fields: Mapping[str, Any]) -> UnsubscribeForm:
