@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.sr.coding import Code as DicomCode
+from pydicom.valuerep import DS
 
 from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Geometry, Series, read_series
@@ -123,7 +124,7 @@ def write_segmentation(
     series = _one_volume(source_files)
     geometry = series.volume
     _check_labels(labels, geometry, segments)
-    sources = [_header(file) for file in series.files]
+    sources = [_header(file, geometry) for file in series.files]
     result = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=np.ascontiguousarray(labels, dtype=np.uint8),
@@ -185,8 +186,10 @@ def _check_labels(labels: npt.NDArray[Any], geometry: Geometry, segments: Sequen
         raise FieldError("labels", f"nothing was found for: {', '.join(empty)}")
 
 
-def _header(file: Path) -> pydicom.Dataset:
+def _header(file: Path, geometry: Geometry) -> pydicom.Dataset:
     header = read_header(file)
+    if geometry.slices > 1:  # what a scanner wrote may be the gap, negative, or wrong; readers would trust it
+        header.SpacingBetweenSlices = DS(geometry.spacing[2], auto_format=True)
     for keyword in _TAKEN_OVER:
         if keyword not in header:
             setattr(header, keyword, "")

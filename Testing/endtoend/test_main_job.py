@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cast_command import CastCommand, end_commands, run_cast
-from one_sided_study import CAVITIES, make_one_sided_study, mirrored
+from one_sided_study import CAVITIES, cavity_is_left, make_one_sided_study, mirrored, viewport
 from PIL import Image, ImageOps
 
 from CastInterfaceLib.segmentation_reading import read_segmentation
@@ -81,29 +81,6 @@ def place(tmp_path_factory, hub):
 
 def the_study(place):
     return json.dumps({"study": {"resourceType": "ImagingStudy", "id": "s1", "uid": place.study_uid}})
-
-
-def viewport(scene, orientation):
-    return next(view for view in scene["viewports"] if view["orientation"] == orientation)
-
-
-def pixel(view, picture, point):
-    """Return the RGB at a point (RAS, mm) of a slice view's picture, from the geometry that the display says."""
-    slice_to_ras = np.array(view["sliceToRAS"]).reshape(4, 4)
-    x, y, off, _ = np.linalg.inv(slice_to_ras) @ [*point, 1.0]
-    assert abs(off) < 7, "the point is not in this slice"
-    width, height = picture.size
-    across, up = view["fieldOfView"][:2]
-    return np.array(picture.getpixel((round((x / across + 0.5) * width), round((0.5 - y / up) * height))), int)
-
-
-def is_blue(colour):
-    return colour[2] > colour[0] + 10
-
-
-def cavity_is_left(view, picture, cavity):
-    """Tell whether the picture shows fluid where the cavity is and none where it would be after a flip."""
-    return is_blue(pixel(view, picture, cavity)) and not is_blue(pixel(view, picture, mirrored(cavity)))
 
 
 def test_the_study_opens_from_what_is_sent_with_the_event(place):

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +15,10 @@ import psutil
 import pytest
 import requests
 from hub_process import HubProcess, package_environment
+from panel_parts import PATIENCE, HubPart
 from provider_process import Asker
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 30.0
-WIDTHS = (400, 800, 1600)
-
-
-class HubPart:
-    """The panel as a person sees and works it."""
-
-    def __init__(self, host: Any) -> None:
-        self.host = host
-        self.module = host.load_module("CastHub")
-        self.ui = self.module.widget.ui
-        self.ui.portBox.value = 0
-
-    @property
-    def logic(self) -> Any:
-        return self.module.widget.logic
-
-    def click(self, button: Any) -> None:
-        from PySide6.QtCore import Qt
-        from PySide6.QtTest import QTest
-
-        assert button.isVisible() and button.isEnabled(), button.objectName
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def wait(self, until: Callable[[], Any]) -> None:
-        assert self.host.spin(until, PATIENCE), (self.ui.stateLabel.text, self.ui.logText.plainText)
-
-    def start(self) -> str:
-        self.click(self.ui.startButton)
-        self.wait(lambda: self.ui.stateLabel.text == "Running")
-        return str(self.ui.addressEdit.text)
-
-    def rows(self) -> list[list[str]]:
-        table = self.ui.applicationsTable
-        return [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
-
-    def pictures(self, name: str) -> None:
-        """Take pictures, narrow to wide, light and dark, and make sure that nothing has to be scrolled sideways."""
-        for dark in (False, True):
-            self.host.set_dark(dark)
-            self.module.widget.panel.refresh()
-            for width in WIDTHS:
-                self.host.grab(self.module, f"cast-hub-{name}-{width}{'-dark' if dark else ''}.png", width)
-                assert not self.host.scrolls_sideways(), (name, width)
-        self.host.set_dark(False)
-        self.module.widget.panel.refresh()
 
 
 def hub_children() -> list[psutil.Process]:

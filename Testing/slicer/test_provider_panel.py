@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_process import ROOT, HubProcess
-from interface_parts import PATIENCE, InterfacePart, study_uid_in
+from interface_parts import study_uid_in
+from panel_parts import WIDTHS, ProviderPart, empty
 from provider_process import Asker
 
 SAMPLE = ROOT / "Resources" / "SampleStudy" / "DICOM"
-WIDTHS = (400, 800, 1600)
 
 ECHO = '''"""Sends back what came."""
 
@@ -59,54 +59,9 @@ def _libraries() -> None:
     import highdicom  # noqa: F401
 
 
-class ProviderPart(InterfacePart):
-    """The panel, worked by mouse and keyboard."""
-
-    def __init__(self, host: Any) -> None:
-        self.host = host
-        self.module = host.load_module("CastServiceProvider")
-        self.ui = self.module.widget.ui
-        self.logic = self.module.logic.provider
-        self.panel = self.module.widget.panel
-
-    def until(self, what: Callable[[], Any], seconds: float = PATIENCE) -> None:
-        states = [(one.product, str(one.state), one.problem) for one in self.logic.services.all()]
-        assert self.host.spin(what, seconds), f"waited in vain; services: {states}; log: {self.ui.logText.plainText}"
-
-    def add(self, path: Path) -> Any:
-        """Add a script by the button and its dialog."""
-        from slicer_host import dialogs
-
-        dialogs.answer_next(str(path))
-        self.click(self.ui.addButton)
-        return self.logic.services.all()[-1]
-
-    def cell(self, row: int, column: int) -> str:
-        return str(self.ui.servicesTable.item(row, column).text())
-
-    def job(self, row: int, column: int) -> str:
-        return str(self.ui.jobsTable.item(row, column).text()) if self.ui.jobsTable.rowCount > row else ""
-
-    def start(self, hub: str) -> Any:
-        """Start the selected service, and wait until it is online."""
-        self.type(self.ui.hubEdit, hub)
-        self.click(self.ui.startButton)
-        service = self.panel.services.selected()
-        self.until(lambda: service.state.kind == "online")
-        return service
-
-
 @pytest.fixture
 def part(host: Any) -> ProviderPart:
     return empty(ProviderPart(host))
-
-
-def empty(part: ProviderPart) -> ProviderPart:
-    while part.logic.services.all():
-        part.click(part.ui.removeButton)
-        if part.logic.services.all():
-            part.ui.servicesTable.selectRow(0)
-    return part
 
 
 @pytest.fixture

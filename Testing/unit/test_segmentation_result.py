@@ -101,6 +101,21 @@ def test_frames_lie_where_their_slices_lie(tmp_path: Path, sources: list[Path], 
     assert (volume.array == 1).sum() == (labels == 1).sum()
 
 
+@pytest.mark.parametrize("told", [0.5, -2.5, None])
+def test_distances_are_those_of_the_positions_whatever_the_sources_tell(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray, told: float | None
+) -> None:
+    odd = []
+    for path in sources:
+        ds = pydicom.dcmread(path)
+        ds.SpacingBetweenSlices = told
+        odd.append(tmp_path / path.name)
+        ds.save_as(odd[-1])
+    seg = hd.seg.segread(write_segmentation(tmp_path / "seg.dcm", odd, labels, SEGMENTS, **NAMES))
+    geometry = seg.get_volume_geometry(allow_missing_positions=True)
+    assert geometry.spacing == pytest.approx((2.5, 0.9, 1.1))
+
+
 def test_says_what_and_from_what(tmp_path: Path, sources: list[Path], labels: np.ndarray) -> None:
     seg = hd.seg.segread(write_segmentation(tmp_path / "seg.dcm", reversed(sources), labels, SEGMENTS, **NAMES))
     source = pydicom.dcmread(sources[0])
