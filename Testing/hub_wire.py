@@ -64,6 +64,13 @@ class Socket:
             if "event" in frame or "closed" in frame:
                 return frame
 
+    def ping(self) -> bytes:
+        """Answer the hub's next ping, and return what it says."""
+        while True:
+            code, data = self._socket.recv_data(control_frame=True)
+            if code == websocket.ABNF.OPCODE_PING:
+                return bytes(data)
+
     def nothing(self) -> None:
         """Fail when a frame comes."""
         self._socket.settimeout(QUIET)

@@ -1,7 +1,8 @@
 """What subscribers say to the events they were sent, and what their silence means (FHIRcast 2.5.2, 2.5.5).
 
 A refusal is told to the others as SyncError. Silence means something only from a subscriber that has acknowledged with
-a status before: most clients never do.
+a status before, or has said that it does: most clients never do. And only from one that has the events: where pings
+find nobody, it is a socket that was lost.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from CastHubLib import core, log
+from CastHubLib.channel import TRY_AGAIN_LATER
 from CastHubLib.connections import Connections
 from CastHubLib.core import Subscriber, Table
 from CastHubLib.publishing import Publisher
@@ -21,12 +23,19 @@ from CastLib.message import Acknowledgement
 class Acknowledgements:
     """Counts acknowledgements, and looks for those that do not come."""
 
-    def __init__(self, settings: HubSettings, table: Table, publisher: Publisher, connections: Connections) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: HubSettings,
+        table: Table,
+        publisher: Publisher,
+        connections: Connections,
+    ) -> None:
         self._settings = settings
         self._table = table
         self._publisher = publisher
         self._connections = connections
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._looking = self._loop.call_later(self._interval, self._look)
 
     def received(self, subscriber: Subscriber, acknowledgement: Acknowledgement) -> None:
@@ -36,7 +45,7 @@ class Acknowledgements:
             subscriber.tail = subscriber.tail or Tail()
         published = self._publisher.find(acknowledgement.id)
         if subscriber.acknowledges and subscriber.tail is not None:
-            subscriber.tail.acknowledged(acknowledgement.id, published.number if published else None)
+            subscriber.tail.acknowledged(acknowledgement.id)
         if not acknowledgement.refused or published is None or not matters(published.event):
             return
         if subscriber.id in published.refused_by or subscriber not in published.receivers:
@@ -62,7 +71,7 @@ class Acknowledgements:
                 count = subscriber.tail.overdue(before)
                 if not subscriber.acknowledges and count:
                     subscriber.tail = None  # taken for one that never does
-                elif count >= self._settings.unanswered_most:
+                elif count >= self._settings.unanswered_most and self._connections.have_arrived(subscriber, count):
                     self._unresponsive(subscriber, count)
         self._looking = self._loop.call_later(self._interval, self._look)
 
@@ -71,7 +80,7 @@ class Acknowledgements:
         log.info("unresponsive", endpoint=log.endpoint(subscriber.id), unanswered=count)
         unanswered = [kept.id for kept in subscriber.tail or ()][:count]
         told = f"no answer to {count} events in a row within {self._settings.answer_seconds:g} s"
-        self._connections.end(subscriber, core.SEND_FAILURE, told)
+        self._connections.end(subscriber, core.SEND_FAILURE, told, TRY_AGAIN_LATER)
         for id in reversed(unanswered):
             published = self._publisher.find(id)
             if published is not None and matters(published.event):

@@ -23,6 +23,7 @@ from CastHubLib.public_address import PublicAddress
 from CastHubLib.publishing import Publisher
 from CastHubLib.settings import KEEP, HubSettings
 from CastHubLib.signin import SignIn
+from CastHubLib.sockets import Sockets
 from CastLib.events import EVERY
 from CastLib.message import now
 
@@ -37,25 +38,27 @@ class Hub:
         self.started_at = now()
         self._started = time.monotonic()
         self.table = Table()
+        loop = asyncio.get_running_loop()
         self.outbox = Outbox(
-            asyncio.get_running_loop(),
+            loop,
             settings,
             on_slow=lambda subscriber: self.connections.too_slow(subscriber),
             on_lost=lambda subscriber: self.connections.lost(subscriber),
         )
-        self.publisher = Publisher(self.table, self.outbox)
+        self.publisher = Publisher(loop, self.table, self.outbox)
         self.asking = Asking(self.table, self.outbox)
         self.connections = Connections(
+            loop,
             settings,
             self.table,
             self.outbox,
             self.publisher,
             self.asking,
-            on_acknowledgement=lambda subscriber, word: self.acknowledgements.received(subscriber, word),
             on_confirmed=self._confirmed,
             on_ended=self._ended,
         )
-        self.acknowledgements = Acknowledgements(settings, self.table, self.publisher, self.connections)
+        self.acknowledgements = Acknowledgements(loop, settings, self.table, self.publisher, self.connections)
+        self.sockets = Sockets(settings, self.connections, self.asking, self.acknowledgements)
         self.conferences = Conferences(settings, self.table, self.publisher)
         self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
@@ -136,4 +139,4 @@ class Hub:
         self.acknowledgements.close()
         self.heartbeat.close()
         self.asking.close()
-        await self.connections.close()
+        await self.sockets.close()

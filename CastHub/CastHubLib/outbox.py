@@ -125,8 +125,7 @@ class Outbox:
         written = 0
         for subscriber in run.receivers:
             socket = self._sockets.get(subscriber.id)
-            if socket is not None:
-                self._write(subscriber, socket, joined)
+            if socket is not None and self._write(subscriber, socket, joined):
                 subscriber.written += notifications
                 written += 1
             if subscriber.tail is not None:
@@ -136,30 +135,33 @@ class Outbox:
 
     def _write_each(self, runs: list[_Run]) -> int:
         waiting: dict[Subscriber, list[bytes]] = {}
+        notifications: dict[Subscriber, int] = {}
         for run in runs:
-            joined, notifications = b"".join(run.frames), len(run.notifications)
+            joined = b"".join(run.frames)
             for subscriber in run.receivers:
                 if subscriber.id in self._sockets:
                     waiting.setdefault(subscriber, []).append(joined)
-                    subscriber.written += notifications
+                    notifications[subscriber] = notifications.get(subscriber, 0) + len(run.notifications)
                     self.deliveries += len(run.frames)
         for subscriber, parts in waiting.items():
             socket = self._sockets.get(subscriber.id)
-            if socket is not None:
-                self._write(subscriber, socket, b"".join(parts))
+            if socket is not None and self._write(subscriber, socket, b"".join(parts)):
+                subscriber.written += notifications[subscriber]
         for run in runs:
             for subscriber in run.receivers:
                 if subscriber.tail is not None:
                     self._keep(subscriber, run)
         return len(waiting)
 
-    def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> None:
+    def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> bool:
         if socket.is_closing():
             self._on_lost(subscriber)
         elif socket.get_write_buffer_size() > self._settings.backlog_most:
             self._on_slow(subscriber)
         else:
             socket.write(data)
+            return True
+        return False
 
     def _keep(self, subscriber: Subscriber, run: _Run) -> None:
         tail, settings = subscriber.tail, self._settings

@@ -18,7 +18,6 @@ _REMEMBERED = 4096  # events that an acknowledgement may still speak of, after t
 class Published:
     """An event that was sent, without its bytes."""
 
-    number: int
     event: str
     topic: str
     receivers: Receivers
@@ -29,12 +28,11 @@ class Published:
 class Publisher:
     """The one way of events to subscribers."""
 
-    def __init__(self, table: Table, outbox: Outbox) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, table: Table, outbox: Outbox) -> None:
         self._table = table
         self._outbox = outbox
-        self._clock = asyncio.get_running_loop().time
+        self._clock = loop.time
         self._published: OrderedDict[str, Published] = OrderedDict()
-        self.count = 0
 
     def publish(self, message: Message, frame: bytes | None = None) -> Receivers:
         """Send an event and return its receivers; without ``frame`` it is one that the hub itself has made."""
@@ -49,19 +47,18 @@ class Publisher:
 
     def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
         """Send an event's frame to these subscribers."""
-        published = self._remember(message.id, message.event, message.topic, receivers)
-        self._outbox.notify(receivers, Notification(frame, message.id, published.number, self._clock()))
+        self._remember(message.id, message.event, message.topic, receivers)
+        self._outbox.notify(receivers, Notification(frame, message.id, self._clock()))
 
     def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
         """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
         published = self._published.get(id) or self._remember(id, event, topic, ())
         published.receivers = (*published.receivers, subscriber)
-        self._outbox.notify((subscriber,), Notification(frame, id, published.number, self._clock()))
+        self._outbox.notify((subscriber,), Notification(frame, id, self._clock()))
 
     def _remember(self, id: str, event: str, topic: str, receivers: Receivers) -> Published:
-        self.count += 1
         self._published.pop(id, None)
-        published = self._published[id] = Published(self.count, event, topic, receivers)
+        published = self._published[id] = Published(event, topic, receivers)
         if len(self._published) > _REMEMBERED:
             self._published.popitem(last=False)
         return published

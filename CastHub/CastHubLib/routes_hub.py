@@ -209,7 +209,7 @@ class HubRoutes:
         subscriber = self._hub.table.get(request.match_info["id"])
         if subscriber is None:
             raise Denied(403, "no subscription has this endpoint (it has ended, or never was): subscribe again")
-        return await self._hub.connections.serve(request, subscriber)
+        return await self._hub.sockets.serve(request, subscriber)
 
 
 def _plain(fields: Mapping[str, Any], subscription: Subscription) -> Subscription:

@@ -15,8 +15,6 @@ class Notification(NamedTuple):
 
     frame: bytes
     id: str
-    number: int
-    """Counts a hub's notifications, so that earlier and later can be told."""
     at: float
 
 
@@ -44,17 +42,21 @@ class Tail:
         """Forget the oldest."""
         self.size -= len(self._kept.popleft().frame)
 
-    def acknowledged(self, id: str, number: int | None) -> None:
-        """Forget an acknowledged notification and all before it: a socket keeps order, so those have come too.
+    def last(self) -> Notification | None:
+        """Return the latest, None when there is none."""
+        return self._kept[-1] if self._kept else None
 
-        ``number`` is the one that was published under this id, None when that is not known (any more).
-        """
-        if self._kept and self._kept[0].id == id:
-            self.drop_first()
-            return
-        if number is None:
-            number = next((kept.number for kept in self._kept if kept.id == id), 0)
-        while self._kept and self._kept[0].number <= number:
+    def after(self, notification: Notification | None) -> int:
+        """Return how many are later than this one; all of them when it is not here (any more)."""
+        for count, kept in enumerate(reversed(self._kept)):
+            if kept is notification:
+                return count
+        return len(self._kept)
+
+    def acknowledged(self, id: str) -> None:
+        """Forget an acknowledged notification and all before it: a socket keeps order, so those have come too."""
+        position = next((position for position, kept in enumerate(self._kept) if kept.id == id), -1)
+        for _ in range(position + 1):
             self.drop_first()
 
     def overdue(self, before: float) -> int:

@@ -91,7 +91,7 @@ def test_who_has_acknowledged_and_falls_silent_is_taken_out(tmp_path: Path) -> N
             wire.publish(body)
         denial = [socket.frame() for _ in range(3)][2]
         assert denial["hub.mode"] == "denied" and "answer" in denial["hub.reason"]
-        assert socket.frame() == {"closed": 1000}
+        assert socket.frame() == {"closed": 1013}
         assert other.event()["event"]["context"] == {"reason": "send-failure", "subscriber": "S"}
         assert outcome(other.event())["subscriber"] == "S"
         for body in bodies:

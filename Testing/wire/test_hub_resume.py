@@ -10,6 +10,7 @@ import pytest
 import websocket
 from hub_process import HubProcess
 from hub_wire import Socket, Wire, event, hub_in_thread
+from relay import Relay
 
 GRACE = 0.5
 
@@ -182,6 +183,34 @@ def test_what_was_written_to_a_lost_socket_is_counted(hasty: str) -> None:
         socket.cut()
         until_down(wire, connected=0)
         assert wire.status()["unproven"] == before + 3
+
+
+def test_what_a_pong_has_proven_is_not_counted(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, ping_seconds=2) as url, Wire(url) as wire:
+        socket = wire.listen("S", "Patient-open")
+        receive(socket, len(publish(wire, 3)))
+        assert socket.ping() == b"3"
+        publish(wire, 2)
+        receive(socket, 1)
+        socket.cut()
+        until_down(wire, connected=0)
+        assert wire.status()["unproven"] == 2
+
+
+def test_a_socket_that_died_silently_is_lost_and_not_unresponsive(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2, ping_seconds=4) as url, Wire(url) as wire:
+        other = wire.listen("OTHER", "subscription-removed,SyncError")
+        endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
+        with Relay(int(url.rsplit(":", 1)[1])) as relay:
+            wire.bind(endpoint.replace(url.removeprefix("http"), f"://127.0.0.1:{relay.port}"))
+            relay.frozen = True
+            ids = publish(wire, 3)
+            until_down(wire, connected=1)
+        again = wire.bind(endpoint)
+        assert receive(again, 3) == ids
+        again.send({"id": ids[-1], "status": 200})
+        other.nothing()
+        assert wire.status()["unproven"] == 0
 
 
 def test_the_lease_ends_a_grace_time(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""The WebSockets of subscribers: read until they end, and closed with manners."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from CastHubLib import log
+from CastHubLib.acknowledgements import Acknowledgements
+from CastHubLib.asking import Asking
+from CastHubLib.connections import Connections
+from CastHubLib.core import Subscriber
+from CastHubLib.settings import HubSettings
+from CastLib.errors import FieldError
+from CastLib.fields import parse_json
+from CastLib.frames import parse_frame
+from CastLib.message import Acknowledgement, Response
+
+_CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its connection is cut
+
+
+class WebSocket:
+    """An open one, as ``connections`` uses it."""
+
+    def __init__(
+        self,
+        response: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
+        closing: set[asyncio.Task[None]],
+    ) -> None:
+        self.transport = transport
+        self._response = response
+        self._closing = closing
+
+    def close(self, code: int) -> None:
+        """Close it after what was written; a peer that does not take or answer the closing frame is cut off."""
+        task = asyncio.get_running_loop().create_task(self._close_or_cut(code))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close_or_cut(self, code: int) -> None:
+        try:
+            await asyncio.wait_for(self._response.close(code=code), _CLOSE_SECONDS)
+        except (asyncio.TimeoutError, ConnectionError):
+            self.transport.abort()
+
+
+class Sockets:
+    """Serves the sockets of all subscribers."""
+
+    def __init__(
+        self, settings: HubSettings, connections: Connections, asking: Asking, acknowledgements: Acknowledgements
+    ) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._asking = asking
+        self._acknowledgements = acknowledgements
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def serve(self, request: web.Request, subscriber: Subscriber) -> web.StreamResponse:
+        """Bind a socket to a subscription and read from it until it ends; a second socket replaces the first."""
+        response = web.WebSocketResponse(
+            compress=False, max_msg_size=self._settings.socket_message_most, timeout=_CLOSE_SECONDS, autoping=False
+        )
+        await response.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return response
+        socket = WebSocket(response, transport, self._closing)
+        pulse = self._connections.bind(subscriber, socket)
+        if pulse is None:
+            await response.close(code=WSCloseCode.OK)
+            return response
+        try:
+            async for frame in response:
+                pulse.heard = True
+                if frame.type is WSMsgType.TEXT:
+                    self._received(subscriber, frame.data)
+                elif frame.type is WSMsgType.PING:
+                    await response.pong(frame.data)
+                elif frame.type is WSMsgType.PONG:
+                    pulse.pong(bytes(frame.data))
+        finally:
+            self._connections.dropped(subscriber, socket, response.close_code)
+        return response
+
+    def _received(self, subscriber: Subscriber, text: str) -> None:
+        """Take a frame from a subscriber; what is neither answer nor acknowledgement is none of the hub's business."""
+        try:
+            frame = parse_frame(parse_json(text, "frame"))
+        except FieldError as error:
+            log.info("bad frame", endpoint=log.endpoint(subscriber.id), field=error.field)
+            return
+        if isinstance(frame, Response):
+            self._asking.answer(subscriber, frame)
+        elif isinstance(frame, Acknowledgement):
+            log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=frame.id, status=frame.status)
+            self._acknowledgements.received(subscriber, frame)
+
+    async def close(self) -> None:
+        """Close every socket after what waits for it; one that has not taken it in time is cut off."""
+        sockets = self._connections.close()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=self._settings.shutdown_seconds)
+        for socket in sockets:
+            socket.transport.abort()

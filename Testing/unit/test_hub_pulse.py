@@ -1,0 +1,76 @@
+"""Pings: when, and what pongs prove."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from manual_loop import ManualLoop
+
+from CastHubLib.core import Owner, Subscriber
+from CastHubLib.pulse import Pulse, ping_frame
+from CastLib.subscription import make_subscription
+
+
+class Transport(asyncio.WriteTransport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pings: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pings.append(bytes(data))
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.loop, self.transport, self.dead = ManualLoop(), Transport(), 0
+        self.subscriber = Subscriber("s", make_subscription("t", ["*"]), Owner("u", "t"), 60)
+        self.pulse = Pulse(self.loop, 10.0, self.subscriber, self.transport, self._died)  # type: ignore[arg-type]
+
+    def _died(self) -> None:
+        self.dead += 1
+
+
+def test_a_peer_is_pinged_at_intervals_and_given_up_once_when_nothing_comes() -> None:
+    bench = Bench()
+    for round in range(1, 4):
+        bench.loop.pass_time(10.0)
+        assert len(bench.transport.pings) == round
+        bench.pulse.heard = True
+    bench.loop.pass_time(14.9)
+    assert bench.dead == 0
+    bench.loop.pass_time(0.2)
+    assert bench.dead == 1 and bench.loop.pending == 0
+
+
+def test_a_pong_proves_what_was_written_before_its_ping() -> None:
+    bench = Bench()
+    bench.subscriber.written = 3
+    bench.loop.pass_time(10.0)
+    assert bench.transport.pings == [ping_frame(b"3")]
+    bench.subscriber.written = 5
+    bench.pulse.pong(b"3")
+    assert bench.pulse.proven == 3
+
+
+@pytest.mark.parametrize("payload", [b"", b"6", b"-1", b"x", b"1" * 100, "\u0663".encode(), b" 4"])
+def test_a_pong_that_nobody_asked_for_proves_nothing(payload: bytes) -> None:
+    bench = Bench()
+    bench.subscriber.written = 5
+    bench.pulse.pong(payload)
+    assert bench.pulse.proven == 0
+
+
+def test_asked_at_once_and_only_once_at_a_time() -> None:
+    bench = Bench()
+    bench.loop.pass_time(1.0)
+    for _ in range(3):
+        bench.pulse.ask()
+    assert len(bench.transport.pings) == 1
+    bench.pulse.heard = True
+    bench.loop.pass_time(5.0)
+    bench.pulse.ask()
+    assert len(bench.transport.pings) == 2
+    bench.pulse.stop()
+    bench.loop.pass_time(100.0)
+    assert bench.dead == 0 and bench.loop.pending == 0
