@@ -7,7 +7,6 @@ only; everything returns at once.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import tempfile
@@ -16,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import qt
 import slicer
 
 from CastInterfaceLib.background import Background, Ended
@@ -35,6 +33,7 @@ from CastInterfaceLib.slices_in_3d import box_corners
 from CastInterfaceLib.study_loading import geometry_of, is_shown, name_volume, show_volume
 from CastInterfaceLib.study_source import segmentation_files
 from CastInterfaceLib.trial_files import can_be_written, files_to_write
+from CastInterfaceLib.user_settings import read_setting, read_texts, write_setting
 from CastLib.dicom_series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
@@ -84,7 +83,7 @@ class ProviderLogic:
         self._host: Any = None  # the room for the scene and its views, opened when a result is to be shown
         self._closed = False
         self.services = make_services(self._timer.pump, self._in_background, self._holding)
-        kept = _read(_SERVICES)
+        kept = read_setting(_SERVICES)
         self.services.restore(kept)
         if kept is None:
             for path in examples:
@@ -111,7 +110,7 @@ class ProviderLogic:
     def start(self, service: Any, hub: str, client_id: str = "", secret: str = "") -> None:
         """Start a service at a hub; hub and client ID are kept, the secret is not. Raises CastError."""
         self.services.start(service, self._make_access(hub, client_id, secret))
-        _write(_ACCESS, {"hub": hub, "client_id": client_id})
+        write_setting(_ACCESS, {"hub": hub, "client_id": client_id})
 
     def stop(self, service: Any) -> None:
         """Stop a service."""
@@ -119,9 +118,7 @@ class ProviderLogic:
 
     def last_access(self) -> tuple[str, str]:
         """Hub and client ID of the last start; empty before."""
-        value = _read(_ACCESS)
-        found = [value.get(key) for key in ("hub", "client_id")] if isinstance(value, dict) else ["", ""]
-        hub, client_id = (text if isinstance(text, str) else "" for text in found)
+        hub, client_id = read_texts(_ACCESS, "hub", "client_id")
         return hub, client_id
 
     def cancel(self, record: Any) -> None:
@@ -235,7 +232,7 @@ class ProviderLogic:
     # Inside
 
     def _keep(self) -> None:
-        _write(_SERVICES, self.services.to_wire())
+        write_setting(_SERVICES, self.services.to_wire())
 
     def _in_background(self, text: str, work: Callable[[], object]) -> None:
         self._background.start(text, lambda job: work())
@@ -252,14 +249,3 @@ class ProviderLogic:
 def _box_of(volume: Any) -> Any:
     columns, rows, slices = volume.GetImageData().GetDimensions()
     return box_corners(geometry_of(volume), ((0, columns - 1), (0, rows - 1), (0, slices - 1)))
-
-
-def _read(key: str) -> object:
-    try:
-        return json.loads(qt.QSettings().value(key, "null"))
-    except (TypeError, ValueError):  # written by something else
-        return None
-
-
-def _write(key: str, value: object) -> None:
-    qt.QSettings().setValue(key, json.dumps(value))
