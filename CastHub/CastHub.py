@@ -6,7 +6,6 @@ which are imported when the module is used.
 
 from pathlib import Path
 
-import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -40,27 +39,32 @@ class CastHub(ScriptedLoadableModule):
 class CastHubWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        self.logic = None
-        self.panel = None
+    frame = logic = panel = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
+        from CastInterfaceLib.panels.module_frame import ModuleFrame
+
+        self.frame = ModuleFrame(self, _("Cast Hub"), None, self.makePanel)
+
+    def makePanel(self, ui):
         from CastInterfaceLib.dependencies import install_requirements
         from CastInterfaceLib.panels.hub_panel import HubPanel
 
-        widget = slicer.util.loadUI(self.resourcePath("UI/CastHub.ui"))
-        self.layout.addWidget(widget)
-        self.ui = slicer.util.childWidgetVariables(widget)
         self.logic = CastHubLogic()
-        self.panel = HubPanel(self.ui, self.logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
+        return HubPanel(ui, self.logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
+
+    def enter(self):
+        if self.frame is not None:
+            self.frame.enter()
+
+    def exit(self):
+        if self.frame is not None:
+            self.frame.exit()
 
     def cleanup(self):
-        if self.panel is not None:
-            self.panel.close()
-            self.logic.cleanup()
-            self.panel = None
+        if self.frame is not None:
+            self.frame.cleanup()
 
     def onReload(self):
         from CastInterfaceLib.reloading import forget_libraries
@@ -124,45 +128,38 @@ class CastHubTest(ScriptedLoadableModuleTest):
         self.logic.cleanup()
 
     def runTest(self):
-        for test in (self.test_starts_answers_and_stops, self.test_a_taken_port_is_told):
-            self.setUp()
-            try:
-                test()
-            finally:
-                self.tearDown()
+        from CastInterfaceLib.self_test import run_each
+
+        run_each(self, self.test_starts_answers_and_stops, self.test_a_taken_port_is_told)
 
     def test_starts_answers_and_stops(self):
         from CastInterfaceLib.local_hub import hub_status
         from CastInterfaceLib.pump_timer import slicer_pump
+        from CastInterfaceLib.self_test import wait_until
 
         self.assertEqual(self.logic.state.kind, "stopped")
         address = self.startHub()
         self.assertEqual(hub_status(address, slicer_pump())["product"], "Cast Hub")
         self.logic.stop()
-        self.waitUntil(lambda: self.logic.state.kind == "stopped")
+        wait_until(lambda: self.logic.state.kind == "stopped")
         self.assertEqual(self.logic.state.problem, "")
 
     def test_a_taken_port_is_told(self):
+        from CastInterfaceLib.self_test import wait_until
+
         address = self.startHub()
         second = CastHubLogic()
         try:
             second.start(int(address.rpartition(":")[2]))
-            self.waitUntil(lambda: second.state.kind == "stopped")
+            wait_until(lambda: second.state.kind == "stopped")
             self.assertEqual(second.state.problem, "another hub is there")
         finally:
             second.cleanup()
 
     def startHub(self):
+        from CastInterfaceLib.self_test import wait_until
+
         self.logic.start(0)
-        self.waitUntil(lambda: self.logic.state.kind not in ("starting", "stopping"))
+        wait_until(lambda: self.logic.state.kind not in ("starting", "stopping"))
         self.assertEqual(self.logic.state.kind, "running", self.logic.state.reason)
         return self.logic.state.address
-
-    def waitUntil(self, condition, seconds=30):
-        import time
-
-        end = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), end, "nothing happened")
-            slicer.app.processEvents()
-            time.sleep(0.005)

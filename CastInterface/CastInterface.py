@@ -5,7 +5,6 @@ Only what Slicer calls stands here; the work is done in CastInterfaceLib, which 
 
 from pathlib import Path
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -39,68 +38,31 @@ class CastInterface(ScriptedLoadableModule):
 class CastInterfaceWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        self.logic = None
-        self.panel = None
-        self.missing = None
+    frame = logic = panel = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.dependencies import missing_requirements
+        from CastInterfaceLib.panels.module_frame import ModuleFrame
 
-        missing = missing_requirements(REQUIREMENTS)
-        if missing:
-            self.showMissing([str(requirement) for requirement in missing])
-        else:
-            self.showPanel()
+        self.frame = ModuleFrame(self, _("Cast Interface"), REQUIREMENTS, self.makePanel)
 
-    def showPanel(self):
+    def makePanel(self, ui):
         from CastInterfaceLib.panels.interface_panel import InterfacePanel
 
-        widget = slicer.util.loadUI(self.resourcePath("UI/CastInterface.ui"))
-        self.layout.addWidget(widget)
-        self.ui = slicer.util.childWidgetVariables(widget)
-        widget.setMRMLScene(slicer.mrmlScene)
         self.logic = CastInterfaceLogic()
-        self.panel = InterfacePanel(self.ui, self.logic)
-
-    def showMissing(self, names):
-        text = _("Cast Interface needs Python packages that Slicer does not bring: {names}").format(
-            names=", ".join(names)
-        )
-        self.missing = qt.QLabel(text)
-        self.missing.wordWrap = True
-        self.installButton = qt.QPushButton(_("&Install them"))
-        self.installButton.toolTip = _("Ask before downloading them from the Python Package Index.")
-        self.installButton.connect("clicked()", self.install)
-        for widget in (self.missing, self.installButton):
-            self.layout.addWidget(widget)
-        self.layout.addStretch(1)
-
-    def install(self):
-        from CastInterfaceLib.dependencies import install_requirements
-
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
-            if install_requirements(REQUIREMENTS, "Cast Interface"):
-                self.missing.hide()
-                self.installButton.hide()
-                self.showPanel()
-                self.enter()
+        return InterfacePanel(ui, self.logic)
 
     def enter(self):
-        if self.panel is not None:
-            self.panel.enter()
+        if self.frame is not None:
+            self.frame.enter()
 
     def exit(self):
-        if self.panel is not None:
-            self.panel.exit()
+        if self.frame is not None:
+            self.frame.exit()
 
     def cleanup(self):
-        if self.panel is not None:
-            self.panel.close()
-            self.logic.cleanup()
-            self.panel = None
+        if self.frame is not None:
+            self.frame.cleanup()
 
     def onReload(self):
         from CastInterfaceLib.reloading import forget_libraries
@@ -145,12 +107,9 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
         self.logic.cleanup()
 
     def runTest(self):
-        for test in (self.test_starts_offline, self.test_no_hub_is_waited_for, self.test_a_volume_can_be_written):
-            self.setUp()
-            try:
-                test()
-            finally:
-                self.tearDown()
+        from CastInterfaceLib.self_test import run_each
+
+        run_each(self, self.test_starts_offline, self.test_no_hub_is_waited_for, self.test_a_volume_can_be_written)
 
     def test_starts_offline(self):
         self.assertEqual(self.logic.state.kind, "offline")
@@ -159,10 +118,12 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
             self.logic.publish("ImagingStudy-open", [])
 
     def test_no_hub_is_waited_for(self):
+        from CastInterfaceLib.self_test import wait_until
+
         states = []
         self.logic.onStateChanged(lambda state: states.append(state.kind))
         self.logic.connect("http://127.0.0.1:9")  # the discard port: nothing listens there
-        self.waitUntil(lambda: "waiting to reconnect" in states)
+        wait_until(lambda: "waiting to reconnect" in states)
         self.logic.disconnect()
         self.assertEqual(states[0], "connecting")
         self.assertEqual(self.logic.state.kind, "offline")
@@ -183,12 +144,3 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
             files = files_of_node(volume, "", (), lambda uid: "", Path(folder))
             self.assertEqual([path.name for path in files.paths], ["Test-volume.nrrd"])
             self.assertGreater(files.paths[0].stat().st_size, 4 * 5 * 6 * 2)
-
-    def waitUntil(self, condition, seconds=20):
-        import time
-
-        end = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), end, "nothing happened")
-            slicer.app.processEvents()
-            time.sleep(0.005)

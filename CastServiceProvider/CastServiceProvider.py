@@ -40,67 +40,31 @@ class CastServiceProvider(ScriptedLoadableModule):
 class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        self.logic = None
-        self.panel = None
-        self.missing = None
+    frame = logic = panel = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.dependencies import missing_requirements
+        from CastInterfaceLib.panels.module_frame import ModuleFrame
 
-        missing = missing_requirements(REQUIREMENTS)
-        if missing:
-            self.showMissing([str(requirement) for requirement in missing])
-        else:
-            self.showPanel()
+        self.frame = ModuleFrame(self, _("Cast Service Provider"), REQUIREMENTS, self.makePanel)
 
-    def showPanel(self):
+    def makePanel(self, ui):
         from CastInterfaceLib.panels.provider_panel import ProviderPanel
 
-        widget = slicer.util.loadUI(self.resourcePath("UI/CastServiceProvider.ui"))
-        self.layout.addWidget(widget)
-        self.ui = slicer.util.childWidgetVariables(widget)
         self.logic = CastServiceProviderLogic()
-        self.panel = ProviderPanel(self.ui, self.logic.provider, str(SCRIPTS))
-
-    def showMissing(self, names):
-        text = _("Cast Service Provider needs Python packages that Slicer does not bring: {names}").format(
-            names=", ".join(names)
-        )
-        self.missing = qt.QLabel(text)
-        self.missing.wordWrap = True
-        self.installButton = qt.QPushButton(_("&Install them"))
-        self.installButton.toolTip = _("Ask before downloading them from the Python Package Index.")
-        self.installButton.connect("clicked()", self.install)
-        for widget in (self.missing, self.installButton):
-            self.layout.addWidget(widget)
-        self.layout.addStretch(1)
-
-    def install(self):
-        from CastInterfaceLib.dependencies import install_requirements
-
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
-            if install_requirements(REQUIREMENTS, _("Cast Service Provider")):
-                self.missing.hide()
-                self.installButton.hide()
-                self.showPanel()
-                self.enter()
+        return ProviderPanel(ui, self.logic.provider, str(SCRIPTS))
 
     def enter(self):
-        if self.panel is not None:
-            self.panel.enter()
+        if self.frame is not None:
+            self.frame.enter()
 
     def exit(self):
-        if self.panel is not None:
-            self.panel.exit()
+        if self.frame is not None:
+            self.frame.exit()
 
     def cleanup(self):
-        if self.panel is not None:
-            self.panel.close()
-            self.logic.cleanup()
-            self.panel = None
+        if self.frame is not None:
+            self.frame.cleanup()
 
     def onReload(self):
         from CastInterfaceLib.reloading import forget_libraries
@@ -187,12 +151,9 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
             qt.QSettings().setValue("CastServiceProvider/Services", self.kept)
 
     def runTest(self):
-        for test in (self.test_a_script_is_tried, self.test_a_script_that_raises_says_why):
-            self.setUp()
-            try:
-                test()
-            finally:
-                self.tearDown()
+        from CastInterfaceLib.self_test import run_each
+
+        run_each(self, self.test_a_script_is_tried, self.test_a_script_that_raises_says_why)
 
     def test_a_script_is_tried(self):
         service = self.logic.provider.add_new(Path(self.folder.name) / "SelfTest.py")
@@ -208,9 +169,11 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
         self.assertEqual(str(error), "as it should")
 
     def tryOut(self, service):
+        from CastInterfaceLib.self_test import wait_until
+
         ended = []
         self.logic.tryOut(service, self.makeVolume(), lambda result, error: ended.append((result, error)))
-        self.waitUntil(lambda: ended)
+        wait_until(lambda: ended)
         return ended[0]
 
     def makeVolume(self):
@@ -222,12 +185,3 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Test volume")
         volume.SetAndObserveImageData(image)
         return volume
-
-    def waitUntil(self, condition, seconds=60):
-        import time
-
-        end = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), end, "nothing happened")
-            slicer.app.processEvents()
-            time.sleep(0.005)

@@ -319,6 +319,6 @@ def who_has_port(code: int, port: int, pump: Pump) -> _Ending:
                 return _Ending(code)
     try:
         status = hub_status(f"http://{HOST}:{port}", pump)
-    except CastError:
+    except (CastError, ImportError):
         return _Ending(code, PORT_TAKEN)
     return _Ending(code, HUB_THERE, f"{status.get('product', '')} {status.get('version', '')}".strip())

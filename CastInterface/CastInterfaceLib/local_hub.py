@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from CastLib.client import Pump, Session, SessionSettings
+if TYPE_CHECKING:
+    from CastLib.client import Pump
 
 LOCAL_HUB = "http://127.0.0.1:2018"
 PATIENCE = 3.0  # seconds for each of connecting and answering
@@ -16,7 +17,10 @@ def hub_status(address: str, pump: Pump) -> dict[str, Any]:
     Raises:
         FieldError: this is no address.
         CastError: nothing answers there, or it is no hub.
+        ImportError: the client's packages are not installed.
     """
+    from CastLib.client import Session, SessionSettings  # Slicer does not bring all that the client needs
+
     settings = SessionSettings(hub=address, product="3DSLICER-ID", connect_timeout=PATIENCE, call_timeout=PATIENCE)
     session = Session(settings, pump)
     try:

@@ -373,7 +373,7 @@ def test_missing_packages_are_offered_and_not_installed_by_themselves(
 ) -> None:
     from packaging.requirements import Requirement
 
-    import CastInterfaceLib.dependencies as dependencies
+    import CastInterfaceLib.panels.module_frame as dependencies
 
     present: list[bool] = []
     real = dependencies.missing_requirements
@@ -383,10 +383,10 @@ def test_missing_packages_are_offered_and_not_installed_by_themselves(
 
     monkeypatch.setattr(dependencies, "missing_requirements", missing)
     module = host.load_module("CastInterface")
-    assert "websocket-client" in module.widget.missing.text and host.installs == []
+    assert "websocket-client" in module.widget.frame.missing.text and host.installs == []
     host.grab(module, "cast-interface-missing-400.png", 400)
     host.answer("Ok", "Yes")
-    present_after = module.widget.installButton
+    present_after = module.widget.frame.install_button
     monkeypatch.setattr(dependencies, "install_requirements", lambda path, name: present.append(True) or True)
     present_after.click()
     assert module.widget.panel is not None

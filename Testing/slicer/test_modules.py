@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,3 +51,34 @@ def test_a_module_goes_without_a_trace(host: Host, name: str) -> None:
     host.load_module(name)
     host.unload_all()
     assert host.leftovers(5) == []
+
+
+@each_module
+def test_a_panel_that_is_seen_lives_on_after_a_reload(host: Host, name: str) -> None:
+    """Slicer reloads the module that is chosen and does not enter it again."""
+    module = host.load_module(name)
+    host.reload(module)
+    clock = getattr(module.widget.panel, "_clock", None)
+    if clock is not None:  # the hub's panel is told of changes and needs none
+        assert clock.isActive()
+    host.select("")
+    if clock is not None:
+        assert not clock.isActive()
+
+
+def test_the_hubs_panel_needs_no_package_that_slicer_does_not_bring(host: Host) -> None:
+    """The client's packages are missing in a fresh Slicer; the hub's panel says what it needs itself, on a click."""
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT / 'Testing')!r})\n"
+        "from slicer_host import start_host\n"
+        "host = start_host()\n"
+        "for name in ('websocket', 'aiohttp', 'highdicom'):\n"
+        "    sys.modules[name] = None\n"
+        "for name in [name for name in sys.modules if name.startswith(('CastLib', 'CastInterfaceLib'))]:\n"
+        "    del sys.modules[name]\n"
+        "print(host.load_module('CastHub').widget.ui.stateLabel.text)\n"
+        "host.quit()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "Stopped", done.stderr

@@ -347,14 +347,14 @@ def test_missing_packages_are_offered_and_not_installed_by_themselves(
 ) -> None:
     from packaging.requirements import Requirement
 
-    import CastInterfaceLib.dependencies as dependencies
+    import CastInterfaceLib.panels.module_frame as dependencies
 
     monkeypatch.setattr(dependencies, "missing_requirements", lambda path: [Requirement("websocket-client>=1.7")])
     module = host.load_module("CastServiceProvider")
-    assert "websocket-client" in module.widget.missing.text and host.installs == []
+    assert "websocket-client" in module.widget.frame.missing.text and host.installs == []
     host.grab(module, "cast-provider-missing-400.png", 400)
     monkeypatch.setattr(dependencies, "install_requirements", lambda path, name: True)
-    module.widget.installButton.click()
+    module.widget.frame.install_button.click()
     assert module.widget.panel is not None
 
 

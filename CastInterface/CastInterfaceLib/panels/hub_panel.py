@@ -45,6 +45,12 @@ class HubPanel:
         self._remove = hub.on_changed(self.refresh)
         self.refresh()
 
+    def enter(self) -> None:
+        """It is seen; the hub tells of its changes whether it is or not."""
+
+    def exit(self) -> None:
+        """It is not seen any more."""
+
     def close(self) -> None:
         """Let go of the hub."""
         self._remove()

@@ -40,6 +40,9 @@ class TrySection:
             self._say(progress_words(self._record), BUSY)
         show_text(ui.tryLabel, *self._said)  # anew, for the palette may have changed
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     def try_out(self) -> None:
         """Run the selected service's script on the chosen volume."""
         service = self._selected()
@@ -82,6 +85,9 @@ class JobsSection:
         ui.jobsTable.connect("itemSelectionChanged()", self._show_selected)
         ui.cancelButton.connect("clicked()", self.cancel)
         self.refresh()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     def selected(self) -> Any:
         """The record of the job that is selected, or None."""

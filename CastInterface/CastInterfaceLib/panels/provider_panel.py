@@ -1,4 +1,4 @@
-"""The panel of "Cast Service Provider": the services, the hub they are offered at, and the panel's clock."""
+"""The panel of "Cast Service Provider": the services, and the hub they are offered at."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from CastInterfaceLib.local_hub import LOCAL_HUB
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text
 from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, fill_row, last_words, stretch
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
+from CastInterfaceLib.panels.sections import SectionsPanel
 from CastInterfaceLib.provider_logic import ProviderLogic
 
-REFRESH_MS = 250
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it
 
 _ON, _SCRIPT, _STATE, _QUEUE = 0, 2, 3, 4  # columns
 
 
-class ProviderPanel:
+class ProviderPanel(SectionsPanel):
     """Wires the widgets of ``CastServiceProvider.ui`` to a logic.
 
     Args:
@@ -33,37 +33,11 @@ class ProviderPanel:
         self.services = ServicesSection(ui, logic, scripts)
         self.trial = TrySection(ui, logic, self.services.selected)
         self.jobs = JobsSection(ui, logic)
-        self._sections = (
-            (ui.servicesSection, self.services),
-            (ui.trySection, self.trial),
-            (ui.jobsSection, self.jobs),
+        super().__init__(
+            ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs))
         )
-        self._clock = qt.QTimer()
-        self._clock.setInterval(REFRESH_MS)
-        self._clock.connect("timeout()", self.refresh)
         ui.servicesTable.connect("itemSelectionChanged()", self.refresh)
-        for button, _section in self._sections:
-            button.connect("contentsCollapsed(bool)", lambda collapsed: self.refresh())
         self.refresh()
-
-    def enter(self) -> None:
-        """The panel is seen: keep it up to date."""
-        self._clock.start()
-        self.refresh()
-
-    def exit(self) -> None:
-        """The panel is not seen any more."""
-        self._clock.stop()
-
-    def refresh(self) -> None:
-        """Bring everything up to date that can be seen."""
-        for button, section in self._sections:
-            if not button.collapsed:
-                section.refresh()
-
-    def close(self) -> None:
-        """End it."""
-        self._clock.stop()
 
 
 class ServicesSection:
@@ -87,6 +61,9 @@ class ServicesSection:
         self.refresh()
         if logic.services.all():
             ui.servicesTable.selectRow(0)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     def selected(self) -> Any:
         """The service that is selected, or None."""
