@@ -72,7 +72,8 @@ class CastInterfaceWidget(ScriptedLoadableModuleWidget):
 
 
 class CastInterfaceLogic(ScriptedLoadableModuleLogic):
-    """The module without its panel, for other extensions: has all that ``CastInterfaceLib.interface_logic`` documents.
+    """The module without its panel, for other extensions: has all that ``CastInterfaceLib.interface_logic``
+    and ``hub_member`` document.
 
     Usage, in Slicer's Python console::
 
