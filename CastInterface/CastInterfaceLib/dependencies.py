@@ -1,18 +1,27 @@
 """Python packages that a module needs beside Slicer's own: looked for without network, installed when the user says so.
 
-Each module has one list, ``Resources/<Module>-requirements.txt``. Nothing that Slicer brought is replaced: what is
-installed already stands as a constraint beside the list.
+Each module has one list, ``Resources/<Module>-requirements.txt``. Nothing that is there is replaced, for it may be
+Slicer's or another extension's: all that is installed stands as a constraint beside the list.
 """
 
 from __future__ import annotations
 
+import importlib
+import logging
+import subprocess
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import slicer
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from slicer.i18n import tr as _
+
+from CastLib.errors import CastError
+
+log = logging.getLogger("cast.packages")
 
 
 def read_requirements(path: Path) -> list[Requirement]:
@@ -28,47 +37,82 @@ def missing_requirements(path: Path) -> list[Requirement]:
 
 
 def _is_installed(requirement: Requirement) -> bool:
+    version = _version(requirement)
+    return bool(version) and requirement.specifier.contains(version, prereleases=True)
+
+
+def _version(requirement: Requirement) -> str:
+    """The version that is installed, "" when none is."""
     try:
-        return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
+        return metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return False
+        return ""
 
 
 def install_requirements(path: Path, module: str) -> bool:
-    """Install what is missing, after Slicer or this function has asked the user. May take minutes.
+    """Ask the user, and install what is missing. May take minutes. Main thread only.
 
     Args:
         path: the module's list.
         module: its title, for the question.
 
     Returns:
-        whether everything is there now.
+        whether everything is there now; False when the user said no, or was told already why it failed.
+
+    Raises:
+        CastError: a package is too old, or pip failed.
     """
     missing = missing_requirements(path)
     if not missing:
         return True
+    old = [f"{one.name} {_version(one)}" for one in missing if _version(one)]
+    if old:
+        words = _("{module} needs {needed}, but {found} is installed, and Slicer or an extension may need that one.")
+        needed = ", ".join(str(requirement) for requirement in missing if _version(requirement))
+        raise CastError(words.format(module=module, needed=needed, found=", ".join(old)))
+    names = ", ".join(str(requirement) for requirement in missing)
+    question = _(
+        "{module} needs these Python packages: {names}. Download them from the Python Package Index and install them "
+        "into Slicer? Nothing that is installed is replaced."
+    )
+    title = _("Install Python packages")
+    if not slicer.util.confirmOkCancelDisplay(question.format(module=module, names=names), windowTitle=title):
+        return False
     with tempfile.TemporaryDirectory(prefix="cast-packages-") as folder:
         constraints = Path(folder) / "constraints.txt"
-        constraints.write_text(_installed_versions(missing), encoding="utf-8")
-        packaging: Any = getattr(slicer, "packaging", None)
-        if hasattr(packaging, "pip_ensure"):
-            packaging.pip_ensure(missing, constraints=str(constraints), requester=module)
-        else:
-            names = " ".join(str(requirement) for requirement in missing)
-            question = f"{module} needs these Python packages: {names}. Install them now?"
-            if not slicer.util.confirmOkCancelDisplay(question, windowTitle=module):
-                return False
-            quoted = " ".join(f'"{requirement}"' for requirement in missing)
-            slicer.util.pip_install(f'{quoted} --constraint "{constraints}"')
+        constraints.write_text(installed_versions(), encoding="utf-8")
+        _install(missing, constraints, module)
+    importlib.invalidate_caches()
     return not missing_requirements(path)
 
 
-def _installed_versions(missing: list[Requirement]) -> str:
-    """Every package that is installed at its version, but for those that are too old for us."""
-    wanted = {requirement.name.lower() for requirement in missing}
-    found = {
-        distribution.metadata["Name"]: distribution.version
-        for distribution in metadata.distributions()
-        if distribution.metadata["Name"] and distribution.metadata["Name"].lower() not in wanted
-    }
-    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()) if "+" not in version)
+def _install(missing: list[Requirement], constraints: Path, module: str) -> None:
+    """Have Slicer install packages, which is agreed to already."""
+    try:
+        from slicer.packaging import pip_ensure
+    except ImportError:  # Slicer 5.10 and older: no progress, and pip's words only in the Python console
+        arguments = [*(str(requirement) for requirement in missing), "--constraint", str(constraints)]
+        try:
+            slicer.util.pip_install(arguments)
+        except subprocess.CalledProcessError as error:
+            words = _("pip failed with exit code {code}; the Python console has its words.")
+            raise CastError(words.format(code=error.returncode)) from error
+        return
+    try:
+        pip_ensure(missing, constraints=str(constraints), prompt_install=False, requester=module)
+    except subprocess.CalledProcessError as error:
+        log.warning("pip failed with exit code %d", error.returncode)  # Slicer has shown the user pip's words
+
+
+def installed_versions() -> str:
+    """Every package that is installed, at its version, as a file of constraints for pip."""
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        try:
+            version = str(Version(distribution.version))
+        except (InvalidVersion, TypeError):  # pip knows no such version either
+            continue
+        if name:
+            found.setdefault(canonicalize_name(name), version)  # the first on Python's path is the one that is used
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))

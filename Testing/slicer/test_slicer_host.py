@@ -242,20 +242,26 @@ def test_an_error_is_shown_and_raised_again(host: Host) -> None:
     assert slicer.app.overrideCursor() is None
 
 
-def test_pip_is_asked_for_and_never_run(host: Host) -> None:
+def test_pip_is_asked_for_and_never_run(host: Host, tmp_path: Path) -> None:
     import slicer
     import slicer.packaging
 
     slicer.packaging.pip_ensure("numpy>=1", requester="Cast Hub")
     assert host.installs == [] and host.messages == []
     host.answer("Ok", "Cancel")
-    slicer.packaging.pip_ensure(["numpy>=1", "no-such-package>=3"], constraints="c.txt", requester="Cast Hub")
+    constraints = tmp_path / "c.txt"
+    constraints.write_text("numpy==2.0\n")
+    slicer.packaging.pip_ensure(["numpy>=1", "no-such-package>=3"], constraints=constraints, requester="Cast Hub")
     assert host.installs[0][0] == ("no-such-package>=3",)
-    assert host.installs[0][1]["constraints"] == "c.txt"
+    assert host.installs[0][1]["constraints"] == "numpy==2.0\n"
     with pytest.raises(RuntimeError, match="declined"):
         slicer.packaging.pip_ensure("no-such-package", requester="Cast Hub")
     slicer.util.pip_install("aiohttp")
     assert host.installs[1][0] == ("aiohttp",)
+    with pytest.raises(ValueError):
+        slicer.util.pip_install(("aiohttp",))
+    with pytest.raises(TypeError):
+        slicer.util.pip_install("aiohttp", constraint="c.txt")
 
 
 def test_texts_are_translated_by_the_file_they_stand_in(host: Host, example: LoadedModule) -> None:

@@ -128,7 +128,10 @@ def test_what_a_module_installs_in_slicer_is_what_the_package_wants(module: str)
     text = (ROOT / module / "Resources" / f"{module}-requirements.txt").read_text(encoding="utf-8")
     wanted = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
     assert wanted
+    bounds = {canonicalize_name(one.name): one.specifier for one in declared()}
     for requirement in wanted:
+        name = canonicalize_name(requirement.name)
+        assert requirement.specifier == bounds.get(name, requirement.specifier), requirement
         versions = [
             one.version for pin in locked().get(canonicalize_name(requirement.name), []) for one in pin.specifier
         ]

@@ -76,7 +76,7 @@ class HubPanel:
 
     def install(self) -> None:
         """Install what is missing, then start."""
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=False):
             if self._install():
                 self.toggle()
 

@@ -85,10 +85,7 @@ class ModuleFrame:
             self.enter()
 
     def _show_missing(self, names: list[str]) -> None:
-        text = _("{module} needs Python packages that Slicer does not bring: {names}").format(
-            module=self._title, names=", ".join(names)
-        )
-        self.missing = qt.QLabel(text)
+        self.missing = qt.QLabel(self._missing_words(names))
         self.missing.wordWrap = True
         self.install_button = qt.QPushButton(_("&Install them"))
         self.install_button.toolTip = _("Ask before downloading them from the Python Package Index.")
@@ -97,10 +94,17 @@ class ModuleFrame:
             self._widget.layout.addWidget(widget)
         self._widget.layout.addStretch(1)
 
+    def _missing_words(self, names: list[str]) -> str:
+        words = _("{module} needs Python packages that Slicer does not bring: {names}.")
+        return words.format(module=self._title, names=", ".join(names))
+
     def _install(self) -> None:
         assert self.missing is not None and self.install_button is not None and self._requirements is not None
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=False):
             if install_requirements(self._requirements, self._title):
                 self.missing.hide()
                 self.install_button.hide()
                 self._show_panel()
+            else:  # some of them may be there now
+                left = missing_requirements(self._requirements)
+                self.missing.text = self._missing_words([str(requirement) for requirement in left])

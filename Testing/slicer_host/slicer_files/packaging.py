@@ -25,15 +25,25 @@ def pip_ensure(
     skip_in_testing: bool = True,
     show_progress: bool = True,
 ) -> None:
-    """Install what is missing. Raises RuntimeError when the person declines."""
+    """Install what is missing.
+
+    Raises RuntimeError when the person declines, CalledProcessError when pip fails; Slicer has told of that already.
+    """
     missing = _missing(requirements)
     if not missing or (skip_in_testing and slicer.app.testingEnabled()):
         return
-    names = ", ".join(str(one) for one in missing)
-    question = f"{requester or 'This module'} needs {names}. Install now?"
-    if prompt_install and not slicer.util.confirmOkCancelDisplay(question):
+    question = f"{len(missing)} Python packages would be added. Go on?"
+    details = "\n".join(str(one) for one in missing)
+    if prompt_install and not slicer.util.confirmOkCancelDisplay(question, requester, detailedText=details):
         raise RuntimeError("User declined package installation")
-    slicer.util.pip_install([str(one) for one in missing], constraints=constraints, requester=requester)
+    slicer.util.pip_install(
+        [str(one) for one in missing],
+        constraints=constraints,
+        skip_packages=skip_packages,
+        blocking=True,
+        show_progress=show_progress,
+        requester=requester,
+    )
 
 
 def _missing(requirements: Any) -> list[Requirement]:
