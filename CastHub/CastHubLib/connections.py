@@ -6,6 +6,7 @@ Time is the loop's, and a socket is what ``Socket`` says: nothing here waits or 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 
@@ -58,12 +59,18 @@ class Connections:
 
     # Subscriptions
 
-    def subscribe(self, subscription: Subscription, owner: Owner, *, strict: bool = False) -> Subscriber:
-        """Enter a new subscription; its socket must come within ``bind_seconds``. Raises Denied when full."""
+    def subscribe(
+        self, subscription: Subscription, owner: Owner, *, strict: bool = False, lease_most: float = math.inf
+    ) -> Subscriber:
+        """Enter a new subscription; its socket must come within ``bind_seconds``. Raises Denied when full.
+
+        ``lease_most`` is the life of the token: a lease that is enforced ends before it (FHIRcast 2.4.1).
+        """
         settings = self._settings
         if len(self._table) >= settings.subscriptions_most:
             raise Denied(503, f"the hub holds {len(self._table)} subscriptions and takes no more; try again later")
-        subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, self._granted(subscription), strict)
+        lease = self._granted(subscription, lease_most)
+        subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, lease, strict)
         self._believe(subscriber)
         self._table.add(subscriber)
         channel = self._channels[subscriber.id] = Channel(self._loop.time() + subscriber.lease_seconds)
@@ -72,10 +79,11 @@ class Connections:
         log.info("subscribed", endpoint=log.endpoint(subscriber.id), cast=subscription.cast, strict=strict)
         return subscriber
 
-    def renew(self, subscriber: Subscriber, subscription: Subscription) -> None:
+    def renew(self, subscriber: Subscriber, subscription: Subscription, *, lease_most: float = math.inf) -> None:
         """Give a subscription new events and a new lease, and confirm them (FHIRcast 2.4.1)."""
+        subscription = core.renewed(subscriber.subscription, subscription)
         self._table.replace_events(subscriber, subscription)
-        subscriber.lease_seconds = self._granted(subscription)
+        subscriber.lease_seconds = self._granted(subscription, lease_most)
         self._believe(subscriber)
         channel = self._channels[subscriber.id]
         channel.expires = self._loop.time() + subscriber.lease_seconds
@@ -256,11 +264,13 @@ class Connections:
             subscriber.acknowledges = True
             subscriber.tail = subscriber.tail or Tail()
 
-    def _granted(self, subscription: Subscription) -> int:
+    def _granted(self, subscription: Subscription, most: float) -> int:
         """A Cast client's wish is a hint that it never renews: it is told the default, and renewed while connected."""
         s = self._settings
-        asked = None if subscription.cast else subscription.lease_seconds
-        return core.granted_lease(asked, s.lease_default, s.lease_least, s.lease_most)
+        if subscription.cast:
+            return s.lease_default
+        granted = core.granted_lease(subscription.lease_seconds, s.lease_default, s.lease_least, s.lease_most)
+        return max(1, int(min(most, granted)))
 
     def _watch(self, subscriber: Subscriber, seconds: float | None = None) -> None:
         """Look at a subscription again when its lease ends, or in some seconds if that is before."""
@@ -286,7 +296,8 @@ class Connections:
         subscription = subscriber.subscription
         if channel.bound_at and channel.close_code not in NO_ERROR and not subscription.everyone:
             what = "has lost its connection and is followed no more"
-            self._publisher.publish(sync_error(subscription, subscription.topic, what))
+            id, event = self._publisher.last_sent_to(subscriber)
+            self._publisher.publish(sync_error(subscription, subscription.topic, what, id=id, event=event))
 
 
 def _confirmation(subscriber: Subscriber) -> bytes:

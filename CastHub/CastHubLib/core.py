@@ -218,6 +218,18 @@ def granted_lease(asked: int | None, default: int, least: int, most: int) -> int
     return default if asked is None else max(least, min(asked, most))
 
 
+def renewed(before: Subscription, now: Subscription) -> Subscription:
+    """Return what a subscription becomes when a form replaces its events; who it is need not be said again."""
+    return replace(
+        now,
+        name=now.name or before.name,
+        product=now.product or before.product,
+        version=now.version or before.version,
+        actors=now.actors or before.actors,
+        cast=now.cast or before.cast,
+    )
+
+
 def subscription_removed(subscription: Subscription, reason: str) -> Message:
     """Return the hub's own event that a subscription has ended; clients read who it was from the root."""
     sender = Sender(subscription.name, subscription.product, subscription.version, subscription.actors)

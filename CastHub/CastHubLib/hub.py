@@ -80,6 +80,10 @@ class Hub:
         """Return whom the request's bearer token speaks for; raises Denied(401) without a good one."""
         return self.owner_of_header(request.headers.get("Authorization", ""))
 
+    def token_seconds(self, request: web.Request) -> float:
+        """Return how long the request's bearer token is still good."""
+        return self.sign_in.seconds_left(request.headers.get("Authorization", "")[len(_BEARER) :].strip())
+
     def owner_of_header(self, header: str) -> Owner:
         """Return whom an Authorization header speaks for; raises Denied(401)."""
         if not header[: len(_BEARER)].lower() == _BEARER:

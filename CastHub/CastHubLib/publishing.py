@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from CastHubLib.core import Receivers, Subscriber, Table
 from CastHubLib.outbox import Outbox, json_frame
+from CastHubLib.sync_error import matters
 from CastHubLib.tail import Notification
 from CastLib.message import Message
 
@@ -62,6 +63,14 @@ class Publisher:
         if len(self._published) > _REMEMBERED:
             self._published.popitem(last=False)
         return published
+
+    def last_sent_to(self, subscriber: Subscriber) -> tuple[str, str]:
+        """Return id and name of the last event on a subscriber's topic that it was sent and could miss, or ``""``."""
+        topic = subscriber.subscription.topic
+        for id, published in reversed(self._published.items()):
+            if published.topic == topic and matters(published.event) and subscriber in published.receivers:
+                return id, published.event
+        return "", ""
 
     def find(self, id: str) -> Published | None:
         """Return the last event that was published under an id; None when that was long ago, or never."""

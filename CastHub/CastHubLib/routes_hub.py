@@ -28,6 +28,20 @@ from CastLib.subscription import Subscription, parse_fields, parse_subscribe, pa
 _RECEIVED = b'{"status":"received"}'
 _PATH, _STRICT_PATH = "/api/hub", "/fhircast"
 
+#: Names that the existing Cast hub takes as well; it also reads them from the address.
+_UNDERSCORED = {
+    name.replace(".", "_"): name
+    for name in (
+        "hub.channel.type",
+        "hub.channel.endpoint",
+        "hub.mode",
+        "hub.topic",
+        "hub.events",
+        "hub.lease_seconds",
+        "subscriber.name",
+    )
+}
+
 
 class HubRoutes:
     """The handlers of one hub at ``/api/hub``, or with ``strict`` at ``/fhircast``."""
@@ -64,24 +78,29 @@ class HubRoutes:
         owner = self._hub.owner(request)
         body = await self._hub.read(request, self._hub.settings.body_most)
         value = need_object(parse_json(body), "body")
-        if "hub.mode" in value:
+        if "hub.mode" in value or (not self._strict and "hub_mode" in value):
             return self._mode(request, value)
         return self._publish(request, body, value, owner)
 
     async def _form(self, request: web.Request) -> web.Response:
         try:
-            fields = parse_fields(await self._hub.read(request, self._hub.settings.form_most), "")
+            body = await self._hub.read(request, self._hub.settings.form_most)
+            if not self._strict:
+                body = b"&".join(filter(None, (body.strip(), request.query_string.encode())))
+            fields = parse_fields(body, "")
         except CastError as error:
             return text_refusal(error)
         return self._mode(request, fields)
 
     def _mode(self, request: web.Request, fields: Mapping[str, Any]) -> web.Response:
         """Subscribe or unsubscribe; errors are plain text (FHIRcast 2.4.1)."""
+        if not self._strict:
+            fields = {_UNDERSCORED.get(key, key): value for key, value in fields.items()}
         try:
             owner, address = self._hub.owner(request), self._hub.address.of(request)
             mode = str(fields.get("hub.mode", "")).strip().lower()
             if mode == "subscribe":
-                subscriber = self._subscribe(fields, owner)
+                subscriber = self._subscribe(fields, owner, self._hub.token_seconds(request))
             elif mode == "unsubscribe":
                 subscriber = self._unsubscribe(fields, owner)
             else:
@@ -90,7 +109,7 @@ class HubRoutes:
             return text_refusal(error)
         return json_answer({"hub.channel.endpoint": f"{address.web_socket}/bind/{subscriber.id}"}, 202)
 
-    def _subscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
+    def _subscribe(self, fields: Mapping[str, Any], owner: Owner, lease_most: float) -> Subscriber:
         form = parse_subscribe(fields)
         subscription = form.subscription
         if self._strict:
@@ -99,13 +118,13 @@ class HubRoutes:
             subscription = replace(subscription, topic=owner.topic)
         self._hub.check_topic(subscription.topic, owner, "hub.topic")
         if not form.endpoint_id:
-            return self._hub.connections.subscribe(subscription, owner, strict=self._strict)
+            return self._hub.connections.subscribe(subscription, owner, strict=self._strict, lease_most=lease_most)
         subscriber = self._own(form.endpoint_id, owner)
         if subscriber.strict != self._strict:
             raise FieldError("hub.channel.endpoint", "is of a subscription made at the hub's other address: use that")
         if subscriber.subscription.topic != subscription.topic:
             raise FieldError("hub.topic", "must be the topic of the subscription at hub.channel.endpoint")
-        self._hub.connections.renew(subscriber, subscription)
+        self._hub.connections.renew(subscriber, subscription, lease_most=lease_most)
         return subscriber
 
     def _unsubscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:

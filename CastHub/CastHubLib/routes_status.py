@@ -68,9 +68,14 @@ class StatusRoutes:
         )
 
     async def configuration(self, request: web.Request) -> web.Response:
-        """Give FHIRcast's discovery document (2.7.1), with what Cast adds under a key of its own."""
+        """Give FHIRcast's discovery document (2.7.1), with what Cast adds under a key of its own.
+
+        The lists name what has a meaning to somebody; an event with any other name is passed on as well.
+        """
         cast = {
             "version": __version__,
+            "anyEvent": True,
+            "strictFhircast": "/fhircast",
             "dataTypes": list(DATA_TYPES),
             "binaryFamilies": list(BINARY_FAMILIES),
         }

@@ -101,6 +101,12 @@ class SignIn:
             self._owners.popitem(last=False)
         return owner
 
+    def seconds_left(self, token: str) -> float:
+        """Return how long a token is still good, 0 when it is not."""
+        if self.owner(token) is None:
+            return 0.0
+        return self._owners[token][0] - time.time()
+
     def _person(self, fields: Mapping[str, Any]) -> Person:
         user, topic = optional_text(fields, "user_name"), optional_text(fields, "topic")
         product, nonce = optional_text(fields, "client_product_name"), optional_text(fields, "nonce")

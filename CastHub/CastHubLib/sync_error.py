@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from CastLib.events import SUBSCRIPTION_REMOVED, event_key
-from CastLib.message import Message, make_message, parse_publish
+from CastLib.message import Message, make_message, new_id, parse_publish
 from CastLib.subscription import Subscription
 
 SYNC_ERROR = "SyncError"
@@ -18,13 +18,15 @@ def matters(event: str) -> bool:
 
 
 def sync_error(subscription: Subscription, topic: str, what: str, *, id: str = "", event: str = "") -> Message:
-    """Return the SyncError about a subscriber; ``id`` and ``event`` name the event it did not follow, if one.
+    """Return the SyncError about a subscriber; ``id`` and ``event`` name the event it did not follow.
 
-    The guide's page and its profile name the subscriber's coding system differently: both are there.
+    The guide's profile wants an event in any case; where there is none, the SyncError names itself. Page and profile
+    call the subscriber's coding system differently: both are there.
     """
     who = subscription.name or subscription.product or "a subscriber"
-    codes = {"eventid": id, "eventname": event, "subscriber": who, "subscribername": who}
-    coding = [{"system": _SYSTEM + system, "code": code} for system, code in codes.items() if code]
+    own = new_id()
+    codes = {"eventid": id or own, "eventname": event or SYNC_ERROR, "subscriber": who, "subscribername": who}
+    coding = [{"system": _SYSTEM + system, "code": code} for system, code in codes.items()]
     issue = {
         "severity": "warning",
         "code": "processing",
@@ -32,4 +34,4 @@ def sync_error(subscription: Subscription, topic: str, what: str, *, id: str = "
         "details": {"coding": coding},
     }
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
-    return parse_publish(make_message(SYNC_ERROR, topic, [{"key": "operationoutcome", "resource": outcome}]))
+    return parse_publish(make_message(SYNC_ERROR, topic, [{"key": "operationoutcome", "resource": outcome}], id=own))

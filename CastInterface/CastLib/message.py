@@ -105,8 +105,8 @@ class Acknowledgement:
 
     @property
     def refused(self) -> bool:
-        """Tell whether the receiver refused or failed."""
-        return self.status is not None and self.status >= 400
+        """Tell whether the receiver refused or failed: any status that is no 2xx (FHIRcast 2.5.2)."""
+        return self.status is not None and not 200 <= self.status < 300
 
 
 def parse_publish(body: Any) -> Message:

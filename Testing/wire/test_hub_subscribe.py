@@ -87,7 +87,7 @@ def test_the_confirmation_is_the_first_frame(wire: Wire) -> None:
 def test_lease_granted(wire: Wire, dialect: str, lease: str, granted: int) -> None:
     more = {"subscriber__product__name": "P"} if dialect == "cast" else {}
     socket = Socket(wire.subscribe("S", "Patient-open", hub__lease_seconds=lease, **more))
-    assert socket.frame()["hub.lease_seconds"] == granted
+    assert granted - 10 < socket.frame()["hub.lease_seconds"] <= granted, "and never longer than the token's life"
     socket.close()
 
 
