@@ -17,6 +17,7 @@ from CastHubLib.origins import is_loopback_name
 from CastHubLib.routes_conferences import ConferenceRoutes
 from CastHubLib.routes_hub import HubRoutes
 from CastHubLib.routes_payloads import PayloadRoutes
+from CastHubLib.routes_samples import SampleRoutes
 from CastHubLib.routes_signin import SignInRoutes
 from CastHubLib.routes_status import StatusRoutes
 from CastHubLib.settings import HubSettings, check
@@ -36,7 +37,7 @@ class HubServer:
         app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
         of_hub = HubRoutes(self.hub)
         app.add_routes(ConferenceRoutes(self.hub, of_hub.post).routes())
-        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes):
+        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, SampleRoutes):
             app.add_routes(routes(self.hub).routes())
         app.add_routes(of_hub.routes())
         app.add_routes(HubRoutes(self.hub, strict=True).routes())

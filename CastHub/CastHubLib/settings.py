@@ -200,6 +200,8 @@ class HubSettings:
         300.0, "A group ends when nobody has been subscribed to any of its topics for this long.", 0
     )
 
+    samples: str = _setting("", "Folder of the worklist's sample studies, a folder each; none when empty.")
+
     shutdown_seconds: float = _seconds(5.0, "For sockets to take what is waiting for them when the hub ends.", 0, 3600)
 
 
