@@ -16,7 +16,7 @@ from CastHubLib.connections import Connections
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
-from CastHubLib.origins import Origins, is_loopback_name
+from CastHubLib.origins import Origins, opened_by
 from CastHubLib.outbox import Outbox
 from CastHubLib.payloads import PayloadStore
 from CastHubLib.public_address import PublicAddress
@@ -98,7 +98,7 @@ class Hub:
 
         Existing clients send none to group topics. Elsewhere raises Denied(401) without a good one.
         """
-        return None if is_loopback_name(self.settings.host) else self.owner(request)
+        return self.owner(request) if opened_by(self.settings) else None
 
     def check_topic(self, topic: str, owner: Owner, field: str) -> None:
         """Raise Denied(403) for a topic that the owner may not use: ``*`` is for the provider flow alone.

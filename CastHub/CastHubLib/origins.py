@@ -32,6 +32,15 @@ def is_loopback_name(host: str) -> bool:
         return False
 
 
+def opened_by(settings: HubSettings) -> str:
+    """Return the setting by which others than this machine reach the hub, in words; ``""`` when they do not."""
+    if not is_loopback_name(settings.host):
+        return f"--host {settings.host}"
+    if settings.public_url and not is_loopback_name(urlsplit(settings.public_url).hostname or ""):
+        return f"public_url {settings.public_url}"
+    return "a trusted proxy, which brings others in," if settings.trusted_proxies else ""
+
+
 class Origins:
     """The two checks, made from a request's headers alone."""
 

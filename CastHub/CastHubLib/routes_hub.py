@@ -19,7 +19,7 @@ from CastHubLib.hub import Hub
 from CastHubLib.outbox import json_frame, text_frame
 from CastHubLib.settings import SINGLE_USER
 from CastLib.errors import CastError, FieldError
-from CastLib.events import EVERY, is_binary_family, is_response
+from CastLib.events import EVERY, is_binary_family, is_request, is_response
 from CastLib.fields import need_object, parse_json
 from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
@@ -55,6 +55,8 @@ class HubRoutes:
         path = _STRICT_PATH if self._strict else _PATH
         of_cast = [
             web.post(f"{path}/request", self.request),
+            web.post(f"{path}/request/", self.request),
+            web.get(f"{path}/admin", self.no_portal),
             web.get("/bind/{id}", self.bind, allow_head=False),
         ]
         return [
@@ -203,13 +205,21 @@ class HubRoutes:
         readers.add(asker)
         self._hub.asking.answer(subscriber, response)
 
-    async def request(self, request: web.Request) -> web.Response:
+    async def request(self, request: web.Request) -> web.StreamResponse:
         """Ask other subscribers and give their answers as one (protocol: request and response)."""
         owner = self._hub.owner(request)
-        body = await self._hub.read(request, self._hub.settings.body_most)
-        question = parse_request(parse_json(body))
+        value = parse_json(await self._hub.read(request, self._hub.settings.body_most))
+        if _is_for_a_topic_of_this_name(value):
+            return await self.post(request)
+        question = parse_request(value)
+        if question.message.topic == EVERY and self._hub.settings.auth == SINGLE_USER:
+            question = replace(question, message=replace(question.message, topic=owner.topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
         return json_answer(await self._hub.asking.ask(question, owner))
+
+    async def no_portal(self, request: web.Request) -> web.Response:
+        """Say that there is no such page, rather than take it for a topic's context."""
+        raise web.HTTPNotFound
 
     async def context(self, request: web.Request) -> web.Response:
         """Give a topic's current context, where the hub keeps one (FHIRcast 2.9); the well-known document says it."""
@@ -229,6 +239,14 @@ class HubRoutes:
         if subscriber is None:
             raise Denied(403, "no subscription has this endpoint (it has ended, or never was): subscribe again")
         return await self._hub.sockets.serve(request, subscriber)
+
+
+def _is_for_a_topic_of_this_name(value: Any) -> bool:
+    """Tell whether a body sent to ``…/request`` is an event for a topic that is called so."""
+    event = value.get("event") if isinstance(value, dict) else None
+    if not isinstance(event, dict) or event.get("hub.topic") != "request":
+        return False
+    return not is_request(str(event.get("hub.event")))
 
 
 def _plain(fields: Mapping[str, Any], subscription: Subscription) -> Subscription:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -13,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from CastHubLib import log
 from CastHubLib.answers import error_answer, refusal
 from CastHubLib.hub import Hub
-from CastHubLib.origins import is_loopback_name
+from CastHubLib.origins import is_loopback_name, opened_by
 from CastHubLib.routes_conferences import ConferenceRoutes
 from CastHubLib.routes_hub import HubRoutes
 from CastHubLib.routes_payloads import PayloadRoutes
@@ -117,15 +116,7 @@ def check_settings(settings: HubSettings) -> None:
     Also, as WrongUsage, for values that are wrong.
     """
     check(settings)
-    if settings.insecure_mock:
-        return
-    opened = ""
-    if not is_loopback_name(settings.host):
-        opened = f"--host {settings.host}"
-    elif settings.public_url and not is_loopback_name(urlsplit(settings.public_url).hostname or ""):
-        opened = f"public_url {settings.public_url}"
-    elif settings.trusted_proxies:
-        opened = "a trusted proxy, which brings others in,"
+    opened = "" if settings.insecure_mock else opened_by(settings)
     if opened:
         raise CastError(
             f"{opened} is refused: with --auth {settings.auth} anyone who reaches the hub may sign in as anyone and"
