@@ -21,6 +21,7 @@ from CastHubLib.pulse import Pulse
 from CastHubLib.settings import HubSettings
 from CastHubLib.sync_error import sync_error
 from CastHubLib.tail import Tail
+from CastLib.events import EVERY
 from CastLib.subscription import Subscription, make_confirmation, make_denial
 
 
@@ -113,7 +114,8 @@ class Connections:
         self.undelivered += undelivered
         self._stop_writing(subscriber, channel)
         subscriber.tail = None
-        self._publisher.publish(core.subscription_removed(subscriber.subscription, reason))
+        if reason in (core.UNSUBSCRIBE, core.SEND_FAILURE) or not self._is_back(subscriber):
+            self._publisher.publish(core.subscription_removed(subscriber.subscription, reason))
         self._on_ended(subscriber)
         which = log.endpoint(subscriber.id)
         log.info("ended", endpoint=which, reason=reason, unproven=unproven, undelivered=undelivered)
@@ -245,6 +247,17 @@ class Connections:
             new, channel.told = events - channel.told, events
             self._on_confirmed(subscriber, new)
 
+    def _is_back(self, subscriber: Subscriber) -> bool:
+        """Tell whether a Cast client has subscribed anew, as most do instead of binding again when a socket is lost.
+
+        The others know it by its name, and would take it for gone. OHIF's name is everybody's.
+        """
+        subscription = subscriber.subscription
+        if not subscription.cast or subscription.name in ("", EVERY):
+            return False
+        named = self._table.named(subscription.topic, subscription.name, subscriber.owner)
+        return any(each is not subscriber and each.connected for each in named)
+
     def _stop_writing(self, subscriber: Subscriber, channel: Channel) -> None:
         subscriber.connected = False
         self._outbox.detach(subscriber.id)
@@ -294,7 +307,11 @@ class Connections:
         """No socket came in time. The others hear of a connection that broke; closing one in order is no error."""
         self.end(subscriber, core.DISCONNECT if channel.bound_at else core.LEASE_EXPIRED)
         subscription = subscriber.subscription
-        if channel.bound_at and channel.close_code not in NO_ERROR and not subscription.everyone:
+        if (
+            channel.bound_at
+            and channel.close_code not in NO_ERROR
+            and not (subscription.everyone or self._is_back(subscriber))
+        ):
             what = "has lost its connection and is followed no more"
             id, event = self._publisher.last_sent_to(subscriber)
             self._publisher.publish(sync_error(subscription, subscription.topic, what, id=id, event=event))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import websocket
 from hub_process import HubProcess
-from hub_wire import Socket, Wire, event, hub_in_thread, provider
+from hub_wire import WAIT, Socket, Wire, event, hub_in_thread, provider
 
 
 @pytest.fixture
@@ -231,3 +232,21 @@ def test_a_full_hub_says_so(tmp_path: Path) -> None:
         wire.listen("S")
         answer = wire.http.post(wire.hub, data=wire.form("T"))
         assert answer.status_code == 503 and "no more" in answer.text
+
+
+@pytest.mark.parametrize("product", ["", "P"])
+def test_who_has_subscribed_anew_is_not_told_as_gone(tmp_path: Path, product: str) -> None:
+    """Most Cast clients subscribe by a new form when a socket is lost; a plain name is no client's own."""
+    with hub_in_thread(tmp_path, grace_seconds=0.2) as url, Wire(url) as wire:
+        other = wire.listen("OTHER", "subscription-removed,SyncError,Patient-open", subscriber__product__name="P")
+        more = {"subscriber__product__name": product} if product else {}
+        wire.listen("S", "Patient-open", **more).cut()
+        wire.listen("S", "Patient-open", **more)
+        deadline = time.monotonic() + WAIT
+        while wire.status()["subscriptions"] > 2:
+            assert time.monotonic() < deadline
+        wire.publish(event("Patient-open", wire.topic), 202)
+        names = []
+        while not names or names[-1] != "Patient-open":
+            names.append(other.event()["event"]["hub.event"])
+        assert names == (["Patient-open"] if product else ["subscription-removed", "SyncError", "Patient-open"])
