@@ -48,6 +48,7 @@ class Socket:
 
     def __init__(self, endpoint: str, **options: Any) -> None:
         self._socket = websocket.create_connection(endpoint, timeout=WAIT, **options)
+        self.first: dict[str, Any] = {}  # its first frame, where a test has read that beforehand
 
     def frame(self) -> dict[str, Any]:
         """The next JSON frame; ``{"closed": code}`` when the hub closes instead."""
@@ -107,14 +108,20 @@ class Socket:
 class Wire:
     """One signed-in program."""
 
-    def __init__(self, url: str, topic: str | None = None, token: str | None = None, user: str = "") -> None:
+    def __init__(
+        self, url: str, topic: str | None = None, token: str | None = None, user: str = "", path: str = "/api/hub/"
+    ) -> None:
         self.url = url
-        self.hub = f"{url}/api/hub/"
+        self.hub = url + path
         self.topic = topic or new_topic()
         self.http = requests.Session()
         self.http.trust_env = False
         self.sockets: list[Socket] = []
         self.sign_in({"user_name": user or self.topic, "topic": self.topic}) if token is None else self.use(token)
+
+    def at(self, path: str) -> str:
+        """An address below the hub's."""
+        return f"{self.hub.rstrip('/')}/{path}" if path else self.hub
 
     def use(self, token: str) -> None:
         self.http.headers["Authorization"] = f"Bearer {token}"
@@ -153,19 +160,19 @@ class Wire:
 
     def publish(self, body: Any, expect: int | None = None, path: str = "") -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = self.http.post(self.hub + path, data=data, headers={"Content-Type": "application/json"})
+        answer = self.http.post(self.at(path), data=data, headers={"Content-Type": "application/json"})
         assert expect in (None, answer.status_code), answer.text
         return answer
 
     def request(self, body: Any) -> requests.Response:
-        return self.http.post(f"{self.hub}request", json=body)
+        return self.http.post(self.at("request"), json=body)
 
     def send_batch(self, body: Any, content_type: str = 'multipart/related; boundary="b"') -> requests.Response:
         return self.http.post(self.hub, data=body, headers={"Content-Type": content_type})
 
     def payload(self, id: str, **headers: str) -> requests.Response:
         names = {key.replace("_", "-"): value for key, value in headers.items()}
-        return self.http.get(f"{self.hub}payloads/{id}", headers=names)
+        return self.http.get(self.at(f"payloads/{id}"), headers=names)
 
     def status(self) -> dict[str, Any]:
         value: dict[str, Any] = self.http.get(f"{self.url}/api/hub/status").json()

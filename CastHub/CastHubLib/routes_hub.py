@@ -20,7 +20,7 @@ from CastHubLib.outbox import json_frame, text_frame
 from CastHubLib.settings import SINGLE_USER
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_binary_family, is_request, is_response
-from CastLib.fields import need_object, parse_json
+from CastLib.fields import need_object, need_text, parse_json
 from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
 from CastLib.subscription import Subscription, parse_fields, parse_subscribe, parse_unsubscribe
@@ -151,6 +151,8 @@ class HubRoutes:
     def _publish(self, request: web.Request, body: bytes, value: dict[str, Any], owner: Owner) -> web.Response:
         """Route an event; the frame holds the body's very bytes, so numbers and spelling stay as they were sent."""
         message = parse_publish(value)
+        if self._strict:
+            need_text(value, "timestamp")  # (FHIRcast 2.6.2)
         self._check_publish(request, message, owner)
         if is_binary_family(message.key):
             refuse_inline_bytes(message.context)
