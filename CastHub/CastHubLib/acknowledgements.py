@@ -56,6 +56,10 @@ class Acknowledgements:
         error = sync_error(subscriber.subscription, published.topic, what, id=acknowledgement.id, event=published.event)
         self._publisher.publish_to_others(error, subscriber)
 
+    def knows(self, id: str) -> bool:
+        """Tell whether an event of this id was published lately."""
+        return self._publisher.find(id) is not None
+
     def close(self) -> None:
         """Look no more."""
         self._looking.cancel()

@@ -34,7 +34,7 @@ class Asking:
         topic = message.topic or asker.topic
         asked = self._table.ask(message, asker)
         opened = self._open.open(request, asker, asked)
-        log.debug("request", id=message.id, event=message.event, asked=len(asked))
+        log.debug("request", id=message.id, event=log.event(message.event), by=log.holder(asker), asked=len(asked))
         try:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
@@ -44,12 +44,14 @@ class Asking:
         finally:
             self._waiting.pop(opened, None)
             self._open.close(opened)
+        log.debug("collated", id=message.id, answers=len(opened.answers), of=len(asked))
         return opened.collated()
 
     def answer(self, subscriber: Subscriber, response: Response) -> bool:
         """Count a subscriber's answer; False when nobody waits for it."""
         opened = self._open.answer(subscriber, response)
-        log.debug("answer", id=response.request_id, endpoint=log.endpoint(subscriber.id), counted=opened is not None)
+        id = response.request_id if response.request_id in self._open else "unknown"
+        log.debug("answer", id=id, endpoint=log.endpoint(subscriber.id), counted=opened is not None)
         if opened is None:
             return False
         self._wake(opened)

@@ -9,9 +9,10 @@ import sys
 from contextlib import suppress
 from functools import partial
 
+from CastHubLib import log
 from CastHubLib.settings import AUTH_MODES, CONTEXT_MODES, SETTINGS, HubSettings
 from CastHubLib.settings_sources import FILE_VARIABLE, flag_name, resolve
-from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS, set_up_logging
+from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS
 from CastLib.errors import WrongUsage
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"keep tells FHIRcast subscribers what is open already (default: {default.context})",
     )
     add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
-    add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug shows tracebacks")
+    add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug tells of every message")
     parser.add_argument("--settings", metavar="FILE", help=f"TOML file of settings (default: ${FILE_VARIABLE})")
     parser.add_argument("--print-settings", action="store_true", help="print each setting with its origin, and end")
     parser.add_argument("--json", action="store_true", help="with --print-settings: as JSON")
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print(as_json(resolved) if args.json else as_toml(resolved), end="\n" if args.json else "")
         return EXIT_DONE
     args.log_level = settings.log_level  # what run_guarded looks at
-    set_up_logging(settings.log_level)
+    log.set_up(settings.log_level, settings.log_form)
     _allow_many_sockets()
     loop = new_loop()
     try:
@@ -75,11 +76,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(settings: HubSettings, *, is_child: bool) -> int:
-    from CastHubLib import log, parent
+    from CastHubLib import parent
     from CastHubLib.server import HubServer
 
-    if settings.log_level != "debug":
-        log.quiet_libraries()
     stopped = _watch_signals()
     if is_child:
         parent.end_with_stdin(stopped)

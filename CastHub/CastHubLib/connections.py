@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from CastHubLib import core, log
 from CastHubLib.answers import Denied
@@ -20,7 +20,7 @@ from CastHubLib.publishing import Publisher
 from CastHubLib.pulse import Pulse
 from CastHubLib.settings import HubSettings
 from CastHubLib.sync_error import sync_error
-from CastHubLib.tail import Tail
+from CastHubLib.tail import Notification, Tail
 from CastLib.events import EVERY
 from CastLib.subscription import Subscription, make_confirmation, make_denial
 
@@ -77,12 +77,14 @@ class Connections:
         channel = self._channels[subscriber.id] = Channel(self._loop.time() + subscriber.lease_seconds)
         self._watch(subscriber, settings.bind_seconds)
         self._tell(subscriber, channel)
-        log.info("subscribed", endpoint=log.endpoint(subscriber.id), cast=subscription.cast, strict=strict)
+        by, cast = log.holder(owner), subscription.cast
+        log.info("subscribed", endpoint=log.endpoint(subscriber.id), by=by, cast=cast, strict=strict)
         return subscriber
 
     def renew(self, subscriber: Subscriber, subscription: Subscription, *, lease_most: float = math.inf) -> None:
         """Give a subscription new events and a new lease, and confirm them (FHIRcast 2.4.1)."""
         subscription = core.renewed(subscriber.subscription, subscription)
+        log.info("renewed", endpoint=log.endpoint(subscriber.id))
         self._table.replace_events(subscriber, subscription)
         subscriber.lease_seconds = self._granted(subscription, lease_most)
         self._believe(subscriber)
@@ -153,7 +155,7 @@ class Connections:
         channel.socket, channel.bound_at = socket, self._loop.time()
         if subscriber.subscription.cast or not resumed:
             channel.expires = channel.bound_at + subscriber.lease_seconds
-        kept = len(subscriber.tail or ())
+        kept = tuple(subscriber.tail or ())
         subscriber.connected = True
         self._outbox.attach(subscriber, socket.transport, _confirmation(subscriber))
         if subscriber.tail is None:
@@ -167,7 +169,7 @@ class Connections:
         )
         self._tell(subscriber, channel)
         self._watch(subscriber)
-        log.info("bound", endpoint=log.endpoint(subscriber.id), resumed=resumed, kept=kept)
+        log.info("bound", endpoint=log.endpoint(subscriber.id), resumed=resumed, kept=len(kept), **_ids(kept))
         return pulse
 
     def lost(self, subscriber: Subscriber) -> None:
@@ -315,6 +317,11 @@ class Connections:
             what = "has lost its connection and is followed no more"
             id, event = self._publisher.last_sent_to(subscriber)
             self._publisher.publish(sync_error(subscription, subscription.topic, what, id=id, event=event))
+
+
+def _ids(kept: Sequence[Notification]) -> dict[str, str]:
+    """Which events come again, for the log."""
+    return {"first": kept[0].id, "last": kept[-1].id} if kept else {}
 
 
 def _confirmation(subscriber: Subscriber) -> bytes:

@@ -78,7 +78,8 @@ class Hub:
 
     def owner(self, request: web.Request) -> Owner:
         """Return whom the request's bearer token speaks for; raises Denied(401) without a good one."""
-        return self.owner_of_header(request.headers.get("Authorization", ""))
+        owner = request["owner"] = self.owner_of_header(request.headers.get("Authorization", ""))
+        return owner
 
     def token_seconds(self, request: web.Request) -> float:
         """Return how long the request's bearer token is still good."""

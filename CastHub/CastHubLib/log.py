@@ -1,55 +1,141 @@
-"""The hub's log: one line an event, ``word key=value …``, with message ids and endpoint ids.
+"""The hub's log: one line an event, ``word key=value …`` or the same as JSON, with message ids and endpoints.
 
-Never a token, a person's name, a topic (topics are user names here) or a context.
+Never a token, a code, a person's name, a topic (topics are user names here), a context or a file name: what came from
+outside is logged only where it is an id or an event's name. Endpoints and token holders appear as `Hidden`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
+import secrets
+import sys
+import time
+from hashlib import blake2b
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any
+
+from CastHubLib.settings import JSON_LINES
 
 _logger = logging.getLogger("cast.hub")
+_LIBRARIES = ("aiohttp", "asyncio")
+_EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_TEXT_MOST = 200  # characters of a value
+_KEY = secrets.token_bytes(16)
 
 
-def quiet_libraries() -> None:
-    """Keep the libraries' own tales (a peer that speaks no HTTP, a broken connection) out of the log."""
-    for name in ("aiohttp", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+class Hidden:
+    """What must not be logged, as a short name of its own: enough to follow it in one run's log, and good for no more.
+
+    The name is made with a key that nobody has, so it cannot be found by trying names; it is made when it is logged.
+    """
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: object) -> None:
+        self._what = what
+
+    def __str__(self) -> str:
+        return blake2b(repr(self._what).encode("utf-8", "replace"), key=_KEY, digest_size=4).hexdigest()
+
+
+def endpoint(id: str) -> Hidden:
+    """Return an endpoint for the log: the id itself would be enough to bind to it."""
+    return Hidden(id)
+
+
+def holder(owner: object) -> Hidden:
+    """Return a token's holder for the log."""
+    return Hidden(owner)
+
+
+def event(name: str) -> str:
+    """Return an event's name for the log, if it is one."""
+    return name if _EVENT.fullmatch(name) else "other"
+
+
+def set_up(level: str, form: str) -> None:
+    """Log to stderr. What libraries log (they quote what came in) is told by its kind and place alone."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines() if form == JSON_LINES else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING if level == "debug" else logging.CRITICAL)
 
 
 def debug(word: str, **values: object) -> None:
     """Note what happens with every message."""
     if _logger.isEnabledFor(logging.DEBUG):
-        _logger.debug(_line(word, values))
+        _logger.debug(_Line(word, values))
 
 
 def info(word: str, **values: object) -> None:
-    """Note what happens once a connection, batch or request."""
+    """Note what happens once a connection, batch or refusal."""
     if _logger.isEnabledFor(logging.INFO):
-        _logger.info(_line(word, values))
+        _logger.info(_Line(word, values))
 
 
 def warning(word: str, **values: object) -> None:
     """Note what somebody should look at."""
-    _logger.warning(_line(word, values))
+    _logger.warning(_Line(word, values))
 
 
 def failure(word: str, error: BaseException) -> None:
-    """Note a mistake of the hub's own, with where it happened."""
-    _logger.error(_line(word, {"error": type(error).__name__}), exc_info=error)
+    """Note a mistake of the hub's own, with where it happened; its text may quote what came in and is left out."""
+    _logger.error(_Line(word, {"error": type(error).__name__, "where": _where(error.__traceback__)}))
 
 
-def endpoint(id: str) -> str:
-    """Return an endpoint's name in the log: enough to follow it, too little to bind to it."""
-    return id[:8]
+class _Line:
+    __slots__ = ("values", "word")
+
+    def __init__(self, word: str, values: dict[str, object]) -> None:
+        self.word = word
+        self.values = values
+
+    def __str__(self) -> str:
+        return " ".join([self.word, *(f"{key}={_quoted(value)}" for key, value in self.values.items())])
 
 
-def _line(word: str, values: dict[str, object]) -> str:
-    return " ".join([word, *(f"{key}={_value(value)}" for key, value in values.items())])
-
-
-def _value(value: object) -> str:
+def _quoted(value: object) -> str:
     """Quote what is not one plain word, so that no value from outside can look like a line of the log."""
-    text = str(value)[:200]
+    text = str(value)[:_TEXT_MOST]
     plain = text.isascii() and text.replace("-", "").replace("_", "").replace(".", "").isalnum()
     return text if plain else json.dumps(text)
+
+
+def _json_value(value: object) -> Any:
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)[:_TEXT_MOST]
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_time(record)} {record.levelname} {record.name}: {_line(record)}"
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = _line(record)
+        told = {"time": _time(record), "level": record.levelname.lower(), "what": line.word}
+        return json.dumps(told | {key: _json_value(value) for key, value in line.values.items()})
+
+
+def _time(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+
+def _line(record: logging.LogRecord) -> _Line:
+    if isinstance(record.msg, _Line):
+        return record.msg
+    values: dict[str, object] = {"logger": record.name}
+    if record.exc_info and record.exc_info[0]:
+        values |= {"error": record.exc_info[0].__name__, "where": _where(record.exc_info[2])}
+    return _Line("library", values)
+
+
+def _where(traceback: TracebackType | None) -> str:
+    frames = extract_tb(traceback)[-6:]
+    return " > ".join(f"{frame.filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{frame.lineno}" for frame in frames)

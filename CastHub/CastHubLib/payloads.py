@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from CastHubLib import log
 from CastHubLib.content import Content, FileContent, MemoryContent, StoreFull
 from CastHubLib.core import Owner
 from CastHubLib.settings import HubSettings
@@ -28,6 +29,8 @@ class Batch:
     readers: set[Owner] = field(default_factory=set)
     expires: float = 0.0
     ids: list[str] = field(default_factory=list)
+    message_id: str = ""
+    """For the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,9 @@ class PayloadStore:
     def expire(self, now: float) -> None:
         """Drop every batch whose time is over."""
         while self._batches and self._batches[0].expires <= now:
-            self.drop(self._batches.popleft())
+            batch = self._batches.popleft()
+            self.drop(batch)
+            log.info("payloads gone", id=batch.message_id, chunks=len(batch.ids), bytes=batch.size)
 
     def close(self) -> None:
         """Drop everything."""

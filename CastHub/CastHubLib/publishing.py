@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from CastHubLib import log
 from CastHubLib.core import Receivers, Subscriber, Table
 from CastHubLib.outbox import Outbox, json_frame
 from CastHubLib.sync_error import matters
@@ -38,12 +39,15 @@ class Publisher:
     def publish(self, message: Message, frame: bytes | None = None) -> Receivers:
         """Send an event and return its receivers; without ``frame`` it is one that the hub itself has made."""
         receivers = self._table.route(message)
+        if frame is None:
+            log.info("told", id=message.id, event=message.event, receivers=len(receivers))
         self.send(message, receivers, json_frame(message.wire) if frame is None else frame)
         return receivers
 
     def publish_to_others(self, message: Message, subscriber: Subscriber) -> None:
         """Send an event that the hub has made to all whom it concerns but one."""
         others = tuple(each for each in self._table.route(message) if each is not subscriber)
+        log.info("told", id=message.id, event=message.event, receivers=len(others))
         self.send(message, others, json_frame(message.wire))
 
     def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
@@ -53,6 +57,7 @@ class Publisher:
 
     def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
         """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
+        log.debug("context told", id=id, endpoint=log.endpoint(subscriber.id))
         published = self._published.get(id) or self._remember(id, event, topic, ())
         published.receivers = (*published.receivers, subscriber)
         self._outbox.notify((subscriber,), Notification(frame, id, self._clock()))

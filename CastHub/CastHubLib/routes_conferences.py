@@ -94,7 +94,7 @@ class ConferenceRoutes:
         if len(title) > most:
             raise FieldError("title", f"has {len(title)} characters, it may have {most}")
         group = self._conferences.start(host, title, _topics(fields), _field(fields, "hostUserName"))
-        log.info("conference", what="start", topics=len(group.participants))
+        log.info("conference", step="start", topics=len(group.participants))
         return json_answer({"status": "created", "conference": group.record()})
 
     async def join(self, request: web.Request) -> web.Response:
@@ -102,7 +102,7 @@ class ConferenceRoutes:
         fields = await self._fields(request)
         group, topic = self._group(fields), _need(fields, "joinTopic")
         self._conferences.join(group, topic, _field(fields, "joinUserName"))
-        log.info("conference", what="join", topics=len(group.participants))
+        log.info("conference", step="join", topics=len(group.participants))
         return json_answer({"status": "joined", "conference": group.record()})
 
     async def lead(self, request: web.Request) -> web.Response:
@@ -110,7 +110,7 @@ class ConferenceRoutes:
         fields = await self._fields(request)
         group, topic = self._group(fields), _need(fields, "sceneLeaderTopic")
         self._conferences.lead(group, topic, _field(fields, "leaderUserName"))
-        log.info("conference", what="lead", topics=len(group.participants))
+        log.info("conference", step="lead", topics=len(group.participants))
         return json_answer({"status": "updated", "conference": group.record()})
 
     async def leave_or_end(self, request: web.Request) -> web.Response:
@@ -125,7 +125,7 @@ class ConferenceRoutes:
         elif group is not None and topic in group.participants:
             removed = int(self._conferences.leave(group, topic))
             updated = 1 - removed
-        log.info("conference", what="leave", removed=removed, updated=updated)
+        log.info("conference", step="leave", removed=removed, updated=updated)
         return json_answer({"removed": removed, "updated": updated})
 
     def _group(self, fields: Mapping[str, Any]) -> Group:

@@ -165,6 +165,7 @@ class HubRoutes:
         return web.Response(body=_RECEIVED, status=200 if cast else 202, content_type=JSON)
 
     def _check_publish(self, request: web.Request, message: Message, owner: Owner) -> None:
+        request["message"] = message.id
         topic = request.match_info.get("topic")
         if topic is not None and topic != message.topic:
             raise FieldError("event.hub.topic", "is not the topic in the address")
@@ -179,7 +180,8 @@ class HubRoutes:
         self._hub.publisher.send(message, receivers, frame)
         if self._hub.context is not None:
             self._hub.context.published(message, frame, owner)
-        log.debug("published", id=message.id, event=message.event, receivers=len(receivers))
+        by = log.holder(owner)
+        log.debug("published", id=message.id, event=log.event(message.event), by=by, receivers=len(receivers))
 
     async def _batch(self, request: web.Request, owner: Owner) -> web.Response:
         def admit(wire: dict[str, Any]) -> None:
@@ -189,7 +191,9 @@ class HubRoutes:
                 self._check_publish(request, parse_publish(wire), owner)
 
         upload = await self._hub.uploads.take(request, owner, admit)
-        log.info("batch", id=str(upload.wire["id"]), chunks=len(upload.batch.ids), bytes=upload.batch.size)
+        id, batch = str(upload.wire["id"]), upload.batch
+        batch.message_id = id
+        log.info("batch", id=id, by=log.holder(owner), chunks=len(batch.ids), bytes=batch.size)
         if is_response(upload.wire["event"]["hub.event"]):
             self._answer(parse_response(upload.wire), owner, upload.batch.readers)
         else:
@@ -214,6 +218,7 @@ class HubRoutes:
         if _is_for_a_topic_of_this_name(value):
             return await self.post(request)
         question = parse_request(value)
+        request["message"] = question.message.id
         if question.message.topic == EVERY and self._hub.settings.auth == SINGLE_USER:
             question = replace(question, message=replace(question.message, topic=owner.topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")

@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from CastHubLib import log
 from CastHubLib.answers import Denied
 from CastHubLib.hub import Hub
 from CastHubLib.ranges import wanted
@@ -35,6 +36,8 @@ class PayloadRoutes:
             body = await chunk.read(wants.start, wants.stop)
         except ValueError:  # its time ended while it was read
             raise _unknown() from None
+        by, message = log.holder(owner), chunk.batch.message_id
+        log.debug("payload", id=message, by=by, method=request.method, status=wants.status, bytes=len(body))
         return web.Response(body=body, status=wants.status, headers=headers, content_type="application/octet-stream")
 
 

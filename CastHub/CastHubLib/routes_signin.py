@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
+from CastHubLib import log
 from CastHubLib.answers import Denied, json_answer
 from CastHubLib.hub import Hub
 from CastHubLib.keys import ALGORITHM
@@ -47,6 +48,7 @@ class SignInRoutes:
         if back and not self._hub.origins.allows(_origin(back)):
             raise Denied(403, "redirect_uri: pages of this origin may not use the hub; start it with --allow-origin")
         answer = self._hub.sign_in.authorize(fields)
+        log.info("code given", user=log.Hidden(answer["user_name"]))
         if not back:
             return json_answer(answer)
         told = {"code": answer["code"], "state": optional_text(fields, "state")}
@@ -58,6 +60,7 @@ class SignInRoutes:
         fields = {**await self._fields(request), **_client_in_header(request)}
         answer = self._hub.sign_in.token(fields, self._issuer(request))
         answer["hub.url"] = f"{self._hub.address.of(request).http}/api/hub"
+        log.info("signed in", by=log.holder(self._hub.sign_in.owner(answer["access_token"])))
         response = json_answer(answer)
         response.headers["Cache-Control"] = "no-store"
         return response

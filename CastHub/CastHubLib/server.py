@@ -76,15 +76,30 @@ class HubServer:
             headers = request.headers
             refused = origins.refusal(headers)
             if refused:
+                _log_refusal(request, 403)
                 return refusal(403, refused)
             if request.method == "OPTIONS":
                 return web.Response(status=204, headers=origins.headers(headers) | origins.preflight_headers(headers))
             answer = await _answer(request, handler)
+            if answer.status >= 400:
+                _log_refusal(request, answer.status)
             if "Origin" in headers and not answer.prepared:
                 answer.headers.update(origins.headers(headers))
             return answer
 
         return gate
+
+
+def _log_refusal(request: web.Request, status: int) -> None:
+    """The address is logged as the hub knows it, without what stands in it; the id when it was that of an event."""
+    resource = request.match_info.route.resource
+    known: dict[str, object] = {"status": status, "method": request.method}
+    known["address"] = resource.canonical if resource else "unknown"
+    if "owner" in request:
+        known["by"] = log.holder(request["owner"])
+    if "message" in request:
+        known["id"] = request["message"]
+    log.info("denied", **known)
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:

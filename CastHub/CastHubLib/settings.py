@@ -31,6 +31,8 @@ OFF = "off"
 KEEP = "keep"
 CONTEXT_MODES = (OFF, KEEP)
 
+JSON_LINES = "json"
+
 BYTES, SECONDS = "bytes", "seconds"
 
 _ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
@@ -129,7 +131,12 @@ class HubSettings:
         default_factory=default_state_folder,
         metadata={"about": About("Folder for what outlives a run: the mock's signing key.")},
     )
-    log_level: str = _setting("info", "`debug` tells of every message, and shows tracebacks.", choices=LOG_LEVELS)
+    log_level: str = _setting(
+        "info", "`info` tells of connections, batches and refusals, `debug` also of every message.", choices=LOG_LEVELS
+    )
+    log_form: str = _setting(
+        "text", "A line of the log: `text` (`word key=value`) or `json` (an object).", choices=("text", JSON_LINES)
+    )
 
     context: str = _setting(
         OFF,

@@ -95,7 +95,8 @@ class Sockets:
         if isinstance(frame, Response):
             self._asking.answer(subscriber, frame)
         elif isinstance(frame, Acknowledgement):
-            log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=frame.id, status=frame.status)
+            id = frame.id if self._acknowledgements.knows(frame.id) else "unknown"  # it may be any text
+            log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=id, status=frame.status)
             self._acknowledgements.received(subscriber, frame)
 
     async def close(self) -> None:

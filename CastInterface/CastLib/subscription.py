@@ -103,7 +103,7 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
         raise FieldError("body", "has too many fields") from None
     for key, value in pairs:
         if key in fields:
-            raise FieldError(key, "is given twice")
+            raise FieldError("body", f"{key[:80]!r} is given twice")
         fields[key] = value
     return fields
 
