@@ -142,6 +142,6 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Test volume")
         volume.SetAndObserveImageData(image)
         with tempfile.TemporaryDirectory() as folder:
-            files = files_of_node(volume, "", (), lambda uid: "", Path(folder))
+            files = files_of_node(volume, "", Path(folder))
             self.assertEqual([path.name for path in files.paths], ["Test-volume.nrrd"])
             self.assertGreater(files.paths[0].stat().st_size, 4 * 5 * 6 * 2)

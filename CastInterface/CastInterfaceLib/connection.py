@@ -11,7 +11,7 @@ from CastInterfaceLib.background import Background
 from CastInterfaceLib.host_slicer import SlicerHost
 from CastInterfaceLib.image_display import ImageDisplay
 from CastInterfaceLib.pump_timer import PumpTimer
-from CastInterfaceLib.study_loading import remove_study
+from CastInterfaceLib.study_loading import remove_nodes
 from CastLib.client import Session, SessionSettings, State
 from CastLib.message import Message
 
@@ -54,7 +54,7 @@ class Connection:
         self._told_message = told_message
         self._told_presence = told_presence
         self._host: SlicerHost | None = None
-        self._leftover = ""
+        self._leftover: list[Any] = []
         self.session: Session | None = None
         self.display: ImageDisplay | None = None
         self.state = State()
@@ -74,8 +74,8 @@ class Connection:
         host = self.host
         if self._leftover:
             # What the connection before left on the screen is the hub's again: whoever has it open says so now.
-            remove_study(host, self._leftover)
-            self._leftover = ""
+            remove_nodes(host.scene, reversed(self._leftover))
+            self._leftover = []
         self._timer.acquire()
         self.session = session
         session.on_state(lambda state: self._tell(session, state))
@@ -117,13 +117,13 @@ class Connection:
 
     def forget_study(self) -> None:
         """The scene was emptied: nothing is open any more."""
-        self._leftover = ""
+        self._leftover = []
         if self.display is not None:
             self.display.close_study()
 
     def _keep(self, display: ImageDisplay) -> None:
         if display.study is not None and not display.study.adopted:
-            self._leftover = display.study.study_uid
+            self._leftover = display.study.nodes
 
     def _tell(self, session: Session, state: State) -> None:
         if session is self.session:

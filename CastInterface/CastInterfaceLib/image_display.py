@@ -16,6 +16,7 @@ from typing import Any
 
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.jobs import Cancelled, Job, Jobs
+from CastInterfaceLib.known_files import forget_files, note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation, volume_for
@@ -29,7 +30,7 @@ from CastInterfaceLib.study_loading import (
     is_shown,
     name_volume,
     remove_node,
-    remove_study,
+    remove_nodes,
     show_volume,
 )
 from CastInterfaceLib.study_reading import StudyReader
@@ -127,6 +128,7 @@ class ImageDisplay:
         study = OpenStudy(message, parse_study(message), series.study_uid, folder, state=SHOWN, adopted=True)
         study.files = series.files
         name_volume(volume, series)
+        note_files(series)
         body = box_corners(geometry_of(volume), body_of(volume))
         study.series[series.uid] = ShownSeries(series, volume, body)
         self._study = study
@@ -185,14 +187,20 @@ class ImageDisplay:
         self.close_study()
 
     def close_study(self) -> None:
-        """Take what is open out of the scene; also right after the scene was emptied by somebody else."""
+        """Take what this display has shown out of the scene; also right after somebody else has emptied the scene.
+
+        A volume that the user had loaded stays, with the results that he got for it.
+        """
         study, self._study = self._study, None
         self._problems.clear()
         if study is not None:
             study.job.cancel()
             self._scene_views.forget()
-            remove_study(self._host, study.study_uid)
-            hide_slices_in_3d(self._host)
+            for shown in study.series.values():
+                forget_files(shown.series)
+            if not study.adopted:
+                remove_nodes(self._host.scene, reversed(study.nodes))
+                hide_slices_in_3d(self._host)
             study.remove_folder()
 
     def _receive(self, message: Message) -> None:
@@ -309,7 +317,10 @@ class ImageDisplay:
         body = box_corners(geometry_of(volume), look.body)
         replaced = study.series.pop(series.uid, None)
         study.series[series.uid] = ShownSeries(series, volume, body)
-        if replaced is not None:
+        study.nodes.append(volume)
+        note_files(series)
+        if replaced is not None and replaced.volume in study.nodes:
+            study.nodes.remove(replaced.volume)
             remove_node(self._host.scene, replaced.volume)
         if replaced is not None or len(study.series) == 1:
             show_volume(self._host, volume, body)
@@ -322,14 +333,14 @@ class ImageDisplay:
         if study is not self._study or segmentation.sop_instance_uid in study.instances():
             return
         try:
-            volume = volume_for(self._host.scene, segmentation)
+            volume = volume_for([one.volume for one in study.series.values()], segmentation)
         except CastError as error:
             self._refuse(message, NotShown(409, "other-study", str(error)), segmentation.study_uid)
             return
         shown = next(one for one in study.series.values() if one.volume is volume)
         if not is_shown(self._host, volume):
             show_volume(self._host, volume, shown.body)
-        show_segmentation(self._host, prepared, volume, shown.body)
+        study.nodes.append(show_segmentation(self._host, prepared, volume, shown.body))
         study.segmentations.append(segmentation_item(segmentation, shown.series.uid))
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.background import Ended
-from CastInterfaceLib.dicom_database import instance_file
 from CastInterfaceLib.hub_member import HubMember
 from CastInterfaceLib.jobs import Job
+from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.node_files import NodeFiles, files_of_node
 from CastInterfaceLib.open_now import OpenNow, open_now
 from CastInterfaceLib.sending import Progress, Sending, Sendings
@@ -70,7 +70,7 @@ class InterfaceLogic(HubMember):
         session = self._online()
         folder = Path(tempfile.mkdtemp(prefix="cast-send-"))
         try:
-            files = files_of_node(node, event, self._known_files(node), instance_file, folder)
+            files = files_of_node(node, event, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -116,6 +116,11 @@ class InterfaceLogic(HubMember):
         if self._connection.display is not None:
             self._connection.display.cancel()
 
+    def knownFiles(self, node: Any) -> list[Path]:
+        """The DICOM files that a volume node was read from: in Slicer's database, or received over the hub and kept as
+        long as their study is open. Empty when not all of them are known and still there."""
+        return list(known_files(node))
+
     def volumes(self) -> list[Any]:
         """The volume nodes of the scene that can be sent."""
         scene = self._scene
@@ -138,8 +143,3 @@ class InterfaceLogic(HubMember):
 
     def _sceneClosed(self) -> None:
         self._connection.forget_study()
-
-    def _known_files(self, node: Any) -> tuple[Path, ...]:
-        study = self._connection.display.study if self._connection.display is not None else None
-        series = study.series.values() if study is not None else ()
-        return next((shown.series.files for shown in series if shown.volume is node), ())

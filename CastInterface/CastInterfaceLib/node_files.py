@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import slicer
 
+from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.study_loading import INSTANCES, SERIES, STUDY
+from CastInterfaceLib.study_loading import SERIES, STUDY
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
 
@@ -39,16 +39,12 @@ class NodeFiles:
     context: dict[str, Any]
 
 
-def files_of_node(
-    node: Any, event: str, known: Iterable[Path], find_instance: Callable[[str], str], folder: Path
-) -> NodeFiles:
+def files_of_node(node: Any, event: str, folder: Path) -> NodeFiles:
     """The files of a volume node. Main thread only; writing one is one call to Slicer.
 
     Args:
         node: a ``vtkMRMLVolumeNode``.
         event: how to send it; "" means as DICOM when its files are known, else as NRRD.
-        known: the DICOM files it was read from, as far as the caller knows them.
-        find_instance: the file of a SOPInstanceUID in Slicer's database, "" when it is not there.
         folder: an existing folder of the caller's for a file that has to be written.
 
     Raises:
@@ -57,22 +53,15 @@ def files_of_node(
     if node is None or not node.IsA("vtkMRMLVolumeNode") or node.GetImageData() is None:
         raise CastError("Only a volume with an image can be sent.")
     if event in ("", DICOM_SEND):
-        paths = [Path(path) for path in known] or dicom_files(node, find_instance)
-        if paths and all(path.is_file() for path in paths):
-            return NodeFiles(DICOM_SEND, tuple(paths), _origin(node))
+        paths = known_files(node)
+        if paths:
+            return NodeFiles(DICOM_SEND, paths, _origin(node))
         if event:
             raise CastError(f"{node.GetName()} does not come from DICOM files that are still there; send it as NRRD.")
         event = NRRD_SEND
     if event not in _WRITERS:
         raise CastError(f"A volume is sent as {DICOM_SEND}, {', '.join(_WRITERS)}; not as {event}.")
     return NodeFiles(event, (write_volume(node, event, folder),), {})
-
-
-def dicom_files(node: Any, find_instance: Callable[[str], str]) -> list[Path]:
-    """The DICOM files a volume was read from, by its instance UIDs; empty unless all are known."""
-    uids = (node.GetAttribute(INSTANCES) or "").split()
-    paths = [find_instance(uid) for uid in uids]
-    return [Path(path) for path in paths] if paths and all(paths) else []
 
 
 def write_volume(node: Any, event: str, folder: Path) -> Path:

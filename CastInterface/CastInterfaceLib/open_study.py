@@ -40,7 +40,8 @@ class OpenStudy:
         arrived: set when a batch came, for a thread that waits for one.
         job: what is done for it now, or was done last.
         busy: a thread works for it.
-        adopted: its images were put into the scene by somebody else.
+        adopted: its images were put into the scene by the user, who keeps them and what is shown over them.
+        nodes: the volumes and segmentations that were put into the scene for it and go with it.
         segmentations: what STATUS tells of each SEG shown.
     """
 
@@ -57,6 +58,7 @@ class OpenStudy:
     files: tuple[Path, ...] = ()
     series: dict[str, ShownSeries] = field(default_factory=dict)
     segmentations: list[dict[str, Any]] = field(default_factory=list)
+    nodes: list[Any] = field(default_factory=list)
 
     def is_meant_by(self, reference: StudyReference) -> bool:
         """Whether a reference means this study: by study UID, by accession number, or by the id of the open."""

@@ -18,10 +18,10 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.background import Background, Ended
-from CastInterfaceLib.dicom_database import instance_file
 from CastInterfaceLib.host_slicer import open_host
 from CastInterfaceLib.jobs import Job
-from CastInterfaceLib.node_files import dicom_files, files_of_node
+from CastInterfaceLib.known_files import known_files
+from CastInterfaceLib.node_files import files_of_node
 from CastInterfaceLib.pump_timer import slicer_timer
 from CastInterfaceLib.segmentation_display import (
     PreparedSegmentation,
@@ -147,12 +147,12 @@ class ProviderLogic:
             CastError: the volume or the script is not fit for it.
         """
         folder = Path(tempfile.mkdtemp(prefix="trial-", dir=self._results_folder()))
-        known = dicom_files(volume, instance_file) if volume is not None else []
+        known = known_files(volume) if volume is not None else ()
         prepare: Callable[[], object] | None = None
         if not known and can_be_written(volume):
             files, prepare = files_to_write(volume, folder)
         else:
-            files = files_of_node(volume, DICOM_SEND if known else NIFTI_SEND, known, instance_file, folder)
+            files = files_of_node(volume, DICOM_SEND if known else NIFTI_SEND, folder)
         trial = self.services.try_out(service, files.event, files.paths, folder, prepare)
 
         def work(job: Job) -> tuple[list[Path], list[PreparedSegmentation], Any]:
@@ -169,7 +169,7 @@ class ProviderLogic:
             labels = [one.label for prepared in segmentations for one in prepared.segmentation.segments]
             steps: list[Callable[[], object]] = [lambda: self._name(volume, series)] if segmentations else []
             for prepared in segmentations:
-                steps += [partial(self._show_volume, prepared), partial(self._show, prepared)]
+                steps += [partial(self._show_volume, volume, prepared), partial(self._show, volume, prepared)]
             self._run_steps(
                 steps, lambda failed: callback(None if failed else TrialResult(paths, tuple(labels)), failed)
             )
@@ -201,13 +201,12 @@ class ProviderLogic:
         if self._host is None:
             self._host = open_host()
 
-    def _show_volume(self, prepared: PreparedSegmentation) -> None:
-        volume = volume_for(slicer.mrmlScene, prepared.segmentation)
+    def _show_volume(self, volume: Any, prepared: PreparedSegmentation) -> None:
+        volume_for([volume], prepared.segmentation)
         if not is_shown(self._host, volume):
             show_volume(self._host, volume, _box_of(volume))
 
-    def _show(self, prepared: PreparedSegmentation) -> None:
-        volume = volume_for(slicer.mrmlScene, prepared.segmentation)
+    def _show(self, volume: Any, prepared: PreparedSegmentation) -> None:
         show_segmentation(self._host, prepared, volume, _box_of(volume))
 
     def _results_folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import slicer
 import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
-from CastInterfaceLib.host import Host, nodes_of_class
+from CastInterfaceLib.host import Host
 from CastInterfaceLib.segment_surfaces import closed_surface
 from CastInterfaceLib.segmentation_reading import Segmentation, SegmentMask, read_segmentation
 from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
@@ -61,14 +62,13 @@ def prepare_segmentation(path: Path) -> PreparedSegmentation:
     return PreparedSegmentation(segmentation, surfaces, outer)
 
 
-def volume_for(scene: Any, segmentation: Segmentation) -> Any:
-    """The volume node of the series that a segmentation references. One study's result is never shown on another.
+def volume_for(nodes: Iterable[Any], segmentation: Segmentation) -> Any:
+    """The one of some volume nodes whose series a segmentation references. A result is never shown on another study.
 
     Raises:
-        CastError: none of the open series is referenced, or it lies in another frame of reference.
+        CastError: none of the series is referenced, or it lies in another frame of reference.
     """
     name = segmentation.file_name or "The segmentation"
-    nodes = nodes_of_class(scene, "vtkMRMLScalarVolumeNode")
     same_study = [node for node in nodes if node.GetAttribute(STUDY) == segmentation.study_uid]
     for node in same_study:
         if node.GetAttribute(SERIES) in segmentation.source_series:

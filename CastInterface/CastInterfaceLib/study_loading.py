@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pydicom
 import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from CastInterfaceLib.host import Host, nodes_of_class
+from CastInterfaceLib.host import Host
 from CastInterfaceLib.slices_in_3d import Box, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Look, Voxels, look_of
@@ -157,13 +158,11 @@ def _array_of(volume: Any) -> np.ndarray:
     return np.asarray(array.reshape(shape if components == 1 else (*shape, components)))
 
 
-def remove_study(host: Host, study_uid: str) -> None:
-    """Take every volume and segmentation of a study out of the scene, with all that was made for them alone."""
-    scene = host.scene
-    for kind in ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode"):
-        for node in nodes_of_class(scene, kind):
-            if node.GetAttribute(STUDY) == study_uid:
-                remove_node(scene, node)
+def remove_nodes(scene: Any, nodes: Iterable[Any]) -> None:
+    """Take nodes out of the scene, with all that was made for them alone; those that have gone already are left."""
+    for node in nodes:
+        if node.GetScene() is not None:
+            remove_node(scene, node)
 
 
 def remove_node(scene: Any, node: Any) -> None:

@@ -241,12 +241,18 @@ def test_inverted_brightness_and_the_files_window(host: EngineHost, tmp_path: Pa
     assert color_at(pixels, (-OFFSET, 0.0), view["fieldOfView"][0]).mean() > 180
 
 
+def volumes(host: EngineHost) -> list[Any]:
+    from CastInterfaceLib.host import nodes_of_class
+
+    return nodes_of_class(host.scene, "vtkMRMLScalarVolumeNode")
+
+
 def show_with_segmentation(host: EngineHost, folder: Path, file: Path) -> Any:
     from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation, volume_for
 
     _, _, body = show(host, read_series([folder])[0])
     prepared = prepare_segmentation(file)
-    volume = volume_for(host.scene, prepared.segmentation)
+    volume = volume_for(volumes(host), prepared.segmentation)
     return show_segmentation(host, prepared, volume, body), volume
 
 
@@ -351,9 +357,9 @@ def test_a_segmentation_is_shown_over_its_own_series_only(host: EngineHost, tmp_
     for other, reason in (("three", "not open"), ("two", "references none")):
         show(host, read_series([tmp_path / other])[0])
         with pytest.raises(CastError, match=reason):
-            volume_for(host.scene, decoded)
+            volume_for(volumes(host), decoded)
     volume, _, _ = show(host, read_series([tmp_path / "one"])[0])
-    assert volume_for(host.scene, decoded) is volume
+    assert volume_for(volumes(host), decoded) is volume
 
 
 @pytest.mark.parametrize("kind", ["fractional", "labelmap"])

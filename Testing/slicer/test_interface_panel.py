@@ -183,6 +183,74 @@ def test_a_study_that_is_not_there_is_told(part: InterfacePart, hub: HubProcess)
     pictures(part, "error", WIDTHS)
 
 
+def publish_study(event: str, uid: str, hub: HubProcess, user: str) -> None:
+    assert run_cast("publish", event, "--study", uid, "--hub", hub.url, "--user", user).wait() == 0
+
+
+def load_into_scene(part: InterfacePart, folder: Path) -> Any:
+    """Load a folder's only series by hand, as a user does; its volume node."""
+    import slicer
+    from DICOMLib import DICOMUtils
+
+    part.host.import_dicom(folder)
+    (series,) = slicer.dicomDatabase.seriesForStudy(study_uid_in(folder))
+    return slicer.mrmlScene.GetNodeByID(DICOMUtils.loadSeriesByUID([series])[0])
+
+
+def volumes_in_scene() -> list[Any]:
+    import slicer
+
+    kind = "vtkMRMLScalarVolumeNode"
+    scene = slicer.mrmlScene
+    return [scene.GetNthNodeByClass(index, kind) for index in range(scene.GetNumberOfNodesByClass(kind))]
+
+
+def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path
+) -> None:
+    from CastInterfaceLib.study_loading import name_volume
+    from CastLib.dicom_series import read_series
+
+    write_phantom(tmp_path / "study")
+    uid = study_uid_in(tmp_path / "study")
+    own = load_into_scene(part, tmp_path / "study")
+    name_volume(own, read_series([tmp_path / "study"])[0])  # as after a service was tried on it
+    part.connect(hub.url, "closing")
+    publish_study("ImagingStudy-open", uid, hub, "closing")
+    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+    assert len(volumes_in_scene()) == 2
+    publish_study("ImagingStudy-close", uid, hub, "closing")
+    part.until(lambda: not part.logic.openNow.study_uid)
+    assert volumes_in_scene() == [own]
+
+    sent: list[Any] = []  # now he sends it, which makes it the study that is open
+    part.logic.sendNode(own, actor="EC", callback=lambda id, error: sent.append(error))
+    part.until(lambda: sent)
+    assert sent == [None] and part.logic.openNow.study_uid == uid
+    publish_study("ImagingStudy-close", uid, hub, "closing")
+    part.until(lambda: not part.logic.openNow.study_uid)
+    assert volumes_in_scene() == [own]
+
+
+def test_the_files_of_a_volume_that_came_over_the_hub_are_known(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path
+) -> None:
+    written = write_phantom(tmp_path / "study")
+    part.connect(hub.url, "receiving")
+    sending = run_cast("send", "ImagingStudy-open", str(tmp_path / "study"), "--hub", hub.url, "--user", "receiving")
+    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+    assert sending.wait() == 0
+    (volume,) = volumes_in_scene()
+    known = part.logic.knownFiles(volume)
+    assert sorted(path.read_bytes() for path in known) == sorted(path.read_bytes() for path in written)
+    sent: list[Any] = []
+    part.logic.sendNode(volume, actor="EC", callback=lambda id, error: sent.append(error))
+    part.until(lambda: sent)
+    assert part.logic.messages.records()[-1].event == "dicom-send"
+    known[0].unlink()
+    assert part.logic.knownFiles(volume) == []
+
+
 # Ask
 
 

@@ -1,0 +1,41 @@
+"""Which DICOM files a volume was read from: those of Slicer's database, and those that came over the hub.
+
+Main thread only. What came over the hub is known as long as its study is open.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from CastInterfaceLib.dicom_database import instance_file
+from CastInterfaceLib.study_loading import INSTANCES
+from CastLib.dicom_series import Series
+
+_read: dict[str, Path] = {}  # by SOPInstanceUID
+
+
+def note_files(series: Series) -> None:
+    """A volume was made from a series: remember its files."""
+    _read.update(zip(series.instance_uids, series.files, strict=True))
+
+
+def forget_files(series: Series) -> None:
+    """The series is not open any more."""
+    for uid in series.instance_uids:
+        _read.pop(uid, None)
+
+
+def known_files(node: Any) -> tuple[Path, ...]:
+    """The DICOM files that a volume node was read from; empty unless all are known and still there."""
+    uids = (node.GetAttribute(INSTANCES) or "").split()
+    paths = tuple(_file_of(uid) for uid in uids)
+    return tuple(path for path in paths if path is not None) if all(paths) else ()
+
+
+def _file_of(uid: str) -> Path | None:
+    read = _read.get(uid)
+    if read is not None and read.is_file():
+        return read
+    in_database = instance_file(uid)
+    return Path(in_database) if in_database and Path(in_database).is_file() else None
