@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from CastInterfaceLib.background import Background
@@ -35,6 +35,7 @@ class Connection:
         session, display: what is connected now, or None.
         state: of the session, or offline.
         since: ``time.monotonic()`` when the state began.
+        asked_for, told_result: what the display asks of and tells who sends images out, see `ImageDisplay`.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Connection:
         self.display: ImageDisplay | None = None
         self.state = State()
         self.since = time.monotonic()
+        self.asked_for: Callable[[Message], Any] = lambda message: None
+        self.told_result: Callable[[Message, Sequence[str], str], object] = lambda message, names, problem: None
 
     @property
     def host(self) -> SlicerHost:
@@ -81,7 +84,9 @@ class Connection:
         session.on_state(lambda state: self._tell(session, state))
         session.on_event(self._told_message, requests=True)
         session.on_presence(self._told_presence)
-        self.display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
+        display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
+        display.asked_for, display.told_result = self.asked_for, self.told_result
+        self.display = display
         self._set_state(State("connecting"))
         session.start()
 

@@ -11,10 +11,12 @@ import logging
 import shutil
 import tempfile
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.host import Host
+from CastInterfaceLib.image_results import ImageResults, ShownResult, is_image_result
 from CastInterfaceLib.jobs import Cancelled, Job, Jobs
 from CastInterfaceLib.known_files import forget_files, note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
@@ -64,6 +66,10 @@ class ImageDisplay:
         session: the connection; this display registers its handlers there.
         pump: the session's pump.
         files: the local folders.
+
+    Attributes:
+        asked_for: set by who sends images out: the volume node whose result a message brings, None when it is none.
+        told_result: called with a message, the names of what came of it into the scene, and why something did not.
     """
 
     def __init__(self, host: Host, session: Session, pump: Pump, files: StudyFiles) -> None:
@@ -80,6 +86,9 @@ class ImageDisplay:
         self._temporary = Path(tempfile.mkdtemp(prefix="cast-display-"))
         self._numbers = itertools.count(1)
         self._reader = StudyReader(session, pump, files, self)
+        self._results = ImageResults(host, session, pump)
+        self.asked_for: Callable[[Message], Any] = lambda message: None
+        self.told_result: Callable[[Message, Sequence[str], str], object] = lambda message, names, problem: None
         session.on_event(self.handle)
         session.on_presence(self.follow)
         session.on_request("SCENEVIEW", lambda message: self._scene_views.current(SCENE_VIEW_PATIENCE), True)
@@ -143,7 +152,7 @@ class ImageDisplay:
             event_key(IMAGING_STUDY_CLOSE): self._close,
             event_key(DICOM_SEND): self._receive,
         }
-        handler = handlers.get(message.key)
+        handler = self._receive_image if is_image_result(message) else handlers.get(message.key)
         if handler is None:
             log.debug("%s ignored: id %s", message.event, message.id)
             return
@@ -217,12 +226,63 @@ class ImageDisplay:
             study.batches.append(message)
             study.arrived.set()
             self._continue(study)
+        elif self._volume_for(message) is not None:
+            self._show_result(message, self._volume_for(message))
         elif study is None and uids:
             log.info("%s: kept until its study is opened: id %s", message.event, message.id)
             self._held.append(message)
         else:
             sentence = "The files belong to a study that is not open here." if uids else "No study is open here."
             self._refuse(message, NotShown(409, "other-study", sentence), next(iter(uids), ""))
+
+    def _receive_image(self, message: Message) -> None:
+        """A NIfTI or NRRD batch. It is shown only when it is certain to which volume it belongs."""
+        if not payload_entries(message):
+            log.debug("%s without files ignored: id %s", message.event, message.id)
+            return
+        volume, uids = self._volume_for(message), studies_of_batch(message)
+        if volume is not None:
+            self._show_result(message, volume)
+        elif uids or message.target.name.casefold() == self._session.name.casefold():
+            why = "belong to a study that is not open here" if uids else "do not say to which open study they belong"
+            self._refuse(message, NotShown(409, "other-study", f"The files {why}."), next(iter(uids), ""))
+        else:
+            log.info("%s: not known to belong to what is open: id %s", message.event, message.id)
+
+    def _volume_for(self, message: Message) -> Any:
+        """The volume that a result is of: the one sent out for it, else the study's that it names; None for neither."""
+        asked = self.asked_for(message)
+        if asked is not None:
+            return asked if asked.GetScene() is not None else None
+        study = self._study
+        if study is None or not study.series or study.study_uid not in studies_of_batch(message):
+            return None
+        named = study.series.get(str(message.context_dict().get("seriesInstanceUID") or ""))
+        return (named or next(iter(study.series.values()))).volume
+
+    def _show_result(self, message: Message, volume: Any) -> None:
+        """Show a batch over a volume, which may be one of the open study or the user's own."""
+        study, job, shown = self._study, Job("Fetching a result"), ShownResult()
+        if study is not None and (study.adopted or all(one.volume is not volume for one in study.series.values())):
+            study = None
+        folder = self._temporary / str(next(self._numbers))
+
+        def ended(value: Any, error: Exception | None) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            if study is not None and study is not self._study:
+                remove_nodes(self._host.scene, shown.nodes)
+                return
+            if study is not None:
+                study.nodes += shown.nodes
+                study.segmentations += shown.items
+            if shown.names:
+                self.told_result(message, shown.names, "")
+            if error is not None:
+                self._refuse(message, _as_not_shown(error), study.study_uid if study is not None else "")
+            self._take_pictures()
+
+        log.info("%s: a result: id %s", message.event, message.id)
+        self._jobs.start(job, lambda: self._results.show(message, volume, folder, job, shown), ended)
 
     # Work for the open study
 
@@ -272,6 +332,7 @@ class ImageDisplay:
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
         self._problems.append(problem_item(why.problem, str(why), study_uid))
+        self.told_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
 
     # Answers
@@ -342,6 +403,7 @@ class ImageDisplay:
             show_volume(self._host, volume, shown.body)
         study.nodes.append(show_segmentation(self._host, prepared, volume, shown.body))
         study.segmentations.append(segmentation_item(segmentation, shown.series.uid))
+        self.told_result(message, [segment.label for segment in segmentation.segments], "")
 
 
 def _as_not_shown(error: Exception) -> NotShown:

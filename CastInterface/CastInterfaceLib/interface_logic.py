@@ -20,7 +20,7 @@ from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.node_files import NodeFiles, files_of_node
 from CastInterfaceLib.open_now import OpenNow, open_now
-from CastInterfaceLib.sending import Progress, Sending, Sendings
+from CastInterfaceLib.sending import Progress, Result, Sending, Sendings
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, STATUS_UPDATE, event_key
 from CastLib.message import Message, Target
@@ -35,6 +35,8 @@ class InterfaceLogic(HubMember):
     def __init__(self) -> None:
         super().__init__()
         self._sendings = Sendings(self._background, self._timer.pump, self._connection, self._sent)
+        self._connection.asked_for = self._sendings.volume_of
+        self._connection.told_result = self._sendings.tell_result
         scene = slicer.mrmlScene
         self._scene = scene
         self._observation = scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, lambda *_: self._sceneClosed())
@@ -48,6 +50,7 @@ class InterfaceLogic(HubMember):
         actor: str = "",
         context: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        result: Result | None = None,
         callback: Ended | None = None,
     ) -> Job:
         """Send a loaded volume: ``callback(id, error)`` when the hub has it.
@@ -62,6 +65,8 @@ class InterfaceLogic(HubMember):
             context: what stands beside the files.
             progress: ``progress(text, fraction)`` with each line that tells how it goes, also of the service's work
                 (``fraction`` 0 to 1, or None).
+            result: ``result(names, problem)`` whenever something came back: the names of what is shown now, and why
+                something is not, else "".
 
         Raises:
             NotConnected: connect first.
@@ -74,9 +79,8 @@ class InterfaceLogic(HubMember):
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        adopt = node if files.event == DICOM_SEND else None
         target = Target(actor, "", peer)
-        return self._sendings.start(Sending(session, files, folder, adopt, target, context, progress, callback))
+        return self._sendings.start(Sending(session, files, folder, node, target, context, progress, result, callback))
 
     def sendStudy(
         self,
@@ -85,6 +89,7 @@ class InterfaceLogic(HubMember):
         actor: str = "",
         context: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        result: Result | None = None,
         callback: Ended | None = None,
     ) -> Job:
         """Send all images of the study that is open, as `sendNode` does with one volume.
@@ -102,7 +107,7 @@ class InterfaceLogic(HubMember):
             raise CastError("The files of the study that is open are not there any more.")
         files = NodeFiles(DICOM_SEND, paths, {"studyInstanceUID": study.study_uid})
         target = Target(actor, "", peer)
-        return self._sendings.start(Sending(session, files, None, None, target, context, progress, callback))
+        return self._sendings.start(Sending(session, files, None, None, target, context, progress, result, callback))
 
     # What is open
 

@@ -73,7 +73,7 @@ class OpenStudy:
     def instances(self) -> frozenset[str]:
         """The SOPInstanceUIDs of what is shown."""
         images = (uid for shown in self.series.values() for uid in shown.series.instance_uids)
-        return frozenset((*images, *(one["sopInstanceUID"] for one in self.segmentations)))
+        return frozenset((*images, *(one["sopInstanceUID"] for one in self.segmentations if "sopInstanceUID" in one)))
 
     def remove_folder(self) -> None:
         """Delete the payloads, when no thread writes there any more."""

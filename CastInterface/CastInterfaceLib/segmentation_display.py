@@ -107,7 +107,10 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
         made = _segment(segment, surface, segmentation.ijk_to_ras)
         with slow_call("Slicer's segmentation takes a segment"):
             content.AddSegment(made, _segment_id(segment))
-    _set_look(node, prepared)
+    set_segmentation_look(node)
+    for segment in segmentation.segments:
+        if segment.number in prepared.outer:
+            node.GetDisplayNode().SetSegmentOpacity3D(_segment_id(segment), OUTER_OPACITY)
     corners = _corners(segmentation)
     if corners is None:
         return node
@@ -149,7 +152,8 @@ def _oriented_image(segment: SegmentMask, ijk_to_ras: np.ndarray) -> Any:
     return image
 
 
-def _set_look(node: Any, prepared: PreparedSegmentation) -> None:
+def set_segmentation_look(node: Any) -> None:
+    """Fill and outline in the slices, surfaces in 3D."""
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(FILL_OPACITY)
     display.SetOpacity2DOutline(1.0)
@@ -158,9 +162,6 @@ def _set_look(node: Any, prepared: PreparedSegmentation) -> None:
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
     display.SetVisibility3D(True)
     display.SetBackfaceCulling(True)  # the far inside of a see-through segment would shine through as noise
-    for segment in prepared.segmentation.segments:
-        if segment.number in prepared.outer:
-            display.SetSegmentOpacity3D(_segment_id(segment), OUTER_OPACITY)
 
 
 def _encloses(outer: SegmentMask, inner: SegmentMask) -> bool:

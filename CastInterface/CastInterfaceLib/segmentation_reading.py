@@ -145,7 +145,7 @@ def _segment_mask(description: Any, number: int, mask: np.ndarray) -> SegmentMas
 
 
 # Colours for segments that recommend none: far apart, and readable over grey.
-_PALETTE = (
+PALETTE = (
     (0.50, 0.68, 0.50),
     (0.95, 0.84, 0.57),
     (0.69, 0.48, 0.40),
@@ -160,7 +160,7 @@ _PALETTE = (
 def _color(description: Any, number: int) -> tuple[float, float, float]:
     lab = description.get("RecommendedDisplayCIELabValue")
     if lab is None or len(lab) != 3:
-        return _PALETTE[(number - 1) % len(_PALETTE)]
+        return PALETTE[(number - 1) % len(PALETTE)]
     from highdicom.color import CIELabColor
 
     red, green, blue = CIELabColor.from_dicom_value([int(part) for part in lab]).to_rgb()

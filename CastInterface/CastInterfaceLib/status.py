@@ -52,15 +52,35 @@ def segmentation_item(segmentation: Segmentation, source_series: str) -> dict[st
         "modality": "SEG",
         "segments": [
             {
-                "number": segment.number,
-                "label": segment.label,
-                "color": "#" + "".join(f"{round(part * 255):02x}" for part in segment.color),
+                **_segment(segment.number, segment.label, segment.color, segment.voxels, segmentation.voxel_volume),
                 "terminology": segment.terminology,
-                "voxelCount": segment.voxels,
-                "volumeMm3": round(segment.voxels * segmentation.voxel_volume, 3),
             }
             for segment in segmentation.segments
         ],
+    }
+
+
+def label_map_item(
+    file_name: str, source_series: str, segments: Sequence[tuple[int, str, tuple[float, float, float], int, float]]
+) -> dict[str, Any]:
+    """The same of a NIfTI or NRRD file: of each segment number, label, colour, voxels, and a voxel's cubic mm."""
+    return {
+        "sourceSeriesInstanceUID": source_series,
+        "fileName": file_name,
+        "modality": "SEG",
+        "segments": [_segment(*segment) for segment in segments],
+    }
+
+
+def _segment(
+    number: int, label: str, color: tuple[float, float, float], voxels: int, voxel_volume: float
+) -> dict[str, Any]:
+    return {
+        "number": number,
+        "label": label,
+        "color": "#" + "".join(f"{round(part * 255):02x}" for part in color),
+        "voxelCount": voxels,
+        "volumeMm3": round(voxels * voxel_volume, 3),
     }
 
 

@@ -20,6 +20,10 @@ REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
 REQUEST_TIMEOUT_MOST = 300.0
 
 
+#: In a context: the id of the message that this one belongs to, so that two of the same asker are told apart.
+IN_REPLY_TO = "inReplyTo"
+
+
 def new_id() -> str:
     """Return a new message id (a UUID in text)."""
     return str(uuid.uuid4())
@@ -268,6 +272,12 @@ def make_request(
     if not topic:
         del wire["event"]["hub.topic"]
     return wire
+
+
+def answered_id(message: Message) -> str:
+    """Return the id of the message that this one belongs to, as progress and results say of a batch; "" for none."""
+    id = message.context_dict().get(IN_REPLY_TO)
+    return id if isinstance(id, str) else ""
 
 
 def make_response(request: Message, data: Any, *, sender: Sender) -> dict[str, Any]:

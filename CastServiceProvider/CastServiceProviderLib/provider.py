@@ -12,7 +12,7 @@ from CastLib.client import Session
 from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, NIFTI_SEND, STATUS, STATUS_UPDATE, event_key, request_event
 from CastLib.manifest import parse_received_manifest
-from CastLib.message import Message, Sender
+from CastLib.message import IN_REPLY_TO, Message, Sender
 from CastServiceProviderLib.addressing import is_meant_for, progress_target, result_target
 from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.jobs import Jobs, QueueFull
@@ -112,6 +112,7 @@ class Provider:
         """Send a result on the asker's topic to whom it belongs; FieldError when a file is not what the event says."""
         check_results(event, paths)
         target = result_target(message)
+        context = {IN_REPLY_TO: message.id, **context}
         return self._session.send_files(event, paths, context=context, target=target, topic=message.topic)
 
     def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
@@ -119,7 +120,7 @@ class Provider:
         target = progress_target(message)
         if target is None:
             return
-        context: dict[str, Any] = {"message": text[:_LONGEST_TEXT], "level": level}
+        context: dict[str, Any] = {"message": text[:_LONGEST_TEXT], "level": level, IN_REPLY_TO: message.id}
         if fraction is not None:
             context["fraction"] = fraction
         try:

@@ -40,6 +40,7 @@ class FakeSession:
         self.refused: list[tuple[str, int]] = []
         self.answers: dict[str, Callable[[Message], Any]] = {}
         self.payloads: dict[str, Path] = {}
+        self.name = "DISPLAY-1"
         self.gate = threading.Event()
         self.gate.set()
 
@@ -555,3 +556,143 @@ def test_uids_do_not_leave_a_trace_in_other_studies(desk: Desk, folder: Path) ->
         desk.until_shown(uid)
         assert desk.shows(uid)
         assert {view["studyInstanceUID"] for view in desk.viewports()} == {uid}
+
+
+# Results that are no DICOM
+
+
+def write_image(path: Path, array: np.ndarray, like: Any) -> Path:
+    """An array (slices, rows, columns) with the geometry of a volume node, written by Slicer's storage nodes."""
+    import slicer
+    import vtk
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape[::-1])
+    image.GetPointData().SetScalars(numpy_to_vtk(array.ravel(), deep=True))
+    node = slicer.vtkMRMLLabelMapVolumeNode()
+    node.SetAndObserveImageData(image)
+    matrix = vtk.vtkMatrix4x4()
+    like.GetIJKToRASMatrix(matrix)
+    node.SetIJKToRASMatrix(matrix)
+    storage = getattr(
+        slicer, "vtkMRMLNRRDStorageNode" if path.suffix == ".nrrd" else "vtkMRMLVolumeArchetypeStorageNode"
+    )()
+    storage.SetFileName(str(path))
+    assert storage.WriteData(node)
+    return path
+
+
+def labels_like(volume: Any) -> np.ndarray:
+    columns, rows, slices = volume.GetImageData().GetDimensions()
+    labels = np.zeros((slices, rows, columns), np.uint8)
+    labels[2:6, 5:15, 5:15] = 1
+    labels[6:8, 5:15, 5:15] = 4
+    return labels
+
+
+def shown_nodes(desk: Desk, kind: str) -> list[Any]:
+    from CastInterfaceLib.host import nodes_of_class
+
+    return nodes_of_class(desk.host.scene, kind)
+
+
+@pytest.mark.parametrize("name", ["labels.nii.gz", "labels.nrrd", "named.seg.nrrd"])
+def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
+    desk: Desk, folder: Path, tmp_path: Path, name: str
+) -> None:
+    before = desk.node_count()
+    uid = study_uid_of(write_phantom(folder / "a", counts=(32, 32, 12))[0])
+    desk.open(uid)
+    desk.until_shown(uid)
+    (volume,) = volumes_of(desk)
+    labels = labels_like(volume)
+    if name.endswith(".seg.nrrd"):
+        import slicer
+
+        plain = write_image(tmp_path / "plain.nrrd", labels, volume)
+        node = desk.host.application_logic.GetModuleLogic("Segmentations").LoadSegmentationFromFile(str(plain), True)
+        node.GetSegmentation().GetNthSegment(0).SetName("Liver")
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(tmp_path / name))
+        assert storage.WriteData(node)
+        from CastInterfaceLib.study_loading import remove_node
+
+        remove_node(desk.host.scene, node)
+        file = tmp_path / name
+    else:
+        file = write_image(tmp_path / name, labels, volume)
+    told: list[Any] = []
+    desk.display.told_result = lambda message, names, problem: told.append((list(names), problem))
+    desk.send_files("nrrd-send" if name.endswith("nrrd") else "nifti-send", [file], studyInstanceUID=uid)
+    desk.until(lambda: desk.segmentations())
+    (item,) = desk.segmentations()
+    assert [one["voxelCount"] for one in item["segments"]] == [400, 200]
+    spacing = float(np.prod(volume.GetSpacing()))
+    assert [one["volumeMm3"] for one in item["segments"]] == [round(400 * spacing, 3), round(200 * spacing, 3)]
+    assert (item["segments"][0]["label"] == "Liver") == name.endswith(".seg.nrrd")
+    assert told == [([one["label"] for one in item["segments"]], "")]
+    (node,) = shown_nodes(desk, "vtkMRMLSegmentationNode")
+    assert node.GetStorageNode() is None and volumes_of(desk) == [volume]
+    assert not desk.session.refused and not list(desk.display._temporary.glob("*/*"))
+    desk.send("ImagingStudy-close", make_study_context(uid))
+    assert desk.node_count() == before
+
+
+def test_an_image_that_comes_back_is_laid_over_its_study(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    uid = study_uid_of(write_phantom(folder / "a", counts=(32, 32, 12))[0])
+    desk.open(uid)
+    desk.until_shown(uid)
+    (volume,) = volumes_of(desk)
+    noise = np.random.default_rng(1).integers(0, 900, (12, 32, 32), np.int16)
+    desk.send_files("nifti-send", [write_image(tmp_path / "probability.nii", noise, volume)], studyInstanceUID=uid)
+    desk.until(lambda: len(volumes_of(desk)) == 2)
+    desk.until(lambda: desk.items("job")[0]["value"] == "idle")
+    over = next(one for one in volumes_of(desk) if one is not volume)
+    composite = desk.host.slice_views[0].logic.GetSliceCompositeNode()
+    assert composite.GetForegroundVolumeID() == over.GetID() and composite.GetForegroundOpacity() == 0.5
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+    desk.send("ImagingStudy-close", make_study_context(uid))
+    assert volumes_of(desk) == []
+
+
+def test_what_does_not_belong_to_the_open_study_or_is_broken_is_not_shown(
+    desk: Desk, folder: Path, tmp_path: Path
+) -> None:
+    uid = study_uid_of(write_phantom(folder / "a", counts=(32, 32, 12))[0])
+    desk.open(uid)
+    desk.until_shown(uid)
+    (volume,) = volumes_of(desk)
+    nodes = desk.node_count()
+    file = write_image(tmp_path / "labels.nii.gz", labels_like(volume), volume)
+    desk.until_refused(desk.send_files("nifti-send", [file], studyInstanceUID="1.2.3"), 409)
+    desk.send_files("nifti-send", [file])  # nobody's: it is not even refused
+    volume.SetOrigin(9000.0, 0.0, 0.0)
+    far = write_image(tmp_path / "far.nrrd", labels_like(volume), volume)
+    volume.SetOrigin(0.0, 0.0, 0.0)
+    desk.until_refused(desk.send_files("nrrd-send", [far], studyInstanceUID=uid), 409)
+    plain = write_image(tmp_path / "plain.nii", labels_like(volume), volume)
+    for name in ("broken.nii.gz", "broken.seg.nrrd", "half.nii.gz", "half.nii", "half.nrrd"):
+        sources = {"half.nii": plain, "half.nrrd": far}
+        half = sources.get(name, file).read_bytes()[: -20 if name.endswith(".gz") else 600]
+        broken = tmp_path / name
+        broken.write_bytes(half if name.startswith("half") else b"NRRD0004\nnonsense")
+        event = "nrrd-send" if name.endswith("nrrd") else "nifti-send"
+        desk.until_refused(desk.send_files(event, [broken], studyInstanceUID=uid), 422)
+    assert desk.node_count() == nodes and desk.segmentations() == []
+
+
+def test_a_result_of_a_study_that_was_closed_meanwhile_is_dropped(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    before = desk.node_count()
+    uid = study_uid_of(write_phantom(folder / "a", counts=(32, 32, 12))[0])
+    desk.open(uid)
+    desk.until_shown(uid)
+    (volume,) = volumes_of(desk)
+    file = write_image(tmp_path / "labels.nii.gz", labels_like(volume), volume)
+    desk.session.gate.clear()
+    desk.send_files("nifti-send", [file], studyInstanceUID=uid)
+    desk.send("ImagingStudy-close", make_study_context(uid))
+    desk.session.gate.set()
+    desk.until(lambda: desk.items("job")[0]["value"] == "idle")
+    desk.until(lambda: not list(desk.display._temporary.glob("*/*")))
+    assert desk.node_count() == before

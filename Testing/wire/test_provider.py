@@ -95,7 +95,8 @@ def test_result_and_progress_go_to_the_asker_alone(hub: Any, provider: Any, aske
         assert (result.sender.product, result.sender.actors) == (provider.product, ("EC",))
         fetched = asker.session.fetch_files(result, provider.temp.parent / "back")
         assert [path.read_bytes() for path in fetched] == [path.read_bytes() for path in scan]
-        assert asker.updates == [{"message": "2 files", "level": "info", "fraction": 0.5}]
+        about = result.context_dict()["inReplyTo"]
+        assert asker.updates == [{"message": "2 files", "level": "info", "fraction": 0.5, "inReplyTo": about}]
         (update,) = [message for message in asker.events if message.key == "status-update"]
         assert update.wire["target.subscriber.name"] == asker.session.name and "target.actor" not in update.wire
         assert update.wire["subscriber.product.name"] == provider.product

@@ -241,15 +241,16 @@ class Session:
         target: Target | None = None,
         topic: str | None = None,
         progress: Progress | None = None,
+        id: str | None = None,
     ) -> str:
-        """Send files as one batch, streamed from disk; return the event's id.
+        """Send files as one batch, streamed from disk; return the event's id, which is ``id`` when one is given.
 
         ``names`` are those they travel under, their own by default. ``context`` holds what stands beside ``files``.
         ``progress(done, total)`` counts the files' bytes. Raises TransferError for a file that cannot be read or that
         changes meanwhile, FileRefused for its name.
         """
         manifest, files = manifest_context(paths, context, names)
-        wire = make_message(event, self._topic_for(topic), manifest, sender=self._sender, target=target)
+        wire = make_message(event, self._topic_for(topic), manifest, sender=self._sender, target=target, id=id)
         entries = parse_manifest(manifest)
         layout = lay_out_batch(wire, entries)
         body = BatchBody(layout, entries, files, progress)
