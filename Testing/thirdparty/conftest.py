@@ -1,0 +1,76 @@
+"""Clients that others wrote, installed once by npm beside the Python environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hub_process import HubProcess
+from thirdparty.medplum import MedplumClient
+
+HERE = Path(__file__).resolve().parent
+FILES = ("package.json", "package-lock.json")
+INSTALL_SECONDS = 300
+NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ENETUNREACH")
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder that holds ``node_modules``, as package-lock.json has them. Skips where that cannot be."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("needs Node and npm: clients from npm are run")
+    text = b"".join((HERE / name).read_bytes() for name in FILES)
+    beside = Path(sys.prefix if sys.prefix != sys.base_prefix else tempfile.gettempdir())
+    folder = beside / "thirdparty-clients" / hashlib.sha256(text).hexdigest()[:16]
+    if not folder.exists():
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            for name in FILES:
+                shutil.copy(HERE / name, made)
+            _install(npm, made)
+            try:
+                made.rename(folder)
+            except OSError:
+                assert folder.exists(), "another process has installed the same meanwhile"
+    return folder
+
+
+def _install(npm: str, folder: Path) -> None:
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+    if done.returncode and any(word in done.stderr for word in NO_NETWORK):
+        pytest.skip("npm reaches no registry, from which the clients come")
+    assert done.returncode == 0, f"npm ci failed:\n{done.stderr[-2000:]}"
+
+
+@pytest.fixture(scope="session")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub that keeps the current context."""
+    process = HubProcess(tmp_path_factory.mktemp("hub"), "--context", "keep")
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def medplum(packages: Path) -> Iterator[Callable[..., MedplumClient]]:
+    """A function that starts a client: (npm package, hub.url, bearer token)."""
+    started: list[MedplumClient] = []
+
+    def start(package: str, hub_url: str, token: str) -> MedplumClient:
+        client = MedplumClient(packages, package, hub_url, token, dict(os.environ))
+        started.append(client)
+        return client
+
+    yield start
+    for client in started:
+        client.stop()
