@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from CastHubLib import log
 from CastHubLib.answers import Denied
 from CastHubLib.collation import OpenRequest, OpenRequests, request_frame
-from CastHubLib.core import Owner, Subscriber, Table
+from CastHubLib.core import Owner, Receivers, Subscriber, Table
 from CastHubLib.outbox import Outbox, json_frame
+from CastLib.events import EVERY
 from CastLib.message import Request, Response
 from CastLib.subscription import Subscription
+
+_LOOK_SECONDS = 1.0  # between looks whether an asker is still there
 
 
 class Asking:
@@ -26,21 +30,19 @@ class Asking:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def ask(self, request: Request, asker: Owner) -> dict[str, Any]:
-        """Return the collated answer, when all have answered or the request's time is over."""
+    async def ask(self, request: Request, asker: Owner, gave_up: Callable[[], bool]) -> dict[str, Any]:
+        """Return the collated answer, when all have answered, the request's time is over or the asker ``gave_up``."""
         message = request.message
         if message.id in self._open:
             raise Denied(409, "id: a request with this id is still open; give each request an id of its own")
-        topic = message.topic or asker.topic
         asked = self._table.ask(message, asker)
         opened = self._open.open(request, asker, asked)
         log.debug("request", id=message.id, event=log.event(message.event), by=log.holder(asker), asked=len(asked))
         try:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
-                frame = request_frame(request, self._subscription_of(asker, message.sender.name, topic), topic)
-                self._outbox.post(asked, json_frame(frame))
-                await asyncio.wait((done,), timeout=request.timeout_seconds)
+                self._put(request, asker, asked)
+                await _wait(done, request.timeout_seconds, gave_up)
         finally:
             self._waiting.pop(opened, None)
             self._open.close(opened)
@@ -72,6 +74,20 @@ class Asking:
             if not done.done():
                 done.set_result(None)
 
+    def _put(self, request: Request, asker: Owner, asked: Receivers) -> None:
+        """Send the question; one that goes to all topics reaches each subscriber on its own."""
+        message = request.message
+        topic = message.topic or asker.topic
+        own = self._subscription_of(asker, message.sender.name, topic)
+        if topic != EVERY:
+            self._outbox.post(asked, json_frame(request_frame(request, own, topic)))
+            return
+        by_topic: dict[str, list[Subscriber]] = {}
+        for subscriber in asked:
+            by_topic.setdefault(subscriber.subscription.topic, []).append(subscriber)
+        for each, receivers in by_topic.items():
+            self._outbox.post(tuple(receivers), json_frame(request_frame(request, own, each)))
+
     def _subscription_of(self, asker: Owner, name: str, topic: str) -> Subscription | None:
         """Return the asker's own: on the topic it asks on, or on its own one (in a group, or as a provider)."""
         own = self._table.named(topic, name, asker) or self._table.named(asker.topic, name, asker)
@@ -81,3 +97,10 @@ class Asking:
         done = self._waiting.get(opened)
         if opened.complete and done is not None and not done.done():
             done.set_result(None)
+
+
+async def _wait(done: asyncio.Future[None], seconds: float, gave_up: Callable[[], bool]) -> None:
+    now = asyncio.get_running_loop().time
+    until = now() + seconds
+    while not done.done() and now() < until and not gave_up():
+        await asyncio.wait((done,), timeout=min(until - now(), _LOOK_SECONDS))

@@ -113,6 +113,11 @@ class PayloadStore:
         self._claimed_memory -= batch.size * batch.content.in_memory
         batch.content.close()
 
+    def discard(self, batch: Batch) -> None:
+        """Let a kept batch go before its time."""
+        self._batches.remove(batch)
+        self.drop(batch)
+
     def get(self, id: str, now: float) -> Chunk | None:
         """Return a payload; None when it is unknown or its time is over."""
         chunk = self._chunks.get(id)

@@ -135,6 +135,7 @@ class HubRoutes:
             subscriber = self._own(form.endpoint_id, owner)
         else:
             found = self._hub.table.named(form.topic, form.name, owner)
+            found = [each for each in found if each.connected] or found  # not one that its client has lost
             if len(found) != 1:
                 count = "no subscription" if not found else f"{len(found)} subscriptions"
                 raise Denied(404, f"hub.topic and subscriber.name: {count} of this token; give hub.channel.endpoint")
@@ -194,10 +195,14 @@ class HubRoutes:
         id, batch = str(upload.wire["id"]), upload.batch
         batch.message_id = id
         log.info("batch", id=id, by=log.holder(owner), chunks=len(batch.ids), bytes=batch.size)
-        if is_response(upload.wire["event"]["hub.event"]):
-            self._answer(parse_response(upload.wire), owner, upload.batch.readers)
-        else:
-            self._deliver(parse_publish(upload.wire), json_frame(upload.wire), owner)
+        try:
+            if is_response(upload.wire["event"]["hub.event"]):
+                self._answer(parse_response(upload.wire), owner, batch.readers)
+            else:
+                self._deliver(parse_publish(upload.wire), json_frame(upload.wire), owner)
+        except CastError:
+            self._hub.payloads.discard(batch)  # nobody will ever hear of it
+            raise
         return web.Response(body=_RECEIVED, content_type=JSON)
 
     def _answering(self, response: Response, owner: Owner) -> tuple[Subscriber, Owner]:
@@ -222,7 +227,7 @@ class HubRoutes:
         if question.message.topic == EVERY and self._hub.settings.auth == SINGLE_USER:
             question = replace(question, message=replace(question.message, topic=owner.topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
-        return json_answer(await self._hub.asking.ask(question, owner))
+        return json_answer(await self._hub.asking.ask(question, owner, lambda: request.transport is None))
 
     async def no_portal(self, request: web.Request) -> web.Response:
         """Say that there is no such page, rather than take it for a topic's context."""

@@ -163,20 +163,72 @@ def _(hub: Hub) -> None:
         assert answer.result()["expected"] == ["DISPLAY"]
 
 
+@row(SECTION, "a question to all topics reaches each subscriber on its own, told who asks", CAST, (SIGN_IN,))
+def _(hub: Hub) -> None:
+    first, second, asker = hub.program(), hub.program(), hub.provider()
+    product = first.topic
+    sockets = {each.topic: each.listen("S", subscriber__product__name=product) for each in (first, second)}
+    asker.listen("ASKER", "nothing", subscriber__product__name="SEGMENTER")
+    answer = asked(asker, question(asker, target_product_name=product) | {"id": product})
+    for topic, socket in sockets.items():
+        frame = socket.event()
+        assert frame["event"]["hub.topic"] == topic and frame["subscriber.product.name"] == "SEGMENTER"
+        socket.answer(frame, topic, "S")
+    assert {each["data"] for each in answer.result()["responses"]} == set(sockets)
+
+
+@row(SECTION, "a responder whose socket comes back may still answer", CAST)
+def _(hub: Hub) -> None:
+    program = hub.program()
+    endpoint, other = program.subscribe("ONE"), program.listen("OTHER")
+    one = program.bind(endpoint)
+    answer = asked(program, question(program, timeout=60))
+    frame = one.event()
+    one.cut()
+    program.bind(endpoint).answer(frame, 1, "ONE")
+    other.answer(other.event(), 2, "OTHER")
+    collated = answer.result()
+    assert collated["missing"] == [] and len(collated["responses"]) == 2
+
+
+def large_answer(program: Program, frame: dict[str, Any], name: str, content: bytes, **more: Any) -> int:
+    """Answer with a file, as a batch, and return the status."""
+    context = {"id": frame["event"]["context"]["id"], "dataType": "SCENEVIEW", **more}
+    context["files"] = [{"fileName": "view.png", "byteLength": len(content)}]
+    envelope = event("sceneview-response", program.topic, context, subscriber_name=name)
+    return program.send_batch(batch_body(envelope, [content])).status_code
+
+
 @row(SECTION, "a large answer may come as a batch; the asker reads its files", CAST)
 def _(hub: Hub) -> None:
     program = hub.program()
     display = program.listen("DISPLAY")
     answer = asked(program, question(program, "sceneview"))
-    context = {"id": display.event()["event"]["context"]["id"], "dataType": "SCENEVIEW"}
-    context["files"] = [{"fileName": "view.png", "byteLength": 5}]
-    envelope = event("sceneview-response", program.topic, context, subscriber_name="DISPLAY")
-    assert program.send_batch(batch_body(envelope, [b"12345"])).status_code == 200
+    frame = display.event()
+    assert large_answer(program, frame, "DISPLAY", b"12345", data={"source": "sceneview"}) == 200
     [response] = answer.result()["responses"]
     [file] = response["files"]
+    assert response["subscriber"] == "DISPLAY" and response["data"] == {"source": "sceneview"}
     assert file["fileName"] == "view.png" and file["chunkByteLengths"] == [5]
     assert program.payload(file["payloadIds"][0]).content == b"12345"
-    assert program.send_batch(batch_body(envelope, [b"12345"])).status_code == 409, "nobody waits any more"
+    assert large_answer(program, frame, "DISPLAY", b"12345") == 409, "nobody waits any more"
+
+
+@row(SECTION, "a large answer comes from who was asked, and is read by the asker alone", CAST, (SIGN_IN,))
+def _(hub: Hub) -> None:
+    program = hub.program(user="asker")
+    responder, third = (hub.program(program.topic, user) for user in ("responder", "third"))
+    display, bystander = responder.listen("DISPLAY", subscriber__actors="ID"), third.listen("THIRD")
+    answer = asked(program, question(program, "sceneview", target_actor="ID"))
+    frame = display.event()
+    assert large_answer(third, frame, "DISPLAY", b"forged") == 409, "it was not asked"
+    assert large_answer(responder, frame, "ANOTHER", b"forged") == 409, "nor was one of this name"
+    assert large_answer(responder, frame, "DISPLAY", b"picture") == 200
+    [response] = answer.result()["responses"]
+    [id] = response["files"][0]["payloadIds"]
+    for user, status in (("asker", 200), ("third", 404), ("stranger", 404)):
+        assert hub.program(program.topic, user).payload(id).status_code == status, user
+    program.nothing_more(bystander)
 
 
 @row(SECTION, "an answer of many megabytes fits on the socket", CAST)

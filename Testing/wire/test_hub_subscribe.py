@@ -86,6 +86,20 @@ def test_a_full_hub_says_so(tmp_path: Path) -> None:
         assert answer.status_code == 503 and "no more" in answer.text
 
 
+def test_unsubscribing_by_name_means_the_one_with_a_socket(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path) as url, Wire(url) as wire:
+        lost = wire.subscribe("S", "Patient-open")
+        wire.bind(lost).cut()
+        deadline = time.monotonic() + WAIT
+        while wire.status()["connected"]:
+            assert time.monotonic() < deadline
+        again = wire.listen("S", "Patient-open")
+        form = {"hub.mode": "unsubscribe", "hub.topic": wire.topic, "subscriber.name": "S"}
+        assert wire.http.post(wire.hub, data=form).status_code == 202
+        assert again.frame()["hub.mode"] == "denied"
+        wire.bind(lost)
+
+
 @pytest.mark.parametrize("product", ["", "P"])
 def test_who_has_subscribed_anew_is_not_told_as_gone(tmp_path: Path, product: str) -> None:
     """Most Cast clients subscribe by a new form when a socket is lost; a plain name is no client's own."""
