@@ -122,10 +122,10 @@ class ImageResults:
         job.check()
         if path.name.lower().endswith((".nii", ".nii.gz")) and not is_whole(path):
             raise NotShown(422, "unreadable", f"{path.name} is damaged or not whole.")
-        loaded = self._on_main(volume, lambda: self._load_volume(path, volume))
+        loaded, voxels = self._on_main(volume, lambda: self._load_volume(path, volume))
         kept = False
         try:
-            labels = is_label_map(_array_of(loaded))
+            labels = is_label_map(voxels)
             job.check()
             if not labels:
                 self._on_main(volume, lambda: self._lay_over(loaded, volume, path, shown))
@@ -134,12 +134,12 @@ class ImageResults:
         finally:
             if not kept:
                 self._pump.call(lambda: remove_node(self._host.scene, loaded), PATIENCE)
-        node = self._on_main(volume, lambda: self._load_segmentation(path, volume, shown))
+        series, segments = self._on_main(volume, lambda: self._load_segmentation(path, volume, shown))
         # Counted on this thread, in numpy's views of the voxels as they are now.
-        segments = [segment.counted() for segment in self._on_main(volume, lambda: _segments_of(node))]
-        shown.items.append(label_map_item(path.name, volume.GetAttribute(SERIES) or "", segments))
+        shown.items.append(label_map_item(path.name, series, [segment.counted() for segment in segments]))
 
-    def _load_volume(self, path: Path, volume: Any) -> Any:
+    def _load_volume(self, path: Path, volume: Any) -> tuple[Any, np.ndarray]:
+        """Its node, and its voxels as numpy sees them without a copy."""
         logic = self._host.application_logic.GetModuleLogic("Volumes")
         with slow_call("Slicer's volumes logic reads a NIfTI or NRRD file"):
             node = logic.AddArchetypeVolume(str(path), _name_of(path), 0)
@@ -149,9 +149,10 @@ class ImageResults:
         if not _meet(_corners(node), _corners(volume)):
             remove_node(self._host.scene, node)
             raise NotShown(409, "other-study", f"{path.name} lies in another place than the volume it is sent for.")
-        return node
+        return node, _array_of(node)
 
-    def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> Any:
+    def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> tuple[str, list[_Segment]]:
+        """Show it; the series it lies over, and its segments."""
         logic = self._host.application_logic.GetModuleLogic("Segmentations")
         with slow_call("Slicer's segmentations logic reads a file"):
             node = logic.LoadSegmentationFromFile(str(path), True, _name_of(path))
@@ -174,7 +175,7 @@ class ImageResults:
         set_segmentation_look(node)
         for view in self._host.threed_views:
             view.fit()
-        return node
+        return volume.GetAttribute(SERIES) or "", _segments_of(node)
 
     def _lay_over(self, node: Any, volume: Any, path: Path, shown: ShownResult) -> None:
         if node.GetDisplayNode() is None:

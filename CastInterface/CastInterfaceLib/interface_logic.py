@@ -65,8 +65,8 @@ class InterfaceLogic(HubMember):
             context: what stands beside the files.
             progress: ``progress(text, fraction)`` with each line that tells how it goes, also of the service's work
                 (``fraction`` 0 to 1, or None).
-            result: ``result(names, problem)`` whenever something came back: the names of what is shown now, and why
-                something is not, else "".
+            result: ``result(names, problem)`` whenever something came back, or nothing will: the names of what is shown
+                now, and why something is not, else "". Without it ``progress`` is told of a failure.
 
         Raises:
             NotConnected: connect first.

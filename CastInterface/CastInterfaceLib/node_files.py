@@ -13,9 +13,7 @@ from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import SERIES, STUDY
 from CastLib.errors import CastError
-from CastLib.events import DICOM_SEND, NIFTI_SEND
-
-NRRD_SEND = "nrrd-send"
+from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND
 
 # By the event: the ending, and the storage node that writes it.
 _WRITERS = {

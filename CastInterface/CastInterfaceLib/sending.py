@@ -37,7 +37,8 @@ class Sending:
         target: whom it is for.
         extra: what stands beside the files.
         progress: called with a line of text and a fraction from 0 to 1, or None.
-        result: called with the names of what came into the scene as a result, and why something did not ("").
+        result: called with the names of what came into the scene as a result, and why something did not, or why there
+            is none (else "").
         ended: called with the event's id or an error.
         id: of the event.
         answered: a result came, or the word that there will be none.
@@ -143,11 +144,14 @@ class Sendings:
             return
         context = message.context_dict()
         text, fraction = str(context.get("message", "")), context.get("fraction")
+        who = message.sender.product or message.sender.name
+        line = f"{who}: {text}" if who else text
         if context.get("level") == "error":
             sending.answered = True
+            if sending.result is not None:
+                sending.result((), line)
+                return
         if sending.progress is not None:
-            who = message.sender.product or message.sender.name
-            line = f"{who}: {text}" if who else text
             sending.progress(line, float(fraction) if isinstance(fraction, (int, float)) else None)
 
     def volume_of(self, message: Message) -> Any:

@@ -14,6 +14,7 @@ CONFERENCE_LEAD = "conference-lead"
 CONFERENCE_END = "conference-end"
 DICOM_SEND = "dicom-send"
 NIFTI_SEND = "nifti-send"
+NRRD_SEND = "nrrd-send"
 IMAGING_STUDY_OPEN = "ImagingStudy-open"
 IMAGING_STUDY_CLOSE = "ImagingStudy-close"
 

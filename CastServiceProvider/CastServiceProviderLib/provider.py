@@ -10,7 +10,7 @@ from typing import Any
 
 from CastLib.client import Session
 from CastLib.errors import CastError, FieldError
-from CastLib.events import DICOM_SEND, NIFTI_SEND, STATUS, STATUS_UPDATE, event_key, request_event
+from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, STATUS_UPDATE, event_key, request_event
 from CastLib.manifest import parse_received_manifest
 from CastLib.message import IN_REPLY_TO, Message, Sender
 from CastServiceProviderLib.addressing import is_meant_for, progress_target, result_target
@@ -23,7 +23,7 @@ from CastServiceProviderLib.script import Script
 _log = logging.getLogger("cast.provider")
 
 #: What a provider subscribes to.
-EVENTS = (DICOM_SEND, NIFTI_SEND, request_event(STATUS))
+EVENTS = (DICOM_SEND, NIFTI_SEND, NRRD_SEND, request_event(STATUS))
 
 _BAD_MESSAGE, _BUSY = 400, 503
 _LONGEST_TEXT = 500  # characters of one status line

@@ -1,8 +1,10 @@
-"""The section Send: a loaded volume or the open study to a service, what the service tells, and its result."""
+"""The section Send: loaded volumes or the open study to services; of each what the service tells, and its result."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import slicer
@@ -10,11 +12,28 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
-from CastInterfaceLib.panels.looks import set_choices
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices
+from CastInterfaceLib.panels.tables import fill_row, stretch
 from CastLib.actors import EVIDENCE_CREATOR
 
 STUDY = "study"
+MOST = 20  # sends that are listed
 _EVERY_SERVICE = f"actor:{EVIDENCE_CREATOR}"
+_ROWS_SEEN = 4  # rows of the list before it scrolls
+
+
+@dataclass(eq=False)
+class Sent:
+    """One batch as the panel shows it: ``job`` while it goes out, ``waiting`` for the service after that."""
+
+    what: str
+    to: str
+    state: str
+    look: tuple[str, str] = BUSY
+    job: Job | None = None
+    waiting: bool = False
+    fraction: float | None = None
+    lines: list[str] = field(default_factory=list)
 
 
 class SendSection:
@@ -23,14 +42,14 @@ class SendSection:
     def __init__(self, ui: Any, logic: InterfaceLogic) -> None:
         self._ui = ui
         self._logic = logic
-        self._job: Job | None = None
-        self._fraction: float | None = None
-        self._waiting = False
+        self._sent: list[Sent] = []  # newest first
+        self._shown: Sent | None = None
         self._chosen = False  # as long as nobody chose whom to send to, the first service is offered
-        self._segments: tuple[Any, ...] = ()
+        stretch(ui.sendsTable)
         ui.toBox.connect("activated(int)", lambda index: self._choose())
         ui.sendButton.connect("clicked()", self.send)
         ui.cancelSendButton.connect("clicked()", self.cancel)
+        ui.sendsTable.connect("itemSelectionChanged()", self._select)
         ui.sendProgress.setFormat("%p%")
         self.refresh()
 
@@ -40,11 +59,10 @@ class SendSection:
     def refresh(self) -> None:
         """Offer what can be sent and to whom, and show how far it is."""
         ui, logic = self._ui, self._logic
-        now = logic.openNow
-        ui.sendText.setVisible(bool(ui.sendText.plainText))
+        series = logic.openNow.series
         what = [(node.GetName() or node.GetID(), node.GetID()) for node in logic.volumes()]
-        if len(now.series) > 1:
-            what.insert(0, (_("The study that is open ({count} series)").format(count=len(now.series)), STUDY))
+        if len(series) > 1:
+            what.insert(0, (_("The study that is open ({count} series)").format(count=len(series)), STUDY))
         set_choices(ui.whatBox, what or [(_("No volume is loaded"), "")])
         online = logic.state.kind == "online"
         peers = logic.peers.all() if online else []
@@ -53,60 +71,116 @@ class SendSection:
         set_choices(ui.toBox, [*services, (_("Every Evidence Creator (EC)"), _EVERY_SERVICE)])
         if not self._chosen:
             ui.toBox.setCurrentIndex(0)
-        ui.sendButton.enabled = online and bool(what) and self._job is None
+        ui.sendButton.enabled = online and bool(what)
         ui.whatBox.enabled = bool(what)
-        ui.cancelSendButton.setVisible(self._job is not None)
-        ui.sendProgress.setVisible(self._job is not None or self._waiting)
-        if self._job is not None and self._job.total:
-            ui.sendProgress.setMaximum(100)
-            ui.sendProgress.setValue(round(100 * self._job.done / self._job.total))
-        elif self._waiting:
-            ui.sendProgress.setMaximum(0 if self._fraction is None else 100)
-            ui.sendProgress.setValue(round(100 * (self._fraction or 0)))
-        if now.segments != self._segments:
-            self._segments = now.segments
-            if self._waiting and now.segments:
-                self._waiting = False
-                labels = ", ".join(segment.label for segment in now.segments)
-                self._say(_("The result is shown: {labels}").format(labels=labels))
+        self._show_list()
+        self._show_progress()
+
+    def _show_list(self) -> None:
+        table = self._ui.sendsTable
+        table.setVisible(bool(self._sent))
+        self._ui.sendText.setVisible(bool(self._sent))
+        blocked = table.blockSignals(True)
+        if table.rowCount != len(self._sent):
+            table.setRowCount(len(self._sent))
+            rows = min(_ROWS_SEEN, len(self._sent))
+            table.setFixedHeight(table.horizontalHeader().sizeHint.height() + rows * table.rowHeight(0) + 4)
+        for row, sent in enumerate(self._sent):
+            last = sent.lines[-1] if sent.lines else ""
+            cells = (sent.what, sent.what, None), (sent.to, sent.to, None), (sent.state, last, sent.look)
+            fill_row(table, row, cells)
+        if self._shown is not None:
+            table.selectRow(self._sent.index(self._shown))
+        table.blockSignals(blocked)
+
+    def _show_progress(self) -> None:
+        ui, sent = self._ui, self._shown
+        job = sent.job if sent is not None else None
+        ui.cancelSendButton.setVisible(job is not None)
+        ui.sendProgress.setVisible(job is not None or (sent is not None and sent.waiting))
+        fraction = sent.fraction if sent is not None else None
+        if job is not None:
+            fraction = job.done / job.total if job.total else None
+        # A maximum of 0 makes Qt show that something is done, without saying how far.
+        ui.sendProgress.setMaximum(0 if fraction is None else 100)
+        ui.sendProgress.setValue(round(100 * (fraction or 0)))
 
     def _choose(self) -> None:
         self._chosen = True
 
+    def _select(self) -> None:
+        row = self._ui.sendsTable.currentRow()
+        if 0 <= row < len(self._sent):
+            self._show(self._sent[row])
+            self.refresh()
+
+    def _show(self, sent: Sent) -> None:
+        self._shown = sent
+        self._ui.sendText.setPlainText("\n".join(sent.lines))
+
     def send(self) -> None:
         """Send what is chosen."""
-        kind, _colon, value = (self._ui.toBox.currentData or _EVERY_SERVICE).partition(":")
-        to: dict[str, Any] = {kind: value, "progress": self._progressed, "callback": self._sent}
+        ui = self._ui
+        kind, _colon, value = (ui.toBox.currentData or _EVERY_SERVICE).partition(":")
+        sent = Sent(ui.whatBox.currentText, ui.toBox.currentText, _("Sending"))
+        to: dict[str, Any] = {
+            kind: value,
+            "progress": lambda text, fraction: self._progressed(sent, text, fraction),
+            "result": lambda names, problem: self._came_back(sent, names, problem),
+            "callback": lambda id, error: self._went_out(sent, error),
+        }
         with slicer.util.tryWithErrorDisplay(_("Cannot send."), waitCursor=False):
-            what = self._ui.whatBox.currentData
+            what = ui.whatBox.currentData
             if what == STUDY:
-                self._job = self._logic.sendStudy(**to)
+                sent.job = self._logic.sendStudy(**to)
             else:
-                self._job = self._logic.sendNode(slicer.mrmlScene.GetNodeByID(what or ""), **to)
-            self._fraction, self._waiting = None, False
-            name, target = self._ui.whatBox.currentText, self._ui.toBox.currentText
-            self._say(_("Sending {name} to {target} …").format(name=name, target=target))
+                sent.job = self._logic.sendNode(slicer.mrmlScene.GetNodeByID(what or ""), **to)
+            self._sent.insert(0, sent)
+            self._drop_old()
+            self._show(sent)
+            self._say(sent, _("Sending {name} to {target} …").format(name=sent.what, target=sent.to))
             self.refresh()
 
     def cancel(self) -> None:
-        """Call off what is being sent."""
-        if self._job is not None:
-            self._job.cancel()
+        """Call off what is shown while it is being sent."""
+        if self._shown is not None and self._shown.job is not None:
+            self._shown.job.cancel()
 
-    def _sent(self, id: Any, error: Exception | None) -> None:
-        self._job = None
+    def _drop_old(self) -> None:
+        for sent in [sent for sent in self._sent[MOST:] if sent.job is None]:
+            self._sent.remove(sent)
+
+    def _went_out(self, sent: Sent, error: Exception | None) -> None:
+        sent.job = None
         if isinstance(error, Cancelled):
-            self._say(_("Called off."))
+            self._end(sent, _("Called off"), IDLE, _("Called off."))
         elif error is not None:
-            self._say(_("Not sent: {reason}").format(reason=error))
+            self._end(sent, _("Not sent"), BAD, _("Not sent: {reason}").format(reason=error))
         else:
-            self._waiting = True
-            self._say(_("The hub has it. Waiting for the service …"))
+            sent.waiting, sent.state = True, _("Waiting")
+            self._say(sent, _("The hub has it. Waiting for the service …"))
         self.refresh()
 
-    def _progressed(self, text: str, fraction: float | None) -> None:
-        self._fraction = fraction
-        self._say(text)
+    def _progressed(self, sent: Sent, text: str, fraction: float | None) -> None:
+        sent.fraction = fraction
+        if sent.waiting:
+            sent.state = _("At work") if fraction is None else f"{fraction:.0%}"
+        self._say(sent, text)
+        self.refresh()
 
-    def _say(self, line: str) -> None:
-        self._ui.sendText.appendPlainText(f"{time.strftime('%H:%M:%S')} {line}")
+    def _came_back(self, sent: Sent, names: Sequence[str], problem: str) -> None:
+        if problem:
+            self._end(sent, _("Failed"), BAD, _("No result: {reason}").format(reason=problem))
+        else:
+            self._end(sent, _("Shown"), GOOD, _("The result is shown: {labels}").format(labels=", ".join(names)))
+        self.refresh()
+
+    def _end(self, sent: Sent, state: str, look: tuple[str, str], line: str) -> None:
+        sent.waiting, sent.state, sent.look = False, state, look
+        self._say(sent, line)
+
+    def _say(self, sent: Sent, line: str) -> None:
+        line = f"{time.strftime('%H:%M:%S')} {line}"
+        sent.lines.append(line)
+        if sent is self._shown:
+            self._ui.sendText.appendPlainText(line)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, color_of, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
+from CastInterfaceLib.panels.tables import Cell, fill_row, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic, TrialResult
-
-Cell = tuple[str, str, "tuple[str, str] | None"]
-
-_KEY = qt.Qt.UserRole
 
 
 class TrySection:
@@ -148,33 +144,6 @@ class JobsSection:
         if ui.logText.plainText != log:
             ui.logText.setPlainText(log)
             ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
-
-
-def stretch(table: qt.QTableWidget) -> None:
-    """Have the columns share the width, and rows no higher than a line."""
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(qt.QHeaderView.Stretch)
-    header.setMinimumSectionSize(24)
-    header.setHighlightSections(False)
-    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
-
-
-def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
-    """Show text, tooltip and colour of each cell; only what has changed is touched."""
-    for column, cell in enumerate(cells):
-        text, tip, look = cell
-        color = color_of(look) if look is not None else ""
-        item = table.item(row, column)
-        if item is None:
-            item = qt.QTableWidgetItem()
-            table.setItem(row, column, item)
-        key = f"{text}\n{tip}\n{color}"
-        if item.data(_KEY) == key:
-            continue
-        item.setData(_KEY, key)
-        item.setText(text)
-        item.setToolTip(tip)
-        item.setData(qt.Qt.ForegroundRole, qt.QBrush(qt.QColor(color)) if color else None)
 
 
 def job_words(record: Any) -> Cell:

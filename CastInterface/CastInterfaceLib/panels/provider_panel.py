@@ -10,9 +10,10 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.local_hub import LOCAL_HUB
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text
-from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, fill_row, last_words, stretch
+from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastInterfaceLib.panels.sections import SectionsPanel
+from CastInterfaceLib.panels.tables import fill_row, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it

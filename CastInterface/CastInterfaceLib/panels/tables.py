@@ -1,0 +1,40 @@
+"""Tables of several panels: columns that share the width, and cells touched only when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import qt
+
+from CastInterfaceLib.panels.looks import color_of
+
+Cell = tuple[str, str, "tuple[str, str] | None"]
+
+_KEY = qt.Qt.UserRole
+
+
+def stretch(table: qt.QTableWidget) -> None:
+    """Have the columns share the width, and rows no higher than a line."""
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(qt.QHeaderView.Stretch)
+    header.setMinimumSectionSize(24)
+    header.setHighlightSections(False)
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
+
+
+def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
+    """Show text, tooltip and colour of each cell; only what has changed is touched."""
+    for column, cell in enumerate(cells):
+        text, tip, look = cell
+        color = color_of(look) if look is not None else ""
+        item = table.item(row, column)
+        if item is None:
+            item = qt.QTableWidgetItem()
+            table.setItem(row, column, item)
+        key = f"{text}\n{tip}\n{color}"
+        if item.data(_KEY) == key:
+            continue
+        item.setData(_KEY, key)
+        item.setText(text)
+        item.setToolTip(tip)
+        item.setData(qt.Qt.ForegroundRole, qt.QBrush(qt.QColor(color)) if color else None)
