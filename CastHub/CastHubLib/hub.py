@@ -7,6 +7,7 @@ import time
 
 from aiohttp import web
 
+from CastHubLib import log
 from CastHubLib.acknowledgements import Acknowledgements
 from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
@@ -78,7 +79,7 @@ class Hub:
 
     def owner(self, request: web.Request) -> Owner:
         """Return whom the request's bearer token speaks for; raises Denied(401) without a good one."""
-        owner = request["owner"] = self.owner_of_header(request.headers.get("Authorization", ""))
+        owner = request[log.HOLDER] = self.owner_of_header(request.headers.get("Authorization", ""))
         return owner
 
     def token_seconds(self, request: web.Request) -> float:

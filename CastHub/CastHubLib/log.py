@@ -17,6 +17,8 @@ from traceback import extract_tb
 from types import TracebackType
 from typing import Any
 
+from aiohttp import web
+
 from CastHubLib.settings import JSON_LINES
 
 _logger = logging.getLogger("cast.hub")
@@ -24,6 +26,15 @@ _LIBRARIES = ("aiohttp", "asyncio")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _TEXT_MOST = 200  # characters of a value
 _KEY = secrets.token_bytes(16)
+
+
+def _key(name: str) -> Any:
+    """Return the key of a request's note: aiohttp 3.14 warns of text, 3.10 knows nothing else."""
+    return web.RequestKey(name, object) if hasattr(web, "RequestKey") else name
+
+
+#: What a request's handler notes for the line about its refusal: the token's holder, and the id of its event.
+HOLDER, MESSAGE = _key("holder"), _key("message")
 
 
 class Hidden:

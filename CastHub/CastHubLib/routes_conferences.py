@@ -160,7 +160,9 @@ def _need(fields: Mapping[str, Any], name: str) -> str:
 
 def _topics(fields: Mapping[str, Any]) -> list[str]:
     """Return the attendees' topics: a list, or a comma list in a form; a repeated one counts once."""
-    topics = fields.get("topics") or []
+    topics = fields.get("topics")
+    if topics is None:
+        return []
     if isinstance(topics, str):
         topics = topics.split(",")
     if not isinstance(topics, list):

@@ -166,7 +166,7 @@ class HubRoutes:
         return web.Response(body=_RECEIVED, status=200 if cast else 202, content_type=JSON)
 
     def _check_publish(self, request: web.Request, message: Message, owner: Owner) -> None:
-        request["message"] = message.id
+        request[log.MESSAGE] = message.id
         topic = request.match_info.get("topic")
         if topic is not None and topic != message.topic:
             raise FieldError("event.hub.topic", "is not the topic in the address")
@@ -223,7 +223,7 @@ class HubRoutes:
         if _is_for_a_topic_of_this_name(value):
             return await self.post(request)
         question = parse_request(value)
-        request["message"] = question.message.id
+        request[log.MESSAGE] = question.message.id
         if question.message.topic == EVERY and self._hub.settings.auth == SINGLE_USER:
             question = replace(question, message=replace(question.message, topic=owner.topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")

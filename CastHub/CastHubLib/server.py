@@ -14,6 +14,7 @@ from CastHubLib.answers import error_answer, refusal
 from CastHubLib.hub import Hub
 from CastHubLib.origins import is_loopback_name, opened_by
 from CastHubLib.routes_conferences import ConferenceRoutes
+from CastHubLib.routes_documents import DocumentRoutes
 from CastHubLib.routes_hub import HubRoutes
 from CastHubLib.routes_payloads import PayloadRoutes
 from CastHubLib.routes_samples import SampleRoutes
@@ -38,6 +39,7 @@ class HubServer:
         app.add_routes(ConferenceRoutes(self.hub, of_hub.post).routes())
         for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, SampleRoutes):
             app.add_routes(routes(self.hub).routes())
+        app.add_routes(DocumentRoutes().routes())
         app.add_routes(of_hub.routes())
         app.add_routes(HubRoutes(self.hub, strict=True).routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_seconds)
@@ -95,10 +97,10 @@ def _log_refusal(request: web.Request, status: int) -> None:
     resource = request.match_info.route.resource
     known: dict[str, object] = {"status": status, "method": request.method}
     known["address"] = resource.canonical if resource else "unknown"
-    if "owner" in request:
-        known["by"] = log.holder(request["owner"])
-    if "message" in request:
-        known["id"] = request["message"]
+    if log.HOLDER in request:
+        known["by"] = log.holder(request[log.HOLDER])
+    if log.MESSAGE in request:
+        known["id"] = request[log.MESSAGE]
     log.info("denied", **known)
 
 

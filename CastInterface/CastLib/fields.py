@@ -131,9 +131,9 @@ def optional_flag(values: Mapping[str, Any], key: str, path: str = "") -> bool:
     """Return the flag at ``key`` (``true`` or ``false``, also as text), False when absent; FieldError otherwise."""
     value = values.get(key)
     text = value.strip().lower() if isinstance(value, str) else value
-    if text in (None, "", False, "false"):
+    if text is None or text is False or text in ("", "false"):
         return False
-    if text in (True, "true"):
+    if text is True or text == "true":
         return True
     raise FieldError(path + key, "must be true or false")
 

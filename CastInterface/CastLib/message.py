@@ -230,7 +230,7 @@ def _no_event() -> dict[str, Any]:
 
 
 def _parse_sender(wire: Mapping[str, Any]) -> Sender:
-    field = "subscriber.actor" if wire.get("subscriber.actor") else "actor"
+    field = "actor" if wire.get("subscriber.actor") in (None, "", []) else "subscriber.actor"
     return Sender(
         name=optional_text(wire, "subscriber.name"),
         product=optional_text(wire, "subscriber.product.name"),

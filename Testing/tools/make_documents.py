@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "CastInterface"), str(ROOT / "CastHub")]
+sys.path[:0] = [str(ROOT / "CastInterface"), str(ROOT / "CastHub"), str(Path(__file__).parent)]
+CONTRACT_FOLDERS = ("CastHub/CastHubLib/contract", "docs/contract")
 
 
 def documents() -> dict[str, bytes]:
     """Each document by its path from the tree's root."""
     from CastHubLib.settings_page import as_markdown
 
-    return {"docs/settings.md": as_markdown().encode()}
+    found = {"docs/settings.md": as_markdown().encode()}
+    for name, content in contract().items():
+        for folder in CONTRACT_FOLDERS:
+            found[f"{folder}/{name}"] = content
+    return found
+
+
+def contract() -> dict[str, bytes]:
+    """What the hub serves under ``/docs/``, by its path from there."""
+    from contract_addresses import openapi
+    from contract_schemas import SCHEMAS
+
+    found = {f"schemas/{name}": as_json(of) for name, of in SCHEMAS.items()}
+    rows = "".join(f'<li><a href="schemas/{name}">{name}</a>: {of["title"]}</li>\n' for name, of in SCHEMAS.items())
+    return {"openapi.json": as_json(openapi()), **found, "index.html": _INDEX.replace("ROWS", rows).encode()}
+
+
+def as_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+_INDEX = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Cast Hub: documents</title>
+<style>body { font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; }</style>
+<h1>Cast Hub: documents</h1>
+<p><a href="openapi.json">openapi.json</a>: every HTTP address, for OpenAPI tools (3.1).</p>
+<p>JSON Schemas (2020-12) of every message:</p>
+<ul>
+ROWS</ul>
+</html>
+"""
 
 
 def main() -> None:

@@ -1,0 +1,54 @@
+"""The contract as documents under ``/docs/``: OpenAPI for the addresses, JSON Schemas for the messages; no token."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from aiohttp import web
+
+from CastHubLib.answers import JSON
+
+FOLDER = Path(__file__).with_name("contract")
+INDEX = "index.html"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+class DocumentRoutes:
+    """The handlers of one hub. The documents are read once: they are part of the program."""
+
+    def __init__(self) -> None:
+        self._documents = {
+            path.relative_to(FOLDER).as_posix(): path.read_bytes()
+            for path in sorted(FOLDER.rglob("*"))
+            if path.suffix in (".json", ".html")
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the addresses served here."""
+        return [
+            web.get("/docs", self.to_index),
+            web.get("/docs/", self.document),
+            web.get("/docs/{document}", self.document),
+            web.get("/docs/schemas/{document}", self.document),
+        ]
+
+    async def to_index(self, request: web.Request) -> web.Response:
+        """Lead to the index, whose links begin at its folder."""
+        return web.Response(status=302, headers={"Location": "docs/"})
+
+    async def document(self, request: web.Request) -> web.Response:
+        """Give a document."""
+        folder = "schemas/" if request.path.startswith("/docs/schemas/") else ""
+        name = folder + request.match_info.get("document", INDEX)
+        data = self._documents.get(name)
+        if data is None:
+            raise web.HTTPNotFound
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if tag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+        if name == INDEX:
+            headers["Content-Security-Policy"] = _POLICY
+            return web.Response(body=data, content_type="text/html", charset="utf-8", headers=headers)
+        return web.Response(body=data, content_type=JSON, headers=headers)
