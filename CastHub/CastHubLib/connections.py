@@ -104,10 +104,10 @@ class Connections:
         """
         if self._table.remove(subscriber.id) is None:
             return
+        self._outbox.flush()
         channel = self._channels.pop(subscriber.id)
         if channel.timer is not None:
             channel.timer.cancel()
-        self._outbox.flush()
         if channel.socket is not None:
             channel.socket.transport.write(_denial(subscriber, told))
             channel.socket.close(code)
@@ -181,7 +181,7 @@ class Connections:
         if subscriber.acknowledges:
             channel.last_written = tail.last() if tail else None
         else:
-            unproven = channel.unproven(subscriber)
+            unproven = 0 if channel.close_code in CLOSED_BY_CLIENT else channel.unproven(subscriber)
             self.unproven += unproven
             subscriber.tail = Tail()
             log.info("lost", endpoint=log.endpoint(subscriber.id), unproven=unproven)
@@ -193,8 +193,9 @@ class Connections:
         if channel is None or channel.socket is not socket:
             return
         log.info("dropped", endpoint=log.endpoint(subscriber.id), code=code)
+        channel.close_code = code
         self._outbox.flush()
-        channel.close_code, channel.socket = code, None
+        channel.socket = None
         if code in CLOSED_BY_CLIENT:
             self.end(subscriber, core.DISCONNECT)
             return
@@ -269,8 +270,8 @@ class Connections:
         self._asking.subscriber_gone(subscriber)
 
     def _dead(self, subscriber: Subscriber, socket: Socket) -> None:
-        self.dropped(subscriber, socket, BROKEN)
         socket.transport.abort()
+        self.dropped(subscriber, socket, BROKEN)
 
     @staticmethod
     def _believe(subscriber: Subscriber) -> None:
