@@ -199,7 +199,10 @@ class ModelHub:
             self._deny(socket, code)
         who.socket, who.connected = None, False
         name = who.subscription.name
-        self._say(("subscription-removed", name, reason), who.subscription.topic, "subscription-removed", sender=name)
+        if reason in ("unsubscribe", "send-failure") or not self._is_back(who):
+            self._say(
+                ("subscription-removed", name, reason), who.subscription.topic, "subscription-removed", sender=name
+            )
 
     def _grant(self, who: ModelSubscriber) -> None:
         s, asked = self.settings, who.subscription.lease_seconds
@@ -233,8 +236,14 @@ class ModelHub:
 
     def _waited(self, who: ModelSubscriber) -> None:
         self.end(who, "websocket-disconnect" if who.was_bound else "lease-expired")
-        if who.was_bound and who.code != 1001 and not who.subscription.everyone:
+        if who.was_bound and who.code != 1001 and not who.subscription.everyone and not self._is_back(who):
             self._say(("SyncError", who.subscription.name, self._last(who)), who.subscription.topic, "syncerror")
+
+    def _is_back(self, who: ModelSubscriber) -> bool:
+        """A Cast client of this name is connected under another endpoint."""
+        topic, name = who.subscription.topic, who.subscription.name
+        others = (each for each in self._on(topic) if each is not who and each.connected)
+        return who.subscription.cast and any(each.subscription.name == name for each in others)
 
     def _last(self, who: ModelSubscriber) -> str:
         """The id of the last event on its topic that it may have missed, "" for one that the hub itself has made."""
