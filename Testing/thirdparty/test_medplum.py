@@ -117,7 +117,7 @@ def test_version_4_connects_again_with_the_subscription_it_has(
         assert [client.message() for _ in sent] == sent
 
 
-@pytest.mark.parametrize(("package", "path"), zip(PACKAGES, PATHS, strict=True))
+@pytest.mark.parametrize(("package", "path"), list(zip(PACKAGES, PATHS, strict=True)))
 def test_a_denied_client_stays_away(medplum: Start, wire: Wire, package: str, path: str) -> None:
     """Version 5 would come back for ever if no denial told it that the subscription is over."""
     client = medplum(package, wire.url + path, token_of(wire))
@@ -132,7 +132,7 @@ def test_a_denied_client_stays_away(medplum: Start, wire: Wire, package: str, pa
         client.events.get(timeout=1)
 
 
-@pytest.mark.parametrize(("package", "path"), zip(PACKAGES, PATHS, strict=True))
+@pytest.mark.parametrize(("package", "path"), list(zip(PACKAGES, PATHS, strict=True)))
 def test_a_refused_subscription_is_an_error_to_it(medplum: Start, wire: Wire, package: str, path: str) -> None:
     client = medplum(package, wire.url + path, "a.bad.token")
     with pytest.raises(ClientError):
