@@ -181,6 +181,11 @@ def refused(socket_endpoint: str) -> int:
     return int(failure.value.status_code)
 
 
+def same(frame: dict[str, Any], sent: dict[str, Any]) -> bool:
+    """Whether a frame is the event that was sent: the same id, time and event, whatever else stands beside them."""
+    return all(frame.get(key) == sent[key] for key in ("id", "timestamp", "event"))
+
+
 def resource(name: str, id: str, **more: Any) -> list[dict[str, Any]]:
     """The context of an open or close with one resource, keyed as the catalogue has it (FHIRcast 3.3 to 3.6)."""
     type = name.split("-", 1)[0]

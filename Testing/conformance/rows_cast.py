@@ -1,11 +1,12 @@
-"""Cast beside FHIRcast: subscribing, publishing, and who hears of whom (section names are those of the protocol)."""
+"""Cast beside FHIRcast: subscribing, publishing, signing in, and who hears of whom (sections of the protocol)."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from conformance.kit import CAST, QUICK, SIGN_IN, Hub, Program, add, event, refused, resource, row
+import requests
+from conformance.kit import CAST, QUICK, SIGN_IN, Hub, add, event, refused, resource, row, same
 
 STUDY = resource("ImagingStudy-open", "1")
 
@@ -45,7 +46,7 @@ def _(hub: Hub) -> None:
     socket = program.listen("S", "*")
     for name in "ImagingStudy-open", "annotation-update", "org.example.anything", "anything at all":
         sent = program.send(name, {"an": "object"})
-        assert socket.event() == sent
+        assert same(socket.event(), sent)
 
 
 @cast("every frame carries hub.mode, an event, or an acknowledgement's id")
@@ -153,7 +154,7 @@ def _(hub: Hub) -> None:
     assert program.http.post(program.hub, data=program.form("S") | {"hub.topic": "*"}).status_code == 403
     socket = everyone.listen("PROVIDER", f"x-{program.topic}")
     sent = program.send(f"x-{program.topic}", {"an": "object"})
-    assert socket.event() == sent
+    assert same(socket.event(), sent)
     assert program.publish(event("dicom-send", "*", {"files": []})).status_code == 403
     assert everyone.publish(event("dicom-send", "*", {"files": []})).status_code == 400
 
@@ -198,7 +199,7 @@ def routed(hub: Hub, name: str, context: Any, root: dict[str, Any], wanted: set[
     sockets = {who: program.listen(who, **fields) for who, fields in SUBSCRIBERS.items()}
     sent = program.send(name, context, **root)
     for who in wanted:
-        assert sockets[who].event() == sent, who
+        assert same(sockets[who].event(), sent), who
     program.nothing_more(*sockets.values())
 
 
@@ -232,7 +233,7 @@ def _(hub: Hub) -> None:
     socket = program.listen("S")
     files = [{"url": "https://x.example/v.nii.gz", "fileName": "volume", "task": "total", "fast": True}]
     sent = program.send("nifti-send", {"files": files, "totalSegmentator": {}}, hello="world")
-    assert socket.event() == sent
+    assert same(socket.event(), sent)
 
 
 @cast("bytes inside the JSON of a binary family are refused", "Cast Publish")
@@ -265,58 +266,39 @@ def _(hub: Hub) -> None:
     )
 
 
-# Group topics
+# Sign-in
 
 
-def call(program: Program, method: str, path: str = "", **fields: Any) -> Any:
-    answer = program.http.request(method, f"{program.at('conference')}{path}", json=fields or None)
-    assert answer.status_code == 200, f"{answer.status_code}: {answer.text[:200]}"
-    return answer.json()
-
-
-def group(hub: Hub) -> tuple[Program, Program, dict[str, Any]]:
-    host, guest = hub.program(), hub.program()
-    made = call(host, "POST", hostTopic=host.topic, title="T", topics=[guest.topic], hostUserName="H")
-    return host, guest, made
-
-
-@cast("start, list, join, lead and leave answer as existing clients read them", "Cast Group topics")
+@cast(
+    "form and JSON both sign in; the token says topic, hub.topic and hub.url, and a code is good once",
+    "Cast Sign-in",
+    (SIGN_IN,),
+)
 def _(hub: Hub) -> None:
-    host, guest, made = group(hub)
-    late = hub.program()
-    record = {"hostTopic": host.topic, "sceneLeaderTopic": host.topic, "title": "T", "topics": [guest.topic]}
-    assert made == {"status": "created", "conference": record}
-    guest.listen("GUEST", "none", subscriber__product__name="P")
-    mine = [each for each in call(host, "GET") if each["hostTopic"] == host.topic]
-    assert mine == [{**record, "participants": ["GUEST"]}]
-    joined = call(late, "PATCH", "/join", hostTopic=host.topic, joinTopic=late.topic, joinUserName="L")
-    record["topics"] = [guest.topic, late.topic]
-    assert joined == {"status": "joined", "conference": record}
-    led = call(late, "PATCH", "/lead", hostTopic=host.topic, sceneLeaderTopic=late.topic)
-    assert led == {"status": "updated", "conference": {**record, "sceneLeaderTopic": late.topic}}
-    assert call(late, "DELETE", hostTopic=host.topic, leaveTopic=late.topic) == {"removed": 0, "updated": 1}
-    assert call(host, "DELETE", hostTopic=host.topic) == {"removed": 1, "updated": 0}
+    for kind in "data", "json":
+        answer = requests.post(hub.url + "/oauth/authorize", **{kind: {"user_name": "alice", "topic": "room"}})
+        assert answer.status_code == 200 and {"user_name", "code", "expires_in"} <= set(answer.json())
+        form = {"grant_type": "authorization_code", "code": answer.json()["code"], "client_id": "c"}
+        token = requests.post(hub.url + "/oauth/token", **{kind: form})
+        assert token.status_code == 200
+        assert {"token_type", "access_token", "id_token", "expires_in", "scope", "topic"} <= set(token.json())
+        assert token.json()["topic"] == token.json()["hub.topic"] == "room"
+        assert token.json()["hub.url"].startswith(hub.url)
+        again = requests.post(hub.url + "/oauth/token", **{kind: form})
+        assert again.status_code == 400 and again.json()["error"] == "invalid_grant"
 
 
-@cast("its own events reach Cast subscribers whatever they listed, and no FHIRcast one", "Cast Group topics")
+@cast("an unnamed caller gets a name, and with last time's id_token the same one", "Cast Sign-in", (SIGN_IN,))
 def _(hub: Hub) -> None:
-    host, guest = hub.program(), hub.program()
-    socket = guest.listen("GUEST", "Patient-open", subscriber__product__name="P")
-    plain = guest.listen("PLAIN", "Patient-open")
-    call(host, "POST", hostTopic=host.topic, title="T", topics=[guest.topic])
-    context = socket.event()["event"]["context"]
-    assert (context["title"], context["hostTopic"], context["sceneLeaderTopic"]) == ("T", host.topic, host.topic)
-    guest.nothing_more(socket, plain)
+    program = hub.program()
+    first = program.sign_in({})
+    assert first["topic"].startswith("USER-")
+    assert program.sign_in({"id_token": first["id_token"]})["topic"] == first["topic"]
+    assert program.sign_in({})["topic"] != first["topic"]
 
 
-@cast("what one topic publishes reaches the other's subscriptions once, requests do not", "Cast Group topics")
+@cast("the well-known document names Cast's events too, and Cast's facts under a key of their own", "Cast Discovery")
 def _(hub: Hub) -> None:
-    host, guest, _ = group(hub)
-    socket = guest.listen("GUEST", "Patient-open,Patient-close,status-request")
-    sent = host.send("Patient-open", target_actor="*")
-    assert socket.event() == sent
-    answer = host.request(event("status-request", host.topic, {"timeoutSeconds": 1}, subscriber_name="HOST")).json()
-    assert answer["expected"] == []
-    call(guest, "DELETE", hostTopic=host.topic, leaveTopic=guest.topic)
-    host.send("Patient-open")
-    guest.nothing_more(socket, name="Patient-close")
+    found = hub.configuration().json()
+    assert {"dicom-send", "status-request", "subscription-removed", "Patient-open"} <= set(found["eventsSupported"])
+    assert isinstance(found["org.cast"], dict)

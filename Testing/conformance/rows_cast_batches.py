@@ -200,7 +200,7 @@ def refused(hub: Hub, body: Bad) -> None:
     program = hub.program()
     receiver = program.listen("RECEIVER")
     answer = program.send_batch(body(program.topic))
-    assert answer.status_code == 400 and answer.json()["message"], answer.text[:200]
+    assert answer.status_code == 400 and answer.text.strip(), answer.text[:200]
     program.nothing_more(receiver)
 
 

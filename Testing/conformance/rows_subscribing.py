@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from conformance.kit import FHIRCAST, QUICK, SIGN_IN, STRICT, Hub, Program, Socket, add, event, refused, row
+from conformance.kit import FHIRCAST, QUICK, SIGN_IN, STRICT, Hub, Program, Socket, add, event, refused, row, same
 
 EVENTS = "Patient-open,Patient-close"
 Change = dict[str, str | None]
@@ -88,7 +88,7 @@ def _(hub: Hub) -> None:
     socket = program.listen("S", EVENTS, subscriber__product__name="P", subscriber__actors='["ID"]')
     for root in ({"subscriber_name": "S"}, {"target_actor": "EC"}, {"target_product_name": "Q"}):
         sent = program.send("Patient-open", **root)
-        assert socket.event() == sent
+        assert same(socket.event(), sent)
     program.nothing_more(socket)
 
 
