@@ -140,7 +140,11 @@ class ConferenceRoutes:
         self._hub.owner_beyond_loopback(request)
         body = await self._hub.read(request, self._hub.settings.body_most)
         kind = "application/json" if body.lstrip()[:1] in (b"{", b"[") else request.headers.get("Content-Type", "")
-        return parse_fields(body, kind) if body else parse_fields(request.query_string.encode(), "")
+        fields = parse_fields(body, kind) if body else parse_fields(request.query_string.encode(), "")
+        most = self._hub.settings.form_most
+        if len(body) > most and "event" not in fields:
+            raise Denied(413, f"the body has {len(body)} bytes, a conference's may have {most}")
+        return fields
 
 
 def _field(fields: Mapping[str, Any], name: str) -> str:

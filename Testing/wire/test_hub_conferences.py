@@ -155,6 +155,12 @@ def test_bad_bodies(host: Wire, body: bytes) -> None:
         assert answer.status_code == 400 and answer.json()["message"]
 
 
+def test_a_body_has_an_end(host: Wire) -> None:
+    answer = call(host, "POST", hostTopic=host.topic, title="t", hostUserName="x" * 70_000)
+    assert answer.status_code == 413 and "65536" in answer.json()["message"]
+    assert mine(host) == []
+
+
 def test_topics_that_could_take_part(host: Wire, guest: Wire) -> None:
     host.subscribe("A")
     host.subscribe("B", subscriber__client_info='{"timezone": " Europe/Zurich ", "platform": "x"}')
