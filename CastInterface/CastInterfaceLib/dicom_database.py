@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,21 @@ def _database() -> Any:
     return database if database is not None and database.isOpen else None
 
 
-def instance_file(uid: str) -> str:
-    """The file of a SOPInstanceUID, "" when the database does not have it. Main thread only."""
+def instance_files(uids: Sequence[str]) -> tuple[Path, ...]:
+    """The files of SOPInstanceUIDs of one study; empty unless the database has all of them. Main thread only.
+
+    An instance at a time would be a question a slice; mostly they are a whole series, for which a few will do.
+    """
     database = _database()
-    return str(database.fileForInstance(uid) or "") if database is not None else ""
+    if database is None or not uids:
+        return ()
+    first, last = (str(database.fileForInstance(uid) or "") for uid in (uids[0], uids[-1]))
+    if not first or not last:
+        return ()
+    series = [str(path) for path in database.filesForSeries(database.seriesForFile(first))]
+    if len(series) != len(uids) or last not in series:
+        series = [str(database.fileForInstance(uid) or "") for uid in uids]
+    return tuple(Path(path) for path in series) if all(series) else ()
 
 
 def load_series(uid: str) -> Any:

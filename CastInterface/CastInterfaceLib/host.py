@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from CastInterfaceLib.layouts import Split
-    from CastInterfaceLib.voxels import Look
     from CastLib.dicom_series import Series
 
 
@@ -56,8 +55,11 @@ class Host(Protocol):
         """Whether `read` is to be used for a series rather than decoded voxels. Any thread."""
         ...
 
-    def read(self, series: Series) -> tuple[Any, Look]:
-        """A series as a volume node, read by the host's own loader. Raises CastError."""
+    def read(self, series: Series) -> tuple[Any, bool]:
+        """A series as a volume node, read by the host's own loader, and whether that told it how to be shown.
+
+        Raises CastError.
+        """
         ...
 
     def close(self) -> None: ...

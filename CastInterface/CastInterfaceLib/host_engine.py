@@ -12,7 +12,6 @@ from CastInterfaceLib.offscreen_view import OffscreenView
 from CastInterfaceLib.slice_view import SliceView
 from CastInterfaceLib.study_loading import read_with_engine
 from CastInterfaceLib.threed_view import ThreeDView
-from CastInterfaceLib.voxels import Look
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
@@ -75,9 +74,9 @@ class EngineHost:
         """No series: decoding on a thread lets requests be answered meanwhile."""
         return False
 
-    def read(self, series: Series) -> tuple[Any, Look]:
+    def read(self, series: Series) -> tuple[Any, bool]:
         """See `read_with_engine`."""
-        return read_with_engine(self.application_logic, series)
+        return read_with_engine(self.application_logic, series), False
 
     def close(self) -> None:
         """Empty the scene and close the views."""

@@ -16,9 +16,8 @@ from CastInterfaceLib.layouts import DRAWABLE, Slot, Split, layout_name, parse_l
 from CastInterfaceLib.offscreen_view import OffscreenView
 from CastInterfaceLib.slice_view import SliceView
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.study_loading import look_by_header, name_volume, read_with_engine
+from CastInterfaceLib.study_loading import name_volume, read_with_engine
 from CastInterfaceLib.threed_view import ThreeDView
-from CastInterfaceLib.voxels import Look
 from CastLib.client import Pump
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
@@ -206,13 +205,13 @@ class WindowHost:
         """Series in Slicer's database are left to Slicer's own loaders. Any thread."""
         return self._studies is not None and series.uid in self._studies.series_uids
 
-    def read(self, series: Series) -> tuple[Any, Look]:
+    def read(self, series: Series) -> tuple[Any, bool]:
         """A series as a volume node: by Slicer's loaders when its database has it, else by its volumes logic."""
         volume = load_series(series.uid) if self.reads(series) else None
         if volume is None:
-            return read_with_engine(self.application_logic, series)
+            return read_with_engine(self.application_logic, series), False
         name_volume(volume, series)
-        return volume, look_by_header(volume, series)
+        return volume, True
 
     def close(self) -> None:
         """Let go of the views; they and the scene are Slicer's."""

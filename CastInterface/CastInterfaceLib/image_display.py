@@ -22,22 +22,24 @@ from CastInterfaceLib.known_files import forget_files, note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation, volume_for
-from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
+from CastInterfaceLib.slices_in_3d import Box, box_corners, hide_slices_in_3d
 from CastInterfaceLib.status import make_status, problem_item, segmentation_item
 from CastInterfaceLib.study_files import StudyFiles
 from CastInterfaceLib.study_loading import (
+    PreparedVolume,
+    ReadVolume,
     add_volume,
-    body_of,
+    array_of,
     geometry_of,
     is_shown,
     name_volume,
     remove_node,
     remove_nodes,
+    set_look,
     show_volume,
 )
 from CastInterfaceLib.study_reading import StudyReader
 from CastInterfaceLib.study_source import NotShown, names_a_study, open_elsewhere, payload_entries, studies_of_batch
-from CastInterfaceLib.voxels import Voxels
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TimedOut, TransferError
@@ -123,8 +125,11 @@ class ImageDisplay:
         if job is not None:
             job.cancel()
 
-    def adopt(self, series: Series, volume: Any) -> bool:
+    def adopt(self, series: Series, volume: Any, body: Box) -> bool:
         """Take a volume that somebody else put into the scene as the open study, so that results are shown over it.
+
+        Args:
+            body: what `study_loading.body_of` its voxels says.
 
         Returns:
             whether it was: not while a study is open.
@@ -138,8 +143,7 @@ class ImageDisplay:
         study.files = series.files
         name_volume(volume, series)
         note_files(series)
-        body = box_corners(geometry_of(volume), body_of(volume))
-        study.series[series.uid] = ShownSeries(series, volume, body)
+        study.series[series.uid] = ShownSeries(series, volume, box_corners(geometry_of(volume), body))
         self._study = study
         return True
 
@@ -363,19 +367,24 @@ class ImageDisplay:
         """Whether the host reads a series itself, so that it need not be decoded before. Any thread."""
         return self._host.reads(series)
 
-    def add_series(self, study: OpenStudy, series: Series, voxels: Voxels | None) -> None:
-        """Put a decoded series into the scene; None has the host read it."""
+    def read_series(self, study: OpenStudy, series: Series) -> tuple[Any, bool, Any]:
+        """Have the host read a series into the scene: what `Host.read` gives, and the voxels. Raises CastError."""
+        if study is not self._study:
+            raise Cancelled("the study is not open any more")
+        volume, looks_good = self._host.read(series)
+        return volume, looks_good, array_of(volume)
+
+    def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume | ReadVolume) -> None:
+        """Show a series that was decoded on a thread or read by the host."""
         if study is not self._study:
             return
-        try:
-            if voxels is None:
-                volume, look = self._host.read(series)
-            else:
-                volume, look = add_volume(self._host.scene, series, voxels), voxels.look
-        except CastError as error:
-            self.add_problem(study, str(error))
-            return
-        body = box_corners(geometry_of(volume), look.body)
+        if isinstance(came, PreparedVolume):
+            volume = add_volume(self._host.scene, series, came)
+        else:
+            volume = came.node
+            if not came.looks_good:
+                set_look(volume, came.look)
+        body = box_corners(geometry_of(volume), came.look.body)
         replaced = study.series.pop(series.uid, None)
         study.series[series.uid] = ShownSeries(series, volume, body)
         study.nodes.append(volume)
@@ -385,7 +394,7 @@ class ImageDisplay:
             remove_node(self._host.scene, replaced.volume)
         if replaced is not None or len(study.series) == 1:
             show_volume(self._host, volume, body)
-        for warning in (*series.warnings, *(voxels.warnings if voxels else ())):
+        for warning in (*series.warnings, *came.warnings):
             self.add_problem(study, f"Series {series.uid}: {warning}.")
 
     def add_segmentation(self, study: OpenStudy, message: Message, prepared: PreparedSegmentation) -> None:

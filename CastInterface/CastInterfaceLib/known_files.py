@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from CastInterfaceLib.dicom_database import instance_file
+from CastInterfaceLib.dicom_database import instance_files
 from CastInterfaceLib.study_loading import INSTANCES
 from CastLib.dicom_series import Series
 
@@ -29,13 +29,8 @@ def forget_files(series: Series) -> None:
 def known_files(node: Any) -> tuple[Path, ...]:
     """The DICOM files that a volume node was read from; empty unless all are known and still there."""
     uids = (node.GetAttribute(INSTANCES) or "").split()
-    paths = tuple(_file_of(uid) for uid in uids)
-    return tuple(path for path in paths if path is not None) if all(paths) else ()
-
-
-def _file_of(uid: str) -> Path | None:
-    read = _read.get(uid)
-    if read is not None and read.is_file():
-        return read
-    in_database = instance_file(uid)
-    return Path(in_database) if in_database and Path(in_database).is_file() else None
+    received = tuple(_read[uid] for uid in uids if uid in _read)
+    for paths in (received, instance_files(uids)):
+        if paths and len(paths) == len(uids) and all(path.is_file() for path in paths):
+            return paths
+    return ()

@@ -13,7 +13,8 @@ from CastInterfaceLib.background import Background, Ended
 from CastInterfaceLib.connection import Connection
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.node_files import NodeFiles
-from CastInterfaceLib.study_loading import name_volume
+from CastInterfaceLib.slices_in_3d import Box
+from CastInterfaceLib.study_loading import array_of, body_of, name_volume
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
@@ -103,7 +104,9 @@ class Sendings:
         def work(job: Job) -> dict[str, Any]:
             if sending.volume is not None and files.event == DICOM_SEND:
                 found = scan(files.paths).series
-                self._pump.call(lambda: self._adopt(sending.volume, found), ADOPT_PATIENCE)
+                array = self._pump.call(lambda: array_of(sending.volume), ADOPT_PATIENCE)
+                body = body_of(array)
+                self._pump.call(lambda: self._adopt(sending.volume, found, body), ADOPT_PATIENCE)
             manifest = [{"fileName": path.name, "byteLength": path.stat().st_size} for path in files.paths]
 
             def told(done: int, total: int) -> None:
@@ -198,12 +201,12 @@ class Sendings:
             return None
         return next(iter(study.series.values())).volume
 
-    def _adopt(self, volume: Any, series: Sequence[Series]) -> None:
+    def _adopt(self, volume: Any, series: Sequence[Series], body: Box) -> None:
         display = self._connection.display
         if len(series) == 1 and volume.GetScene() is not None:
             name_volume(volume, series[0])
             if display is not None:
-                display.adopt(series[0], volume)
+                display.adopt(series[0], volume, body)
 
 
 def sender_of(session: Session) -> Sender:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from CastInterfaceLib.host import Host
 from CastInterfaceLib.slices_in_3d import Box, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Look, Voxels, look_of
-from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
@@ -27,40 +27,66 @@ INSTANCES = "DICOM.instanceUIDs"  # Slicer's own name for it
 INVERTED_GREY = "vtkMRMLColorTableNodeInvertedGrey"
 
 
-def add_volume(scene: Any, series: Series, voxels: Voxels) -> Any:
+@dataclass(frozen=True, slots=True)
+class PreparedVolume:
+    """A decoded series in VTK's hands, which no scene knows yet; ``ijk_to_ras`` in mm, 4x4."""
+
+    image: Any
+    ijk_to_ras: np.ndarray
+    look: Look
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVolume:
+    """A series that the host has read into a volume node; ``looks_good`` when it knows how it is best shown already."""
+
+    node: Any
+    look: Look
+    looks_good: bool
+    warnings: tuple[str, ...] = ()
+
+
+def prepare_volume(voxels: Voxels) -> PreparedVolume:
+    """Copy voxels to where VTK wants them, which may take long. Any thread."""
+    color = voxels.array.ndim == 4
+    image = vtk.vtkImageData()
+    image.SetDimensions(*voxels.array.shape[2::-1])
+    flat = voxels.array.reshape(-1, 3) if color else voxels.array.reshape(-1)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(flat), deep=True))
+    return PreparedVolume(image, voxels.ijk_to_ras, voxels.look, voxels.warnings)
+
+
+def add_volume(scene: Any, series: Series, prepared: PreparedVolume) -> Any:
     """A volume node of exactly these voxels and this geometry, not yet shown anywhere.
 
     Args:
         scene: the MRML scene.
         series: where the voxels are from; its UIDs become the node's attributes.
-        voxels: what `voxels.read_voxels` gave.
+        prepared: what `prepare_volume` gave.
 
     Returns:
         a ``vtkMRMLScalarVolumeNode``, or a ``vtkMRMLVectorVolumeNode`` for colour.
     """
-    color = voxels.array.ndim == 4
+    color = prepared.image.GetNumberOfScalarComponents() == 3
     kind = "vtkMRMLVectorVolumeNode" if color else "vtkMRMLScalarVolumeNode"
-    image = vtk.vtkImageData()
-    image.SetDimensions(*voxels.array.shape[2::-1])
-    flat = voxels.array.reshape(-1, 3) if color else voxels.array.reshape(-1)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(flat), deep=True))
     volume = scene.AddNewNodeByClass(kind, series_name(series))
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(voxels.ijk_to_ras.ravel())
+    matrix.DeepCopy(prepared.ijk_to_ras.ravel())
     volume.SetIJKToRASMatrix(matrix)
-    volume.SetAndObserveImageData(image)
     name_volume(volume, series)
-    _set_look(volume, voxels.look)
+    set_look(volume, prepared.look)  # before the image, which the display node would else look through for a window
+    volume.SetAndObserveImageData(prepared.image)
     return volume
 
 
-def read_with_engine(application_logic: Any, series: Series) -> tuple[Any, Look]:
+def read_with_engine(application_logic: Any, series: Series) -> Any:
     """The same with Slicer's own reader, for transfer syntaxes that only it can decode.
 
     It is handed the files in their order along the normal: left to itself it would sort them by name.
 
     Returns:
-        the volume node and how it is best shown.
+        the volume node; nobody has told it yet how it is best shown.
 
     Raises:
         CastError: the reader gave up.
@@ -74,20 +100,12 @@ def read_with_engine(application_logic: Any, series: Series) -> tuple[Any, Look]
     if volume is None:
         raise CastError(f"Series {series.uid} cannot be decoded: its transfer syntax is not supported.")
     name_volume(volume, series)
-    look = look_by_header(volume, series)
-    _set_look(volume, look)
-    return volume, look
+    return volume
 
 
-def look_by_header(volume: Any, series: Series) -> Look:
-    """How a volume of a series is best shown."""
-    header = read_header(series.files[len(series.files) // 2])
-    return look_of(_array_of(volume), header)
-
-
-def body_of(volume: Any) -> Box:
-    """First and last voxel of what is no air, for columns, rows and slices."""
-    return look_of(_array_of(volume), pydicom.Dataset()).body
+def body_of(array: np.ndarray) -> Box:
+    """First and last voxel of what is no air, for columns, rows and slices; takes a while. Any thread."""
+    return look_of(array, pydicom.Dataset()).body
 
 
 def series_name(series: Series) -> str:
@@ -142,7 +160,8 @@ def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
         view.look_at(body)
 
 
-def _set_look(volume: Any, look: Look) -> None:
+def set_look(volume: Any, look: Look) -> None:
+    """Show a volume with this window and level."""
     display = volume.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(look.window, look.level)
@@ -150,7 +169,11 @@ def _set_look(volume: Any, look: Look) -> None:
         display.SetAndObserveColorNodeID(INVERTED_GREY)
 
 
-def _array_of(volume: Any) -> np.ndarray:
+def array_of(volume: Any) -> np.ndarray:
+    """The voxels of a volume node as they are now, not copied: (slices, rows, columns), components behind.
+
+    Main thread only; the array may be read on any, for Slicer gives a volume another one with other voxels.
+    """
     image = volume.GetImageData()
     shape = image.GetDimensions()[::-1]
     components = image.GetNumberOfScalarComponents()

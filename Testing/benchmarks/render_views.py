@@ -27,7 +27,7 @@ def main() -> None:
     print(f"engine loaded and tried  {time.perf_counter() - began:6.2f} s")
     from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation
     from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, show_volume
+    from CastInterfaceLib.study_loading import add_volume, prepare_volume, show_volume
     from CastInterfaceLib.voxels import read_voxels
 
     began = time.perf_counter()
@@ -38,7 +38,7 @@ def main() -> None:
     voxels = read_voxels(series)
     print(f"{len(series.files)} slices decoded       {time.perf_counter() - began:6.2f} s")
     began = time.perf_counter()
-    volume = add_volume(host.scene, series, voxels)
+    volume = add_volume(host.scene, series, prepare_volume(voxels))
     body = box_corners(voxels.ijk_to_ras, voxels.look.body)
     show_volume(host, volume, body)
     print(f"volume in the scene      {time.perf_counter() - began:6.2f} s")

@@ -57,10 +57,10 @@ def host(engine: EngineHost) -> Iterator[EngineHost]:
 
 def show(host: EngineHost, series: Series) -> tuple[Any, Voxels, np.ndarray]:
     from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, show_volume
+    from CastInterfaceLib.study_loading import add_volume, prepare_volume, show_volume
 
     voxels = read_voxels(series)
-    volume = add_volume(host.scene, series, voxels)
+    volume = add_volume(host.scene, series, prepare_volume(voxels))
     body = box_corners(voxels.ijk_to_ras, voxels.look.body)
     show_volume(host, volume, body)
     return volume, voxels, body
@@ -162,15 +162,15 @@ def array_of(volume: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("orientation", ["axial", "oblique"])
 def test_slicers_own_reader_gives_the_same(host: EngineHost, tmp_path: Path, orientation: str) -> None:
-    from CastInterfaceLib.study_loading import read_with_engine
+    from CastInterfaceLib.study_loading import body_of, read_with_engine
 
     write_phantom(tmp_path, direction=ORIENTATIONS[orientation], RescaleSlope="2", RescaleIntercept="-100")
     series = read_series([tmp_path])[0]
     voxels = read_voxels(series)
-    volume, look = read_with_engine(host.application_logic, series)
+    volume = read_with_engine(host.application_logic, series)
     assert np.allclose(matrix_of(volume), voxels.ijk_to_ras, atol=1e-6)
     assert np.array_equal(array_of(volume), voxels.array)
-    assert look.body == voxels.look.body
+    assert body_of(array_of(volume)) == voxels.look.body
 
 
 def test_missing_slices_leave_a_gap(host: EngineHost, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_what_pydicom_cannot_decode_slicer_reads(host: EngineHost, tmp_path: Pat
     try:
         array = read_voxels(again).array  # a machine with more decoders
     except Undecodable:
-        volume, _ = read_with_engine(host.application_logic, again)
+        volume = read_with_engine(host.application_logic, again)
         array = array_of(volume)
         assert np.allclose(matrix_of(volume), plain.ijk_to_ras, atol=1e-5)
     assert np.array_equal(array, plain.array)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 # Seconds that threads and processes of a module have to end after it was unloaded.
 PATIENCE = 5.0
+# Seconds of the processor that one handler of the product may hold the main thread, but for the slow calls it names.
+# The processor's time is asserted and the clock's is printed: on a machine that does other things too, the clock goes
+# on while nothing of ours runs.
+HOLD_MOST = 0.05
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,16 +48,33 @@ def use(host: Host, starving: bool, main_window: bool) -> Iterator[Host]:
     host.set_starving(starving)
     host.set_main_window(main_window)
     host.slot_errors.clear()
+    for one in held().values():
+        one.reset()
     try:
         yield host
         errors = host.unexpected_errors()
     finally:
+        measured = held()
         host.end_test()
         left = host.leftovers(PATIENCE)
         host.set_starving(False)
         forget_leftovers(host)
     assert not errors, f"slots raised: {errors!r}"
     assert not left, "left behind: " + "; ".join(left)
+    for name, one in measured.items():
+        print(f"longest {name}: {one}")
+    for name, one in measured.items():
+        assert one.longest_cpu < HOLD_MOST, f"a {name} holds the main thread: {one}"
+
+
+def held() -> dict[str, Any]:
+    """How long the product's callbacks, run by its pump, and its slots, called by Qt, held the main thread."""
+    import sys
+
+    from slicer_host.pythonqt_signals import slots_held
+
+    timer = sys.modules.get("CastInterfaceLib.pump_timer")
+    return {"slot": slots_held, **({"callback": timer.slicer_pump().held} if timer is not None else {})}
 
 
 def forget_leftovers(host: Host) -> None:

@@ -344,14 +344,22 @@ def test_an_error_in_a_slot_is_printed_and_the_rest_runs(
     assert [type(e) for e in slot_errors] == [ZeroDivisionError]
 
 
-def test_the_longest_slot_is_known(qt: Any) -> None:
-    from slicer_host.pythonqt_signals import longest_slot
+def test_the_products_longest_slot_is_known(qt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from slicer_host.origins import product_folders
+    from slicer_host.pythonqt_signals import slots_held
+
+    def slow_slot() -> None:
+        time.sleep(0.03)
 
     button = qt.QPushButton()
-    button.connect("clicked()", lambda: time.sleep(0.03))
-    longest_slot.reset()
+    button.connect("clicked()", slow_slot)
+    slots_held.reset()
     button.click()
-    assert longest_slot.seconds >= 0.03 and longest_slot.name.startswith("test_the_longest_slot_is_known")
+    assert slots_held.longest == 0.0
+    monkeypatch.setattr("slicer_host.origins.product_folders", {*product_folders, str(Path(__file__).parent)})
+    button.click()
+    assert slots_held.longest >= 0.03 and slots_held.longest_name.endswith("slow_slot")
+    slots_held.reset()
 
 
 def test_a_signal_of_ones_own(qt: Any) -> None:

@@ -59,6 +59,11 @@ class DICOMDatabase(Strict):
         """A path; "" when the instance is not there."""
         return next((path for path, h in self._headers.items() if h.SOPInstanceUID == instance), "")
 
+    def seriesForFile(self, path: str) -> str:
+        """The SeriesInstanceUID of a file; "" when it is not there."""
+        header = self._headers.get(path)
+        return str(header.SeriesInstanceUID) if header is not None else ""
+
     def fieldForStudy(self, field: str, study: str) -> str:
         """A value of the table of studies; "" when there is none."""
         if field not in STUDY_FIELDS:

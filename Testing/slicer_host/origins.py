@@ -16,6 +16,12 @@ _threads: dict[threading.Thread, str] = {}
 _processes: dict[int, str] = {}
 
 
+def is_products(function: Any) -> bool:
+    """Whether a function or a bound method stands in a file of the product."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code is not None and any(code.co_filename.startswith(folder) for folder in product_folders)
+
+
 def origin() -> str:
     """File and line of the product that this call comes from; "" when a test made it."""
     frame = sys._getframe(1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import FunctionType, MethodType
 from typing import Any
 from weakref import WeakMethod
@@ -13,7 +13,10 @@ from weakref import WeakMethod
 import shiboken6
 from PySide6 import QtCore
 
+from CastLib.held import Held, name_of
+
 from .main_thread import check_thread
+from .origins import is_products
 
 # (signature, callable, the function Qt calls) by the sender's address: the sender's Python object may come and go.
 _connections: dict[int, list[tuple[str, Any, Any]]] = {}
@@ -23,21 +26,23 @@ after_slot: list[Callable[[], None]] = []
 slot_errors: list[BaseException] = []
 
 
-class LongestSlot:
-    """The longest a single Python slot held the main thread since `reset`: its name and seconds."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.seconds, self.name = 0.0, ""
-
-    def look(self, slot: Any, seconds: float) -> None:
-        if seconds > self.seconds:
-            self.seconds, self.name = seconds, getattr(slot, "__qualname__", repr(slot))
+def seconds_in_slow_calls() -> tuple[float, float]:
+    """What the product spent in the calls to Slicer and VTK that it names."""
+    module = sys.modules.get("CastInterfaceLib.slow_calls")
+    return module.seconds_inside() if module is not None else (0.0, 0.0)
 
 
-longest_slot = LongestSlot()
+# How long the product's slots held the main thread, but for those calls. The pump's own slot is left out: it runs as
+# many callbacks as fit, and the pump measures each.
+slots_held = Held(seconds_in_slow_calls)
+NOT_MEASURED = ("PumpTimer._tick",)
+
+
+def measured(slot: Any) -> AbstractContextManager[None]:
+    """A context that measures the slot, when it is the product's."""
+    if is_products(slot) and name_of(slot) not in NOT_MEASURED:
+        return slots_held.by(slot)
+    return nullcontext()
 
 
 def arguments_taken(slot: Any) -> int | None:
@@ -54,13 +59,12 @@ def make_slot(slot: Any, count: int) -> Callable[..., None]:
     count = count if taken is None else min(count, taken)
 
     def call(*arguments: Any) -> None:
-        began = time.perf_counter()
         try:
-            slot(*arguments[:count])
+            with measured(slot):
+                slot(*arguments[:count])
         except Exception as error:
             slot_errors.append(error)
             sys.excepthook(type(error), error, error.__traceback__)
-        longest_slot.look(slot, time.perf_counter() - began)
         for function in tuple(after_slot):
             function()
 

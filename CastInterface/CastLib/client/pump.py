@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
 from CastLib.errors import TimedOut
+from CastLib.held import Held, Seconds, name_of
 
 _log = logging.getLogger("cast.pump")
 
@@ -64,13 +65,12 @@ class _Call(Generic[T]):
 class Pump:
     """Runs callbacks on the main thread in the order in which they were posted.
 
-    ``longest`` is the time in seconds of the longest callback so far, ``longest_name`` the name of its function. An
-    exception in a callback is logged and stops nothing. ``elsewhere()`` tells how many seconds were spent so far in
-    calls to the host that do not count as the callback's own.
+    ``held`` tells how long the longest callback so far took, without what was spent in calls to the host that
+    ``elsewhere()`` tells of. An exception in a callback is logged and stops nothing.
     """
 
-    def __init__(self, elsewhere: Callable[[], float] = lambda: 0.0) -> None:
-        self._elsewhere = elsewhere
+    def __init__(self, elsewhere: Callable[[], Seconds] = lambda: (0.0, 0.0)) -> None:
+        self.held = Held(elsewhere)
         self._queue: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self._owner = threading.get_ident()
         self._depth = 0
@@ -79,8 +79,6 @@ class Pump:
         self._connected = 0
         self._hungry: tuple[Callable[[], bool], ...] = ()
         self._moving = 0
-        self.longest = 0.0
-        self.longest_name = ""
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Have ``function(*args)`` run on the main thread; returns at once, from any thread."""
@@ -217,17 +215,10 @@ class Pump:
 
     def _run(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         self._depth += 1
-        began = time.perf_counter() - self._elsewhere()
         try:
-            function(*args)
+            with self.held.by(function):
+                function(*args)
         except Exception:
-            _log.exception("%s raised", _name(function))
+            _log.exception("%s raised", name_of(function))
         finally:
-            took = time.perf_counter() - self._elsewhere() - began
             self._depth -= 1
-            if took > self.longest:
-                self.longest, self.longest_name = took, _name(function)
-
-
-def _name(function: Callable[..., object]) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)
