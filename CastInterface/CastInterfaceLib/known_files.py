@@ -30,7 +30,11 @@ def known_files(node: Any) -> tuple[Path, ...]:
     """The DICOM files that a volume node was read from; empty unless all are known and still there."""
     uids = (node.GetAttribute(INSTANCES) or "").split()
     received = tuple(_read[uid] for uid in uids if uid in _read)
-    for paths in (received, instance_files(uids)):
-        if paths and len(paths) == len(uids) and all(path.is_file() for path in paths):
-            return paths
-    return ()
+    if received and len(received) == len(uids) and _are_there(received):
+        return received
+    in_database = instance_files(uids)
+    return in_database if _are_there(in_database) else ()
+
+
+def _are_there(paths: tuple[Path, ...]) -> bool:
+    return all(path.is_file() for path in paths)

@@ -19,12 +19,6 @@ SAMPLE = ROOT / "Resources" / "SampleStudy" / "DICOM"
 WIDTHS = (400, 800, 1600)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _libraries() -> None:
-    """Import beforehand what the display imports on a thread: PySide6 would have the main thread wait for it."""
-    import highdicom  # noqa: F401
-
-
 @pytest.fixture
 def part(host: Any) -> InterfacePart:
     return InterfacePart(host)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from interface_parts import DisplayProcess, InterfacePart, run_cast
 from one_sided_study import CAVITIES, cavity_is_left, make_one_sided_study, mirrored, viewport
 from panel_parts import HubPart, ProviderPart
@@ -18,12 +17,6 @@ from PIL import Image, ImageOps
 
 FLUID, GREY, WHITE = "CSF", "Grey matter", "White matter"
 SECOND = "SECOND-DISPLAY"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _libraries() -> None:
-    """Import beforehand what is imported on a thread: PySide6 would have the main thread wait for it."""
-    import highdicom  # noqa: F401
 
 
 class Round:

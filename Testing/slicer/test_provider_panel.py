@@ -53,12 +53,6 @@ def onMessage(message, context):
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _libraries() -> None:
-    """Import beforehand what is imported on a thread: PySide6 would have the main thread wait for it."""
-    import highdicom  # noqa: F401
-
-
 @pytest.fixture
 def part(host: Any) -> ProviderPart:
     return empty(ProviderPart(host))
