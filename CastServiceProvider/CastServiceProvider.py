@@ -114,6 +114,10 @@ class CastServiceProviderLogic(ScriptedLoadableModuleLogic):
         """Stop a service and list it no longer."""
         self.provider.remove(service)
 
+    def rename(self, service, product):
+        """Offer a service that is not started under another product."""
+        self.provider.rename(service, product)
+
     def start(self, service, hub, clientId="", secret=""):
         """Start a service at a hub. Returns at once; ``service.state`` tells how it goes."""
         self.provider.start(service, hub, clientId, secret)
@@ -124,7 +128,7 @@ class CastServiceProviderLogic(ScriptedLoadableModuleLogic):
 
     def tryOut(self, service, volume, callback):
         """Run a service's script on a loaded volume, without any hub: ``callback(result, error)`` when it has ended."""
-        return self.provider.try_out(service, volume, callback)
+        return self.provider.trials.try_out(service, volume, callback)
 
     def cleanup(self):
         """End all services and jobs, and wait for them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,26 @@ class Services:
             if not record.over:
                 self._in_background("Calling off a job", record.cancel)
         self._services.remove(service)
+
+    def rename(self, service: Service, product: str) -> None:
+        """Offer a service under another product. Raises CastError: it is on, or the name is empty or taken."""
+        product = product.strip()
+        if service.on:
+            raise CastError(f"Stop {service.product} first: others know it by this name.")
+        if not product:
+            raise CastError("A service needs a name.")
+        if product.casefold() in {other.product.casefold() for other in self._services if other is not service}:
+            raise CastError(f"There is a service {product} already.")
+        service.product = product
+
+    def limit(self, **limits: Any) -> None:
+        """Change limits of `JobSettings`; a service takes them up at its next start. Raises FieldError, TypeError."""
+        self._settings = replace(self._settings, **limits)
+
+    @property
+    def limits(self) -> JobSettings:
+        """The limits of each service's jobs."""
+        return self._settings
 
     def start(self, service: Service, access: HubAccess) -> None:
         """Sign a service in at a hub; ``service.state`` tells how it goes. Raises CastError for what cannot be."""

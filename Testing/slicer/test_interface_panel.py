@@ -319,6 +319,7 @@ def test_a_loaded_volume_goes_to_a_service_and_its_result_comes_into_the_scene(
     part.until(lambda: "The result is shown" in part.ui.sendText.plainText, 90)
     node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
     assert node.GetSegmentation().GetNumberOfSegments() == 3
+    part.until(lambda: part.ui.contentTable.rowCount == 4)
     assert [segment.label for segment in part.logic.openNow.segments] == [
         part.ui.contentTable.item(row, 0).text() for row in (1, 2, 3)
     ]

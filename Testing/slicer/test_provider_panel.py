@@ -154,6 +154,67 @@ def test_a_new_script_is_written_and_listed(part: ProviderPart, tmp_path: Path) 
     assert "exists already" in part.host.messages[-1].text
 
 
+def test_a_service_is_given_another_name_by_keyboard(part: ProviderPart, hub: HubProcess, tmp_path: Path) -> None:
+    service = part.add(script(tmp_path, ECHO))
+    other = part.add(script(tmp_path, ECHO, "Other.py"))
+
+    def name(row: int, product: str) -> None:
+        part.ui.servicesTable.setFocus()
+        part.ui.servicesTable.setCurrentCell(row, 1)
+        part.press(part.ui.servicesTable, "F2")
+        editor = part.host.app.focusWidget()
+        part.type(editor, product)
+        part.press(editor, "Return")
+        part.until(lambda: part.host.app.focusWidget() is not editor)
+
+    name(0, "Lungs")
+    assert (service.product, part.cell(0, 1)) == ("Lungs", "Lungs")
+    name(1, "lungs")
+    assert "There is a service lungs already" in part.host.messages[-1].text
+    assert (other.product, part.cell(1, 1)) == ("Other", "Other")
+    part.ui.servicesTable.setCurrentCell(0, 2)
+    part.press(part.ui.servicesTable, "F2")  # no other column can be changed
+    assert part.host.app.focusWidget() is part.ui.servicesTable
+    part.start(hub.url)
+    assert service.session.settings.product == "Lungs"
+    with pytest.raises(Exception, match="Stop Lungs first"):
+        part.logic.rename(service, "Liver")
+    part.host.reload(part.module)
+    again = ProviderPart(part.host)
+    assert [again.cell(row, 1) for row in (0, 1)] == ["Lungs", "Other"]
+    empty(again)
+
+
+def test_the_limits_of_jobs_are_kept_and_hold(
+    part: ProviderPart, hub: HubProcess, asker: Asker, tmp_path: Path
+) -> None:
+    import qt
+
+    part.open_section("limits")
+    assert (part.ui.slotsBox.value, part.ui.queueBox.value, part.ui.timeBox.value) == (1, 16, 30)
+    part.ui.slotsBox.setFocus()
+    part.press(part.ui.slotsBox, "Up")
+    part.ui.queueBox.value = 0
+    part.ui.timeBox.value = 5
+    pictures(part, "limits", (400,))
+    part.add(script(tmp_path, ENDLESS))
+    service = part.start(hub.url)
+    assert service.provider.jobs._settings.timeout == 300
+    for _ in range(3):
+        send(part, asker, "Example", tmp_path)
+    part.until(lambda: service.running == 2)
+    part.until(lambda: (asker.pump.drain(), asker.errors)[1])  # two run, and none may wait
+    assert "try again later" in asker.errors[0]
+    part.click(part.ui.startButton)
+    part.host.reload(part.module)
+    again = ProviderPart(part.host)
+    assert (again.ui.slotsBox.value, again.ui.queueBox.value, again.ui.timeBox.value) == (2, 0, 5)
+    qt.QSettings().setValue("CastServiceProvider/Limits", '{"slots": "many"}')
+    part.host.reload(part.module)
+    assert ProviderPart(part.host).ui.slotsBox.value == 1
+    empty(ProviderPart(part.host))
+
+
 # At a hub
 
 
@@ -252,7 +313,7 @@ def test_hub_and_id_are_kept_and_the_secret_is_not(part: ProviderPart, hub: HubP
 # Without a hub
 
 
-def test_the_example_is_tried_on_the_loaded_sample(either_host: Any) -> None:
+def test_the_example_is_tried_on_the_loaded_sample(either_host: Any, tmp_path: Path) -> None:
     import slicer
 
     from CastInterfaceLib.pump_timer import slicer_pump
@@ -269,6 +330,16 @@ def test_the_example_is_tried_on_the_loaded_sample(either_host: Any) -> None:
     part.until(lambda: "The result is shown" in part.ui.tryLabel.text, 90)
     node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
     assert node.GetSegmentation().GetNumberOfSegments() == 3
+    from slicer_host import dialogs
+
+    dialogs.answer_next(str(tmp_path / "saved"))
+    part.click(part.ui.saveTrialButton)
+    part.until(lambda: "Saved in" in part.ui.tryLabel.text)
+    dialogs.answer_next(str(tmp_path / "saved"))
+    part.click(part.ui.saveTrialButton)
+    part.until(lambda: "brain-tissue-2.dcm" in part.ui.tryLabel.text.replace("\u200b", ""))
+    first, second = (tmp_path / "saved" / name for name in ("brain-tissue.dcm", "brain-tissue-2.dcm"))
+    assert first.read_bytes() == second.read_bytes()
     assert part.cell(0, 5).startswith("Done") and not part.logic.services.all()[0].on
     print(f"longest handler: {pump.held}")
     pictures(part, "tried")

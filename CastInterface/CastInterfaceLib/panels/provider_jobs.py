@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
 from CastInterfaceLib.panels.tables import Cell, fill_row, stretch
-from CastInterfaceLib.provider_logic import ProviderLogic, TrialResult
+from CastInterfaceLib.provider_logic import ProviderLogic
+from CastInterfaceLib.provider_trials import TrialResult, Trials
+
+NAMES_MOST = 3  # names of saved files that are told
 
 
 class TrySection:
     """Wires the section's widgets. ``selected()`` is the service that is to be tried."""
 
-    def __init__(self, ui: Any, logic: ProviderLogic, selected: Callable[[], Any]) -> None:
+    def __init__(self, ui: Any, trials: Trials, selected: Callable[[], Any]) -> None:
         self._ui = ui
-        self._logic = logic
+        self._trials = trials
         self._selected = selected
         self._record: Any = None
+        self._result: TrialResult | None = None
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
         ui.tryButton.connect("clicked()", self.try_out)
+        ui.saveTrialButton.connect("clicked()", self.choose_folder)
         self._say(_("Needs no hub: the script runs as it would for others, and its result comes back here."))
 
     def refresh(self) -> None:
         """Offer what can be tried, and show how it goes."""
         ui = self._ui
-        volumes = [(node.GetName() or node.GetID(), node.GetID()) for node in self._logic.volumes()]
+        volumes = [(node.GetName() or node.GetID(), node.GetID()) for node in self._trials.volumes()]
         set_choices(ui.volumeBox, volumes or [(_("No volume is loaded"), "")])
         ui.volumeBox.enabled = bool(volumes)
         ui.tryButton.enabled = bool(volumes) and self._selected() is not None and self._record is None
+        ui.saveTrialButton.setVisible(self._result is not None and bool(self._result.paths))
         if self._record is not None and self._record.text:
             self._say(progress_words(self._record), BUSY)
         show_text(ui.tryLabel, *self._said)  # anew, for the palette may have changed
@@ -44,13 +53,14 @@ class TrySection:
         service = self._selected()
         volume = slicer.mrmlScene.GetNodeByID(self._ui.volumeBox.currentData or "")
         with slicer.util.tryWithErrorDisplay(_("The service cannot be tried."), waitCursor=False):
-            self._record = self._logic.try_out(service, volume, self._ended)
+            self._record = self._trials.try_out(service, volume, self._ended)
+            self._result = None
             self._say(_("{product} works on {volume} …").format(product=service.product, volume=volume.GetName()), BUSY)
         self.refresh()
 
     def _ended(self, result: TrialResult | None, error: Exception | None) -> None:
         cancelled = self._record is not None and self._record.cancelled
-        self._record = None
+        self._record, self._result = None, result
         if cancelled and error is not None:
             self._say(_("Called off."))
         elif error is not None:
@@ -64,6 +74,23 @@ class TrySection:
             words = _("Done. {count} files came out; they are in {folder} until Slicer ends.")
             self._say(words.format(count=len(result.paths), folder=folder), GOOD)
         self.refresh()
+
+    def choose_folder(self) -> None:
+        """Save the result's files into a folder that the user chooses."""
+        folder = qt.QFileDialog.getExistingDirectory(self._ui.trySection, _("Save the result in"))
+        if folder and self._result is not None:
+            with slicer.util.tryWithErrorDisplay(_("The result could not be saved."), waitCursor=False):
+                self._trials.save(self._result, Path(folder), self._saved)
+
+    def _saved(self, paths: Any, error: Exception | None) -> None:
+        if isinstance(error, Cancelled):
+            return
+        if error is not None:
+            self._say(str(error), BAD)
+        else:
+            words = _("Saved in {folder}: {names}.")
+            names = ", ".join(path.name for path in paths[:NAMES_MOST]) + (" …" if len(paths) > NAMES_MOST else "")
+            self._say(words.format(folder=paths[0].parent, names=names), GOOD)
 
     def _say(self, text: str, look: tuple[str, str] | None = None) -> None:
         self._said = (text, look)

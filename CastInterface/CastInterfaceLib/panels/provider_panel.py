@@ -18,7 +18,7 @@ from CastInterfaceLib.provider_logic import ProviderLogic
 
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it
 
-_ON, _SCRIPT, _STATE, _QUEUE = 0, 2, 3, 4  # columns
+_ON, _PRODUCT, _SCRIPT, _STATE, _QUEUE = range(5)  # columns
 
 
 class ProviderPanel(SectionsPanel):
@@ -32,8 +32,10 @@ class ProviderPanel(SectionsPanel):
 
     def __init__(self, ui: Any, logic: ProviderLogic, scripts: str) -> None:
         self.services = ServicesSection(ui, logic, scripts)
-        self.trial = TrySection(ui, logic, self.services.selected)
+        self.trial = TrySection(ui, logic.trials, self.services.selected)
+        self.limits = LimitsSection(ui, logic)
         self.jobs = JobsSection(ui, logic)
+        ui.limitsSection.collapsed = True
         super().__init__(
             ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs))
         )
@@ -104,6 +106,10 @@ class ServicesSection:
             checked = qt.Qt.Checked if service.on else qt.Qt.Unchecked
             if item.checkState() != checked or item.data(qt.Qt.CheckStateRole) is None:
                 item.setCheckState(checked)
+            item = table.item(row, _PRODUCT)
+            flags = item.flags() & ~qt.Qt.ItemIsEditable if service.on else item.flags() | qt.Qt.ItemIsEditable
+            if flags != item.flags():
+                item.setFlags(flags)
         table.blockSignals(blocked)
         service = self.selected()
         ui.startButton.enabled = ui.removeButton.enabled = service is not None
@@ -168,14 +174,42 @@ class ServicesSection:
 
     def _cell_changed(self, row: int, column: int) -> None:
         services = self._logic.services.all()
-        if column == _ON and row < len(services):
+        if column == _PRODUCT and row < len(services):
+            self._rename(services[row], self._ui.servicesTable.item(row, _PRODUCT).text())
+        elif column == _ON and row < len(services):
             on = self._ui.servicesTable.item(row, _ON).checkState() == qt.Qt.Checked
             if on != services[row].on:
                 self._turn(services[row], on)
 
+    def _rename(self, service: Any, product: str) -> None:
+        try:
+            with slicer.util.tryWithErrorDisplay(_("The service keeps its name."), waitCursor=False):
+                self._logic.rename(service, product)
+        finally:
+            self.refresh()
+
     def _select(self, service: Any) -> None:
         self.refresh()
         self._ui.servicesTable.selectRow(self._logic.services.all().index(service))
+
+
+class LimitsSection:
+    """Wires the fields of the jobs' limits; they are kept as soon as they are changed."""
+
+    def __init__(self, ui: Any, logic: ProviderLogic) -> None:
+        self._ui = ui
+        self._logic = logic
+        limits = logic.services.limits
+        ui.slotsBox.value = limits.slots
+        ui.queueBox.value = limits.queue
+        ui.timeBox.value = max(1, round(limits.timeout / 60))
+        for box in (ui.slotsBox, ui.queueBox, ui.timeBox):
+            box.connect("valueChanged(int)", lambda value: self._keep())
+
+    def _keep(self) -> None:
+        ui = self._ui
+        with slicer.util.tryWithErrorDisplay(_("The limit stays as it is."), waitCursor=False):
+            self._logic.limit(ui.slotsBox.value, ui.queueBox.value, 60.0 * ui.timeBox.value)
 
 
 def state_words(service: Any) -> tuple[str, str, tuple[str, str] | None]:

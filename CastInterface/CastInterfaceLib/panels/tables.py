@@ -30,9 +30,10 @@ def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
         item = table.item(row, column)
         if item is None:
             item = qt.QTableWidgetItem()
+            item.setFlags(item.flags() & ~qt.Qt.ItemIsEditable)
             table.setItem(row, column, item)
         key = f"{text}\n{tip}\n{color}"
-        if item.data(_KEY) == key:
+        if item.data(_KEY) == key and item.text() == text:
             continue
         item.setData(_KEY, key)
         item.setText(text)

@@ -1,0 +1,190 @@
+"""Services tried on loaded volumes, without any hub; what comes out is shown, and may be saved. Main thread only."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from CastInterfaceLib.background import Background, Ended
+from CastInterfaceLib.host_slicer import open_host
+from CastInterfaceLib.jobs import Job
+from CastInterfaceLib.known_files import known_files
+from CastInterfaceLib.node_files import files_of_node
+from CastInterfaceLib.pump_timer import PumpTimer
+from CastInterfaceLib.segmentation_display import (
+    PreparedSegmentation,
+    prepare_segmentation,
+    show_segmentation,
+    volume_for,
+)
+from CastInterfaceLib.slices_in_3d import box_corners
+from CastInterfaceLib.study_loading import geometry_of, is_shown, name_volume, show_volume
+from CastInterfaceLib.study_source import segmentation_files
+from CastInterfaceLib.trial_files import can_be_written, files_to_write
+from CastLib.dicom_series import scan
+from CastLib.errors import CastError
+from CastLib.events import DICOM_SEND, NIFTI_SEND
+
+log = logging.getLogger("cast.provider")
+
+
+class TrialResult:
+    """What a trial brought.
+
+    Attributes:
+        paths: the result's files; they are kept as long as the module is loaded.
+        segments: the names of the segments that are shown now.
+    """
+
+    def __init__(self, paths: list[Path], segments: tuple[str, ...]) -> None:
+        self.paths = paths
+        self.segments = segments
+
+
+class Trials:
+    """Runs scripts on volumes of the scene.
+
+    Args:
+        timer: the process's pump.
+        background: runs the threads.
+        services: makes the runs (`CastServiceProviderLib.services.Services`).
+    """
+
+    def __init__(self, timer: PumpTimer, background: Background, services: Any) -> None:
+        self._timer = timer
+        self._background = background
+        self._services = services
+        self._folder: Path | None = None
+        self._host: Any = None  # the room for the scene and its views, opened when a result is to be shown
+        self._closed = False
+
+    def volumes(self) -> list[Any]:
+        """The volume nodes of the scene that a service can be tried on."""
+        scene = slicer.mrmlScene
+        count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+        nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(count)]
+        return [node for node in nodes if node.GetImageData() is not None]
+
+    def try_out(self, service: Any, volume: Any, callback: Ended) -> Any:
+        """Run a service's script on a loaded volume, without any hub: ``callback(TrialResult, error)``.
+
+        The script gets the volume's DICOM files where they are known, else a DICOM series that is written from it (a
+        NIfTI file for a volume of vectors). A segmentation that it sends is shown over the volume.
+
+        Returns:
+            the job's record.
+
+        Raises:
+            CastError: the volume or the script is not fit for it.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="trial-", dir=self._results_folder()))
+        known = known_files(volume) if volume is not None else ()
+        prepare: Callable[[], object] | None = None
+        if not known and can_be_written(volume):
+            files, prepare = files_to_write(volume, folder)
+        else:
+            files = files_of_node(volume, DICOM_SEND if known else NIFTI_SEND, folder)
+        trial = self._services.try_out(service, files.event, files.paths, folder, prepare)
+
+        def work(job: Job) -> tuple[list[Path], list[PreparedSegmentation], Any]:
+            series = scan(files.paths).series if known else ()
+            paths = trial.run()
+            segmentations = [prepare_segmentation(path) for path in segmentation_files(scan(paths).series)]
+            return paths, segmentations, series
+
+        def ended(value: Any, error: Exception | None) -> None:
+            if error is not None:
+                callback(None, error)
+                return
+            paths, segmentations, series = value
+            labels = [one.label for prepared in segmentations for one in prepared.segmentation.segments]
+            steps: list[Callable[[], object]] = [lambda: self._name(volume, series)] if segmentations else []
+            for prepared in segmentations:
+                steps += [partial(self._show_volume, volume, prepared), partial(self._show, volume, prepared)]
+            self._run_steps(
+                steps, lambda failed: callback(None if failed else TrialResult(paths, tuple(labels)), failed)
+            )
+
+        self._background.start(f"Trying {service.product}", work, ended)
+        return trial.record
+
+    def _run_steps(self, steps: list[Callable[[], object]], ended: Callable[[Exception | None], object]) -> None:
+        """One step after the other, so that none of them alone holds the main thread for long."""
+        if self._closed:
+            return
+        if not steps:
+            ended(None)
+            return
+        try:
+            steps[0]()
+        except Exception as error:
+            if not isinstance(error, CastError):
+                log.exception("a trial's result could not be shown")
+            ended(error)
+        else:
+            self._timer.pump.post(self._run_steps, steps[1:], ended)
+
+    def _name(self, volume: Any, series: Any) -> None:
+        if volume.GetScene() is None:
+            raise CastError("The result is not shown: its volume was taken out of the scene meanwhile.")
+        if len(series) == 1:
+            name_volume(volume, series[0])
+        if self._host is None:
+            self._host = open_host()
+
+    def _show_volume(self, volume: Any, prepared: PreparedSegmentation) -> None:
+        volume_for([volume], prepared.segmentation)
+        if not is_shown(self._host, volume):
+            show_volume(self._host, volume, _box_of(volume))
+
+    def _show(self, volume: Any, prepared: PreparedSegmentation) -> None:
+        show_segmentation(self._host, prepared, volume, _box_of(volume))
+
+    def _results_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="cast-trials-"))
+        return self._folder
+
+    def save(self, result: TrialResult, folder: Path, callback: Ended) -> None:
+        """Copy a result's files into a folder: ``callback(paths, error)``. A name that is taken gets a number."""
+
+        def work(job: Job) -> list[Path]:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                return [_copy(path, folder) for path in result.paths]
+            except OSError as error:
+                why = (error.strerror or type(error).__name__).lower()
+                raise CastError(f"The files could not be saved in {folder}: {why}.") from None
+
+        self._background.start("Saving a result", work, callback)
+
+    def close(self) -> None:
+        """Show nothing any more, and delete the results."""
+        self._closed = True
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    name = path.name.partition("-")[2] or path.name  # a result is kept under a number of its own
+    stem, dot, ending = name.partition(".")
+    free, number = folder / name, 2
+    while free.exists():
+        free, number = folder / f"{stem}-{number}{dot}{ending}", number + 1
+    return Path(shutil.copyfile(path, free))
+
+
+def _box_of(volume: Any) -> Any:
+    columns, rows, slices = volume.GetImageData().GetDimensions()
+    return box_corners(geometry_of(volume), ((0, columns - 1), (0, rows - 1), (0, slices - 1)))
