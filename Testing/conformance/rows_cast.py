@@ -280,7 +280,7 @@ def _(hub: Hub) -> None:
         assert answer.status_code == 200 and {"user_name", "code", "expires_in"} <= set(answer.json())
         form = {"grant_type": "authorization_code", "code": answer.json()["code"], "client_id": "c"}
         token = requests.post(hub.url + "/oauth/token", **{kind: form})
-        assert token.status_code == 200
+        assert token.status_code == 200 and "no-store" in token.headers["Cache-Control"]
         assert {"token_type", "access_token", "id_token", "expires_in", "scope", "topic"} <= set(token.json())
         assert token.json()["topic"] == token.json()["hub.topic"] == "room"
         assert token.json()["hub.url"].startswith(hub.url)

@@ -22,19 +22,6 @@ def wire(hub: HubProcess) -> Iterator[Wire]:
         yield wire
 
 
-@pytest.mark.parametrize("kind", ["data", "json"])
-def test_form_or_json(hub: HubProcess, kind: str) -> None:
-    answer = requests.post(hub.url + "/oauth/authorize", **{kind: {"user_name": "alice", "topic": "room"}})
-    assert answer.status_code == 200 and set(answer.json()) == {"user_name", "code", "expires_in"}
-    form = {"grant_type": "authorization_code", "code": answer.json()["code"], "client_id": "c"}
-    token = requests.post(hub.url + "/oauth/token", **{kind: form})
-    assert token.status_code == 200 and token.headers["Cache-Control"] == "no-store"
-    assert {"token_type", "access_token", "id_token", "expires_in", "scope", "topic"} <= set(token.json())
-    assert token.json()["topic"] == "room" and token.json()["hub.url"] == hub.url + "/api/hub"
-    again = requests.post(hub.url + "/oauth/token", **{kind: form})
-    assert again.status_code == 400 and again.json()["error"] == "invalid_grant"
-
-
 def test_an_unnamed_caller_gets_a_name_and_keeps_it_over_a_restart(
     start_hub: Callable[..., HubProcess], tmp_path: Any
 ) -> None:
