@@ -24,6 +24,7 @@ WORKLIST_SAMPLE = "urn:cast:worklist-sample-id"
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _BUCKETS = {"s3://": "https://{}.s3.amazonaws.com/{}", "gs://": "https://storage.googleapis.com/{}/{}"}
+_IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _STUDY_KEYS = ("study", "imagingstudy")
 
 
@@ -213,24 +214,32 @@ def make_study_context(
     if study_uid:
         identifiers.append({"system": DICOM_UID, "value": f"urn:oid:{study_uid}"})
     if accession:
-        coding = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}
-        identifiers.append({"type": {"coding": [coding]}, "value": accession})
+        identifiers.append(_identifier("ACSN", accession))
     study: dict[str, Any] = {
         "resourceType": "ImagingStudy",
         "id": resource_id or study_uid or accession,
         "status": "available",
         "identifier": identifiers,
+        "subject": {"reference": f"Patient/{patient_id}"} if patient_id else {"display": "not known"},
     }
     if study_uid:
         study["uid"] = study_uid
     items: list[dict[str, Any]] = []
     if patient_id:
-        study["subject"] = {"reference": f"Patient/{patient_id}"}
         items.append(
             {
                 "key": "patient",
-                "resource": {"resourceType": "Patient", "id": patient_id, "identifier": [{"value": patient_id}]},
+                "resource": {
+                    "resourceType": "Patient",
+                    "id": patient_id,
+                    "identifier": [_identifier("MR", patient_id)],
+                },
             }
         )
     items.append({"key": "study", "resource": study})
     return items
+
+
+def _identifier(type: str, value: str) -> dict[str, Any]:
+    """Return a business identifier; ``type`` is a code of HL7's table 0203: ACSN accession number, MR patient ID."""
+    return {"type": {"coding": [{"system": _IDENTIFIER_TYPES, "code": type}]}, "value": value}

@@ -129,3 +129,17 @@ def test_what_is_made_is_read_back():
     assert (reference.accession, reference.patient_id, reference.resource_id) == ("A1", "P1", "r")
     with pytest.raises(FieldError):
         make_study_context()
+
+
+@pytest.mark.parametrize(
+    "given", [{"study_uid": "1.2.3"}, {"accession": "A1"}, {"study_uid": "1.2", "patient_id": "P"}]
+)
+def test_what_is_made_has_what_the_profiles_of_an_open_ask_for(given: dict[str, str]) -> None:
+    """Guide, profiles of ImagingStudy and Patient for open events: id, identifier, status and subject."""
+    for item in make_study_context(**given):
+        resource = item["resource"]
+        assert resource["id"] and len(resource["identifier"]) >= 1
+        for identifier in resource["identifier"]:
+            assert identifier["value"] and (identifier.get("system") or identifier["type"]["coding"][0]["code"])
+        if item["key"] == "study":
+            assert resource["status"] == "available" and ("reference" in resource["subject"]) is ("patient_id" in given)
