@@ -225,21 +225,17 @@ class Connections:
         pulse.ask()
         return False
 
-    def close(self) -> list[Socket]:
+    def close(self) -> None:
         """Begin to close every socket with 1001, after what waits for it; clients then look for the hub again."""
         self._outbox.flush()
-        sockets = []
         for channel in self._channels.values():
             if channel.timer is not None:
                 channel.timer.cancel()
             if channel.pulse is not None:
                 channel.pulse.stop()
             if channel.socket is not None:
-                sockets.append(channel.socket)
+                channel.socket.close(GOING_AWAY)
                 channel.socket = None
-        for socket in sockets:
-            socket.close(GOING_AWAY)
-        return sockets
 
     # Inside
 

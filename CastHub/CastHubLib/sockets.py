@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -21,29 +22,29 @@ _CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its co
 
 
 class WebSocket:
-    """An open one, as ``connections`` uses it."""
+    """An open one, as ``connections`` uses it.
 
-    def __init__(
-        self,
-        response: web.WebSocketResponse,
-        transport: asyncio.WriteTransport,
-        closing: set[asyncio.Task[None]],
-    ) -> None:
+    Closing is RFC 6455's (7.1.2): the hub reads on until the peer answers. Were the connection ended with something
+    unread, say an acknowledgement under way, TCP would take from the peer what was written last.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
         self.transport = transport
-        self._response = response
-        self._closing = closing
+        self.closing = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def close(self, code: int) -> None:
         """Close it after what was written; a peer that does not take or answer the closing frame is cut off."""
-        task = asyncio.get_running_loop().create_task(self._close_or_cut(code))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        if not self.closing:
+            self.closing = True
+            self.transport.write(b"\x88\x02" + code.to_bytes(2, "big"))
+            self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self.transport.abort)
 
-    async def _close_or_cut(self, code: int) -> None:
-        try:
-            await asyncio.wait_for(self._response.close(code=code), _CLOSE_SECONDS)
-        except (asyncio.TimeoutError, ConnectionError):
-            self.transport.abort()
+    def ended(self) -> None:
+        """It is read no more: let the connection go, when closing it was the hub's word."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self.transport.close()
 
 
 class Sockets:
@@ -56,33 +57,43 @@ class Sockets:
         self._connections = connections
         self._asking = asking
         self._acknowledgements = acknowledgements
-        self._closing: set[asyncio.Task[None]] = set()
+        self._open: set[WebSocket] = set()
+        self._all_ended = asyncio.Event()
 
     async def serve(self, request: web.Request, subscriber: Subscriber) -> web.StreamResponse:
         """Bind a socket to a subscription and read from it until it ends; a second socket replaces the first."""
         response = web.WebSocketResponse(
-            compress=False, max_msg_size=self._settings.socket_message_most, timeout=_CLOSE_SECONDS, autoping=False
+            compress=False,
+            max_msg_size=self._settings.socket_message_most,
+            timeout=_CLOSE_SECONDS,
+            autoping=False,
+            autoclose=False,
         )
         await response.prepare(request)
         transport = request.transport
         if transport is None:
             return response
-        socket = WebSocket(response, transport, self._closing)
+        socket = WebSocket(transport)
         pulse = self._connections.bind(subscriber, socket)
         if pulse is None:
             await response.close(code=WSCloseCode.OK)
             return response
+        self._open.add(socket)
         try:
             async for frame in response:
                 pulse.heard = True
                 if frame.type is WSMsgType.TEXT:
                     self._received(subscriber, frame.data)
-                elif frame.type is WSMsgType.PING:
+                elif frame.type is WSMsgType.PING and not socket.closing:
                     await response.pong(frame.data)
                 elif frame.type is WSMsgType.PONG:
                     pulse.pong(bytes(frame.data))
         finally:
             self._connections.dropped(subscriber, socket, response.close_code)
+            socket.ended()
+            self._open.discard(socket)
+            if not self._open:
+                self._all_ended.set()
         return response
 
     def _received(self, subscriber: Subscriber, text: str) -> None:
@@ -101,8 +112,10 @@ class Sockets:
 
     async def close(self) -> None:
         """Close every socket after what waits for it; one that has not taken it in time is cut off."""
-        sockets = self._connections.close()
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=self._settings.shutdown_seconds)
-        for socket in sockets:
+        self._connections.close()
+        self._all_ended.clear()
+        if self._open:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._all_ended.wait(), self._settings.shutdown_seconds)
+        for socket in self._open:
             socket.transport.abort()

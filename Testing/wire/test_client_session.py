@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from hub_process import HubProcess
+from hub_wire import hub_in_thread
 from relay import Relay
 
-from CastLib.client import HubUnusable, Pump, Session, SessionSettings
+from CastLib.client import HubUnusable, Pump, Session, SessionSettings, State
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TimedOut
 from CastLib.message import Message, Target
 
@@ -307,15 +308,20 @@ def test_something_else_at_the_address(desk):
             session.status()
 
 
+def unsubscribe(desk: Desk, session: Session) -> None:
+    """End a session's subscription as another program of the same user would."""
+    form = {"hub.mode": "unsubscribe", "hub.topic": desk.topic, "subscriber.name": session.name}
+    token = session._sign_in.token()
+    answer = requests.post(f"{desk.hub}/api/hub", data=form, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    assert answer.status_code == 202
+
+
 def test_a_denial_ends_it_with_the_hubs_reason(desk):
     session, states = desk.session(online=False), []
     session.on_state(states.append)
     session.start()
     session.wait_online(WAIT)
-    form = {"hub.mode": "unsubscribe", "hub.topic": desk.topic, "subscriber.name": session.name}
-    token = session._sign_in.token()
-    answer = requests.post(f"{desk.hub}/api/hub", data=form, headers={"Authorization": f"Bearer {token}"}, timeout=5)
-    assert answer.status_code == 202
+    unsubscribe(desk, session)
     desk.until(lambda: states and states[-1].kind == "refused")
     assert states[-1].reason == "unsubscribed"
     session.start()
@@ -323,6 +329,45 @@ def test_a_denial_ends_it_with_the_hubs_reason(desk):
 
 
 # Reconnecting
+
+
+def test_a_client_that_was_too_slow_says_so_and_subscribes_anew(tmp_path):
+    with hub_in_thread(tmp_path, backlog_most=64 * 1024) as url, Relay(int(url.rsplit(":", 1)[1])) as relay:
+        desk = Desk(f"http://127.0.0.1:{relay.port}")
+        session, got = desk.receiver(call_timeout=5.0)
+        states: list[State] = []
+        session.on_state(states.append)
+        sender = Session(SessionSettings(hub=url, user=desk.topic, topic=desk.topic), desk.pump)
+        removed = desk.session("W", online=False, hub=url, events=("subscription-removed",))
+        ended: list[Message] = []
+        removed.on_event(ended.append)
+        removed.start()
+        removed.wait_online(WAIT)
+        relay.frozen = True
+        for _ in range(500):
+            sender.publish("a-b", {"much": "x" * 64 * 1024})
+            desk.pump.run_once(0)
+            if ended:
+                break
+        relay.frozen = False
+        assert ended and ended[0].context_dict()["reason"] == "send-failure"
+        desk.until(lambda: states and states[-1].kind == "online")
+        waiting = [state for state in states if state.kind == "waiting to reconnect"]
+        assert "too slow" in waiting[0].reason and waiting[0].retry_in >= 0
+        sender.publish("a-b", {"little": "y"})
+        desk.until(lambda: got and got[-1].context_dict() == {"little": "y"})
+        sender.close()
+        desk.close()
+
+
+def test_a_denial_when_the_lease_is_over_is_no_refusal(desk):
+    session, states = desk.session(), []
+    session.on_state(states.append)
+    assert session._receiver._lease_ends - time.monotonic() > 3600, "as the hub's confirmation says"
+    session._receiver._lease_ends = time.monotonic()
+    unsubscribe(desk, session)
+    desk.until(lambda: states and states[-1].kind == "online")
+    assert states[0].kind == "waiting to reconnect" and "the hub ended the subscription" in states[0].reason
 
 
 def test_it_comes_back_after_the_hub_was_killed_and_started_again(start_hub, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import websocket
 from hub_process import HubProcess
@@ -218,3 +220,41 @@ def test_the_lease_ends_a_grace_time(tmp_path: Path) -> None:
         other = wire.listen("OTHER", subscriber__product__name="P")
         wire.listen("S", "Patient-open").cut()
         assert other.event()["event"]["context"] == {"reason": "lease-expired", "subscriber": "S"}
+
+
+def test_a_stalled_reader_is_told_and_dropped_and_nobody_else_notices(
+    start_hub: Callable[..., HubProcess], tmp_path: Path
+) -> None:
+    most, text = 2 * 1024 * 1024, "x" * 64 * 1024
+    (tmp_path / "hub.toml").write_text(f"backlog_most = {most}\n")
+    hub = start_hub("--settings", str(tmp_path / "hub.toml"))
+    with Wire(hub.url) as wire, Wire(hub.url, wire.topic) as watching:
+        quick = {"skip_utf8_validation": True}  # the client's own check is slow
+        small = {"sockopt": [(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)], **quick}
+        stalled = [wire.bind(wire.subscribe(f"S{number}", "Patient-open"), **small) for number in range(3)]
+        healthy = wire.bind(wire.subscribe("H", "Patient-open,subscription-removed"), **quick)
+        process, removed, ids = psutil.Process(hub.pid), [], []
+        before, highest = process.memory_info().rss, 0
+        while len(removed) < len(stalled):
+            body = event("Patient-open", wire.topic, [{"key": "text", "string": text}])
+            ids.append(body["id"])
+            watching.publish(body, 202)
+            frame = healthy.event()
+            while frame["event"]["hub.event"] == "subscription-removed":
+                removed.append(frame["event"]["context"])
+                frame = healthy.event()
+            assert frame["id"] == body["id"], "each at once, in order"
+            highest = max(highest, process.memory_info().rss)
+            assert len(ids) < 1000
+        assert {each["reason"] for each in removed} == {"send-failure"}
+        assert highest - before < (len(stalled) + 8) * most
+        for each in stalled:
+            frames = [each.frame()]
+            while "closed" not in frames[-1]:
+                frames.append(each.frame())
+            assert [frame["id"] for frame in frames[:-2]] == ids[: len(frames) - 2]
+            assert frames[-2]["hub.mode"] == "denied" and "too slow" in frames[-2]["hub.reason"]
+            assert frames[-1] == {"closed": 1013}
+        status = wire.status()
+        assert status["subscriptions"] == 1 and status["unproven"] > 3
+        assert status["undelivered"] == len(stalled), "the one for which there was no room"

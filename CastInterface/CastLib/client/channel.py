@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import Any
 
 import websocket
@@ -72,6 +73,19 @@ class Channel:
                 self._line.settimeout(self._ping_interval)
             if frame is not None:
                 return frame
+
+    def wait_for_close(self, seconds: float) -> int:
+        """Return the code with which the hub closes, passing over other frames; 0 when it does not within a time."""
+        self._line.settimeout(seconds)
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                opcode, frame = self._socket.recv_data_frame(control_frame=True)
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    return int.from_bytes(frame.data[:2], "big")
+        except (websocket.WebSocketException, OSError):
+            pass
+        return 0
 
     def has_input(self) -> bool:
         """Tell whether the receiving thread has not yet taken what came."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from CastLib.errors import CastError, FieldError, HubNotReachable, Refused
 from CastLib.fields import parse_json
 from CastLib.frames import parse_frame
 from CastLib.message import Message, make_acknowledgement
-from CastLib.subscription import Denial, Subscription
+from CastLib.subscription import Confirmation, Denial, Subscription
 
 _log = logging.getLogger("cast.client")
 
 _CONFIRMATION_WAIT = 2.0  # seconds: existing Cast hubs confirm nothing
+_CLOSE_WAIT = 2.0  # seconds, after a denial
+_CLOSED_FOR_NOW = (1001, 1012, 1013)  # going away, service restart, try again later
+_LEASE_SLACK = 2.0  # seconds: the hub's lease began when it wrote of it
 _RECEIVED = 202
 _HEARTBEAT = "heartbeat"  # withdrawn from FHIRcast, still sent by some hubs
 
@@ -62,6 +66,7 @@ class Receiver:
         self._channel: Channel | None = None
         self._subscription: Subscription | None = None
         self._endpoint = ""
+        self._lease_ends = math.inf
         self._leaving = threading.Lock()
         self._left = False
 
@@ -135,6 +140,7 @@ class Receiver:
 
     def _serve_one_connection(self) -> None:
         """Connect and receive; ends by an error, always: at last the connection is lost."""
+        self._lease_ends = math.inf
         channel = self._connect()
         self._channel = channel
         try:
@@ -193,6 +199,13 @@ class Receiver:
             _log.info("left without unsubscribing: %s", error)
         channel.send_close()
 
+    def _ended(self, channel: Channel, reason: str) -> Refused:
+        """Return what a denial means: subscribing anew may help when the hub closes so, or when the lease is over."""
+        code = channel.wait_for_close(_CLOSE_WAIT)
+        if code in _CLOSED_FOR_NOW or time.monotonic() >= self._lease_ends - _LEASE_SLACK:
+            return Refused(503, f"the hub ended the subscription: {reason or 'it says not why'}")
+        return Refused(403, reason or "the hub ended the subscription")
+
     def _receive(self, channel: Channel, data: bytes) -> None:
         try:
             frame = parse_frame(parse_json(data, "frame"))
@@ -201,7 +214,9 @@ class Receiver:
             return
         if isinstance(frame, Denial):
             self._endpoint = ""
-            raise Refused(403, frame.reason or "the hub ended the subscription")
+            raise self._ended(channel, frame.reason)
+        if isinstance(frame, Confirmation):
+            self._lease_ends = time.monotonic() + frame.lease_seconds if frame.lease_seconds > 0 else math.inf
         if not isinstance(frame, Message):
             return
         try:
