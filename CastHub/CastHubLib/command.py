@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="|".join(CONTEXT_MODES),
         help=f"keep tells FHIRcast subscribers what is open already (default: {default.context})",
     )
+    add("--samples", metavar="DIR", help="sample studies to show in worklists, a folder each (default: none)")
     add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
     add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug tells of every message")
     parser.add_argument("--settings", metavar="FILE", help=f"TOML file of settings (default: ${FILE_VARIABLE})")

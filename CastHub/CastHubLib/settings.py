@@ -57,6 +57,8 @@ class About:
     least: float = 0
     most: float = 2**53
     choices: tuple[str, ...] = ()
+    is_path: bool = False
+    """A text that is a path when it is not empty."""
     check: Callable[[Any], None] | None = None
     """Raises ValueError for a value that has the right type and is wrong all the same."""
 
@@ -207,7 +209,9 @@ class HubSettings:
         300.0, "A group ends when nobody has been subscribed to any of its topics for this long.", 0
     )
 
-    samples: str = _setting("", "Folder of the worklist's sample studies, a folder each; none when empty.")
+    samples: str = _setting(
+        "", "Folder of the worklist's sample studies, a folder each (groups.md); none when empty.", is_path=True
+    )
 
     shutdown_seconds: float = _seconds(5.0, "For sockets to take what is waiting for them when the hub ends.", 0, 3600)
 

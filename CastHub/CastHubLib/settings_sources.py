@@ -119,6 +119,8 @@ def read(setting: Field[Any], value: Any, where: str, folder: Path) -> Any:
     try:
         if kind is Path:
             return folder / Path(_text(value)).expanduser()
+        if known.is_path:
+            return str(folder / Path(value).expanduser()) if _text(value) else ""
         reader: Callable[[Any, About], Any] = _READERS[kind]
         result = reader(value, known)
         if known.check is not None:

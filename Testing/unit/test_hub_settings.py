@@ -60,7 +60,9 @@ def test_every_setting_can_be_given_in_a_file_and_in_a_variable(name: str, tmp_p
     assert from_file.origins[name] == str(file)
     assert from_variable.origins[name] == PREFIX + name.upper()
     values = [getattr(resolved.settings, name) for resolved in (from_file, from_variable)]
-    if expected is not None:
+    if name == "samples":
+        assert values == [str(tmp_path / expected), expected], "a path in a file begins at the file's folder"
+    elif expected is not None:
         assert values == [expected, expected]
     elif name == "state":
         assert values == [tmp_path / "elsewhere", Path("elsewhere")]
@@ -109,6 +111,7 @@ def test_a_file_named_by_flag_outdoes_the_one_named_by_variable(tmp_path: Path) 
         ("insecure_mock", "On", True),
         ("insecure_mock", "0", False),
         ("allowed_origins", "", ()),
+        ("samples", "~/samples", str(Path("~/samples").expanduser())),
     ],
 )
 def test_values_as_people_write_them(name: str, text: str, value: Any) -> None:
