@@ -133,8 +133,8 @@ def parse_request(body: Any) -> Request:
     message = _parse_event(wire, need_topic=False)
     if not message.sender.name:
         raise FieldError("subscriber.name", "is missing: an asker is named")
-    if not is_request(message.key):
-        raise FieldError("event.hub.event", f"must end in -request, not {message.event[:80]!r}")
+    if not data_type_of_event(message.key) or not is_request(message.key):
+        raise FieldError("event.hub.event", f"must be a data type with -request, not {message.event[:80]!r}")
     data_type = optional_text(message.context_dict(), "dataType", "event.context.") or data_type_of_event(message.key)
     return Request(message, data_type, _timeout(wire, message))
 

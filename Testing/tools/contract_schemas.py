@@ -39,7 +39,7 @@ def nocase(text: str) -> str:
 
 SUFFIX_PATTERN = f"({'|'.join(map(nocase, SUFFIXES))})$"
 HTTP_PATTERN = f"^{nocase('http')}[Ss]?://"
-REQUEST_PATTERN, RESPONSE_PATTERN = f"{nocase('-request')}$", f"{nocase('-response')}$"
+REQUEST_PATTERN, RESPONSE_PATTERN = f".{nocase('-request')}$", f"{nocase('-response')}$"
 FAMILY_PATTERN = f"^({'|'.join(map(nocase, BINARY_FAMILIES))})([-_].*)?$|{RESPONSE_PATTERN}"
 
 

@@ -1,97 +1,146 @@
-"""Malformed requests and frames by the hundred: none is a mistake of the hub's, and the hub goes on."""
+"""Wrong bodies by the thousand, in whole HTTP requests: each gets an answer that is no mistake of the hub's."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from fuzzing import ENVIRONMENT, Target, mutated_bytes, mutated_value
 from hub_process import HubProcess
-from hub_wire import Wire, batch_body, event
+from hub_wire import WAIT, batch_body, event
 
 SEED = 20
-VALUES = [None, True, 0, -1, 1.5, 10**30, "", "*", "x" * 300, "\x00", [], [[]], {}, {"a": 1}, [None], "status-request"]
-
-
-def mutated_bytes(data: bytes, chance: random.Random) -> bytes:
-    """Flip, drop, double or cut some bytes."""
-    text = bytearray(data)
-    for _ in range(chance.randint(1, 6)):
-        at = chance.randrange(len(text) + 1)
-        match chance.randrange(4):
-            case 0:
-                text[at : at + 1] = bytes([chance.randrange(256)])
-            case 1:
-                del text[at : at + chance.randint(1, 9)]
-            case 2:
-                text[at:at] = text[at : at + chance.randint(1, 20)]
-            case _:
-                text = text[: max(at, 1)]
-    return bytes(text)
-
-
-def mutated_value(value: object, chance: random.Random) -> object:
-    """Put something else in the place of one value somewhere inside."""
-    if isinstance(value, dict) and value and chance.random() < 0.85:
-        key = chance.choice(list(value))
-        return {**value, key: mutated_value(value[key], chance)}
-    if isinstance(value, list) and value and chance.random() < 0.85:
-        at = chance.randrange(len(value))
-        return [*value[:at], mutated_value(value[at], chance), *value[at + 1 :]]
-    return chance.choice(VALUES)
-
-
-@pytest.fixture(scope="module")
-def count(long: bool) -> int:
-    return 12_000 if long else 250
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def own_hub(start_hub: Callable[..., HubProcess]) -> HubProcess:
-    return start_hub()
+def target(start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch) -> Target:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return Target(start_hub())
 
 
-def test_requests_and_frames(own_hub: HubProcess, count: int) -> None:
-    chance = random.Random(SEED)
-    with Wire(own_hub.url) as wire:
-        listener = wire.listen("S")
-        publish = event("ImagingStudy-open", wire.topic, {"files": [{"fileName": "a.dcm", "payloadIds": ["x"]}]})
-        asked_of_nobody = {
-            "subscriber_name": "A",
-            "target_actor": "NOBODY",
-        }  # or a mutated time-out would be waited for
-        question = event("status-request", wire.topic, {"timeoutSeconds": 0.001}, **asked_of_nobody)
-        files = [{"fileName": "a.dcm", "byteLength": 3}, {"fileName": "b.dcm", "byteLength": 5}]
-        envelope = event("dicom-send", wire.topic, {"files": files})
-        answer = event("status-response", wire.topic, {"id": "1", "dataType": "STATUS", "data": {}})
-        kinds = {"Content-Type": "application/json"}
-        for _ in range(count):
-            batch = mutated_bytes(batch_body(envelope, [b"abc", b"defgh"]), chance)
-            odd_batch = batch_body(mutated_value(envelope, chance), [b"abc", b"defgh"])
-            form = {key: str(mutated_value(value, chance)) for key, value in wire.form("F").items()}
-            for reply in (
-                wire.publish(mutated_bytes(json.dumps(publish).encode(), chance)),
-                wire.publish(mutated_value(publish, chance)),
-                wire.request(mutated_value(question, chance)),
-                wire.http.post(
-                    f"{wire.hub}request", mutated_bytes(json.dumps(question).encode(), chance), headers=kinds
-                ),
-                wire.send_batch(batch),
-                wire.send_batch(odd_batch),
-                wire.http.post(wire.hub, data=form),
-                wire.http.post(
-                    f"{wire.url}/oauth/token", json=mutated_value({"grant_type": "authorization_code"}, chance)
-                ),
-                wire.http.post(
-                    f"{wire.url}/oauth/authorize", json=mutated_value({"user_name": "u", "topic": "t"}, chance)
-                ),
-            ):
-                assert reply.status_code < 500, reply.text
-            listener.send(json.dumps(mutated_value(answer, chance)))
-            listener.send(mutated_bytes(json.dumps(answer).encode(), chance).decode("utf-8", "replace"))
-        last = event("Patient-open", wire.topic)
-        wire.publish(last, 202)
-        while listener.event()["id"] != last["id"]:
-            pass
-    assert "mistake" not in own_hub.log.read_text()
+class Caller:
+    """One program with a connection that it keeps as long as the hub does."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._token = str(target.wire.http.headers["Authorization"])
+        self._connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=WAIT * 3)
+
+    def __call__(self, method: str, path: str, body: bytes, kind: str, **headers: str) -> bytes:
+        """Send a request and count its answer; return the answer's body."""
+        named = {"Content-Type": kind, "Authorization": self._token, **headers}
+        for fresh in (False, True):
+            try:
+                self._connection.request(method, path, body, named)
+                answer = self._connection.getresponse()
+                content = answer.read()
+                break
+            except (ConnectionError, http.client.RemoteDisconnected):
+                self._connection.close()  # the hub has closed a connection that it kept: as it may
+                assert not fresh, f"no answer to {method} {path} {body[:300]!r}"
+        self._target.answered(
+            answer.status, lambda: f"{method} {path} {kind} {headers} {body[:600]!r}: {content[:200]!r}"
+        )
+        return content
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def bodies(topic: str) -> list[tuple[str, str, str, Any]]:
+    """Method, path, content type and right body of what the hub takes."""
+    files = {"files": [{"fileName": "a.dcm", "payloadIds": ["x"], "chunkByteLengths": [1], "byteLength": 1}]}
+    client = {"client_id": "c", "client_secret": "s"}
+    form = {"hub.channel.type": "websocket", "hub.mode": "subscribe", "hub.topic": topic, "hub.events": "a,b"}
+    form |= {"subscriber.name": "F", "subscriber.actors": '["ID"]', "hub.lease_seconds": "60"}
+    leave = {"hub.mode": "unsubscribe", "hub.channel.endpoint": "ws://h/bind/x", "subscriber.name": "F"}
+    asked = event("status-request", topic, {"timeoutSeconds": 0.001}, subscriber_name="A", target_actor="EC")
+    group = {"hostTopic": topic, "title": "T", "topics": ["a", "b"], "hostUserName": "U", "joinTopic": "c"}
+    group |= {"sceneLeaderTopic": "a", "leaveTopic": "b"}
+    return [
+        ("POST", "/api/hub", JSON, event("ImagingStudy-open", topic, files, subscriber_name="S", target_actor="ID")),
+        (
+            "POST",
+            "/api/hub/",
+            "application/fhir+json",
+            event("Patient-open", topic, [{"key": "patient", "resource": {}}]),
+        ),
+        ("POST", f"/api/hub/{topic}", JSON, event("SyncError", topic, [{"key": "operationoutcome", "resource": {}}])),
+        ("POST", "/fhircast", JSON, event("Patient-close", topic, [{"key": "patient", "resource": {"id": "1"}}])),
+        ("POST", "/api/hub/request", JSON, asked),
+        ("POST", "/api/hub", FORM, form),
+        ("POST", "/api/hub", JSON, form),
+        ("POST", "/fhircast", FORM, form),
+        ("POST", "/api/hub", FORM, leave),
+        (
+            "POST",
+            "/oauth/authorize",
+            JSON,
+            {"user_name": "u", "topic": "t", "id_token": "x", "redirect_uri": "http://[::1]/"},
+        ),
+        ("POST", "/oauth/token", FORM, {"grant_type": "authorization_code", "code": "x", **client}),
+        ("POST", "/oauth/token", JSON, {"grant_type": "client_credentials", **client}),
+        ("POST", "/api/hub/conference", JSON, group),
+        ("PATCH", "/api/hub/conference/join", JSON, group),
+        ("PATCH", "/api/hub/conference/lead", JSON, group),
+        ("DELETE", "/api/hub/conference", JSON, group),
+    ]
+
+
+def written(value: Any, kind: str) -> bytes:
+    if kind == FORM and isinstance(value, dict):
+        return urlencode(
+            {key: inner if isinstance(inner, str) else json.dumps(inner) for key, inner in value.items()}
+        ).encode()
+    return json.dumps(value).encode()
+
+
+def test_bodies(target: Target, long: bool) -> None:
+    chance, call = random.Random(SEED), Caller(target)
+    with target:
+        for number in range(60_000 if long else 1000):
+            if number == 200:
+                target.warmed_up()
+            method, path, kind, right = chance.choice(bodies(target.wire.topic))
+            body = written(mutated_value(right, chance) if chance.random() < 0.6 else right, kind)
+            if chance.random() < 0.5:
+                body = mutated_bytes(body, chance)
+            call(
+                method,
+                path,
+                body,
+                kind if chance.random() < 0.95 else chance.choice((JSON, FORM, "text/x", "", "json;;")),
+            )
+        call.close()
+
+
+def test_batches(target: Target, long: bool) -> None:
+    chance, call = random.Random(SEED + 1), Caller(target)
+    entry = {"fileName": "a.dcm", "byteLength": 9, "mimeType": "application/dicom", "label": "x", "dicomMetadata": {}}
+    with target:
+        listener = target.wire.listen("S")
+        for number in range(12_000 if long else 300):
+            if number == 100:
+                listener.close()
+                target.warmed_up()
+            files = [entry, {**entry, "url": "https://h.example/x"}, {**entry, "fileName": "b.nii.gz", "byteLength": 3}]
+            envelope = event("dicom-send", target.wire.topic, {"files": files}, subscriber_name="F")
+            if chance.random() < 0.4:
+                envelope = mutated_value(envelope, chance)
+            body = batch_body(envelope, [b"123456789", b"abc"])
+            if chance.random() < 0.7:
+                body = mutated_bytes(body, chance)
+            kind = 'multipart/related; type="application/dicom"; boundary="b"'
+            if chance.random() < 0.1:
+                kind = (
+                    mutated_bytes(kind.encode(), chance).decode("latin-1").translate(dict.fromkeys([*range(32), 127]))
+                )
+            call("POST", "/api/hub", body, kind.strip())
+        call.close()
