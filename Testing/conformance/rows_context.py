@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from conformance.kit import CONTEXT, NO_CONTEXT, SIGN_IN, STRICT, Hub, Program, add, event, resource, row
 
@@ -124,6 +125,16 @@ def _(hub: Hub) -> None:
     program = hub.program()
     program.use("nonsense")
     assert program.http.get(program.at(program.topic)).status_code in (401, 403)
+
+
+@row("FHIRcast 2.9", "a topic with characters that an address must quote has its context too", needs=(CONTEXT,))
+def _(hub: Hub) -> None:
+    program = hub.program("a/b c?d&e=f#g%25é" + hub.program().topic)
+    opened(program, "Patient-open", "1")
+    answer = program.http.get(program.at(quote(program.topic, safe="")))
+    assert answer.status_code == 200 and answer.json()["context.type"] == "Patient"
+    other = hub.program()
+    assert is_open(other), "and another topic has none"
 
 
 @row("FHIRcast 2.9", "an update, a selection or a SyncError changes nothing", needs=(CONTEXT,))
