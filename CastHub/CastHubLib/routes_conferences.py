@@ -15,7 +15,7 @@ from CastHubLib.groups import Group
 from CastHubLib.hub import Hub
 from CastLib.errors import FieldError
 from CastLib.fields import kind_of, optional_text
-from CastLib.subscription import parse_fields
+from CastLib.forms import parse_fields
 
 _PATH = "/api/hub/conference"
 _PAGE = Path(__file__).with_name("conference.html")
@@ -139,7 +139,7 @@ class ConferenceRoutes:
         """Return a body's fields; those of a DELETE may stand in the query, as some clients send no body with it."""
         self._hub.owner_beyond_loopback(request)
         body = await self._hub.read(request, self._hub.settings.body_most)
-        kind = "application/json" if body.lstrip()[:1] in (b"{", b"[") else request.headers.get("Content-Type", "")
+        kind = request.headers.get("Content-Type", "")
         fields = parse_fields(body, kind) if body else parse_fields(request.query_string.encode(), "")
         most = self._hub.settings.form_most
         if len(body) > most and "event" not in fields:

@@ -21,9 +21,10 @@ from CastHubLib.settings import SINGLE_USER
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_binary_family, is_request, is_response
 from CastLib.fields import need_object, need_text, parse_json
+from CastLib.forms import FORM, FORM_DATA, parse_fields
 from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
-from CastLib.subscription import Subscription, parse_fields, parse_subscribe, parse_unsubscribe
+from CastLib.subscription import Subscription, parse_subscribe, parse_unsubscribe
 
 _RECEIVED = b'{"status":"received"}'
 _PATH, _STRICT_PATH = "/api/hub", "/fhircast"
@@ -72,7 +73,7 @@ class HubRoutes:
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == "multipart/related" and not self._strict:
             return await self._batch(request, self._hub.owner(request))
-        if kind in ("", "application/x-www-form-urlencoded"):
+        if kind in ("", FORM) or (kind == FORM_DATA and not self._strict):
             return await self._form(request)
         if not kind.endswith("json"):
             known = "form and JSON" if self._strict else "form, JSON and multipart/related"
@@ -87,9 +88,9 @@ class HubRoutes:
     async def _form(self, request: web.Request) -> web.Response:
         try:
             body = await self._hub.read(request, self._hub.settings.form_most)
+            fields = parse_fields(body, request.headers.get("Content-Type", ""))
             if not self._strict:
-                body = b"&".join(filter(None, (body.strip(), request.query_string.encode())))
-            fields = parse_fields(body, "")
+                fields |= parse_fields(request.query_string.encode(), "", known=fields)
         except CastError as error:
             return text_refusal(error)
         return self._mode(request, fields)

@@ -14,7 +14,7 @@ from CastHubLib.hub import Hub
 from CastHubLib.keys import ALGORITHM
 from CastLib.errors import FieldError
 from CastLib.fields import optional_text
-from CastLib.subscription import parse_fields
+from CastLib.forms import parse_fields
 
 _REALM = "cast"
 _OPENID = "/realms/{realm}/protocol/openid-connect"

@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
-from CastLib.fields import kind_of, need_object, need_text, optional_flag, optional_number, optional_text, parse_json
+from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json
 
 _BIND = "/bind/"
 _TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
@@ -85,27 +84,6 @@ class Denial:
     topic: str
     events: str
     reason: str
-
-
-def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the fields of a subscribe or sign-in body, a form or JSON object.
-
-    Raises FieldError for a field that is given twice, bad UTF-8, or JSON that is no object.
-    """
-    if content_type.split(";")[0].strip().lower().endswith("json"):
-        return need_object(parse_json(body), "body")
-    fields: dict[str, Any] = {}
-    try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=200)
-    except UnicodeDecodeError:
-        raise FieldError("body", "is not UTF-8") from None
-    except ValueError:
-        raise FieldError("body", "has too many fields") from None
-    for key, value in pairs:
-        if key in fields:
-            raise FieldError("body", f"{key[:80]!r} is given twice")
-        fields[key] = value
-    return fields
 
 
 def parse_events(value: Any, field: str = "hub.events") -> tuple[str, ...]:

@@ -7,13 +7,13 @@ from strategies import json_values
 
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
+from CastLib.forms import parse_fields
 from CastLib.matching import is_echo, receives
 from CastLib.message import Sender, Target, make_message, parse_publish
 from CastLib.subscription import (
     endpoint_id,
     make_subscribe_form,
     make_subscription,
-    parse_fields,
     parse_subscribe,
     parse_unsubscribe,
 )

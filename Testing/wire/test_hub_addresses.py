@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -135,19 +136,26 @@ def test_a_topic_may_be_called_as_it_likes(wire: Wire, topic: str) -> None:
         assert listener.event()["event"]["hub.event"] == "Encounter-open"
 
 
-@pytest.mark.parametrize("kind", ["data", "json"])
+@pytest.mark.parametrize("kind", ["form", "form data", "json", "json as text"])
 def test_everything_by_form_or_json_and_with_a_slash_at_the_end(hub: HubProcess, kind: str) -> None:
     """Sign in, subscribe and unsubscribe."""
-    person = {"user_name": "alice", "topic": f"room-{kind}"}
-    code = requests.post(hub.url + "/oauth/authorize", **{kind: person}).json()["code"]
-    form = {"grant_type": "authorization_code", "code": code}
-    token = requests.post(hub.url + "/oauth/token", **{kind: form}).json()["access_token"]
-    headers = {"Authorization": f"bearer {token}"}
-    form = {"hub.channel.type": "websocket", "hub.mode": "subscribe", "hub.topic": f"room-{kind}", "hub.events": "*"}
-    made = requests.post(hub.url + "/api/hub/", headers=headers, **{kind: form})
-    assert made.status_code == 202
-    form |= {"hub.mode": "unsubscribe", **made.json()}
-    gone = requests.post(hub.url + "/api/hub/", headers=headers, **{kind: form})
+
+    def post(path: str, fields: dict[str, str], **headers: str) -> requests.Response:
+        body: dict[str, Any] = {"data": fields}
+        if kind == "form data":  # as a browser's FormData
+            body = {"files": {key: (None, value) for key, value in fields.items()}}
+        elif kind != "form":
+            body = {"json": fields} if kind == "json" else {"data": json.dumps(fields)}
+        return requests.post(hub.url + path, headers=headers, **body)
+
+    code = post("/oauth/authorize", {"user_name": "alice", "topic": f"room {kind}"}).json()["code"]
+    answer = post("/oauth/token", {"grant_type": "authorization_code", "code": code}).json()
+    assert answer["topic"] == f"room {kind}"
+    bearer = f"bearer {answer['access_token']}"
+    form = {"hub.channel.type": "websocket", "hub.mode": "subscribe", "hub.topic": f"room {kind}", "hub.events": "*"}
+    made = post("/api/hub/", form, Authorization=bearer)
+    assert made.status_code == 202, made.text
+    gone = post("/api/hub/", form | {"hub.mode": "unsubscribe"} | made.json(), Authorization=bearer)
     assert gone.status_code == 202 and gone.json() == made.json()
 
 
