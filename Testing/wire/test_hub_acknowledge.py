@@ -51,6 +51,25 @@ def test_who_has_acknowledged_and_falls_silent_is_taken_out(tmp_path: Path) -> N
         never.nothing()
 
 
+def test_nothing_counts_as_missing_while_a_socket_is_down(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2) as url, Wire(url) as wire:
+        other = wire.listen("O", "SyncError,subscription-removed")
+        endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
+        wire.bind(endpoint).cut()
+        bodies = [event("Patient-open", wire.topic) for _ in range(3)]
+        for body in bodies:
+            wire.publish(body)
+        for _ in range(4):
+            other.nothing()
+        socket = wire.bind(endpoint)
+        for body in bodies:
+            assert socket.event()["id"] == body["id"]
+        socket.send({"id": bodies[-1]["id"], "status": 200})
+        for _ in range(4):
+            other.nothing()
+        assert wire.status()["subscriptions"] == 2
+
+
 def test_acknowledgements_without_a_status_oblige_to_nothing(tmp_path: Path) -> None:
     with hub_in_thread(tmp_path, answer_seconds=0.1, unanswered_most=1) as url, Wire(url) as wire:
         socket = wire.listen("S", "Patient-open")

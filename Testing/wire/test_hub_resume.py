@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import websocket
 from hub_process import HubProcess
@@ -222,39 +220,61 @@ def test_the_lease_ends_a_grace_time(tmp_path: Path) -> None:
         assert other.event()["event"]["context"] == {"reason": "lease-expired", "subscriber": "S"}
 
 
-def test_a_stalled_reader_is_told_and_dropped_and_nobody_else_notices(
-    start_hub: Callable[..., HubProcess], tmp_path: Path
-) -> None:
-    most, text = 2 * 1024 * 1024, "x" * 64 * 1024
-    (tmp_path / "hub.toml").write_text(f"backlog_most = {most}\n")
-    hub = start_hub("--settings", str(tmp_path / "hub.toml"))
-    with Wire(hub.url) as wire, Wire(hub.url, wire.topic) as watching:
-        quick = {"skip_utf8_validation": True}  # the client's own check is slow
-        small = {"sockopt": [(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)], **quick}
-        stalled = [wire.bind(wire.subscribe(f"S{number}", "Patient-open"), **small) for number in range(3)]
-        healthy = wire.bind(wire.subscribe("H", "Patient-open,subscription-removed"), **quick)
-        process, removed, ids = psutil.Process(hub.pid), [], []
-        before, highest = process.memory_info().rss, 0
-        while len(removed) < len(stalled):
-            body = event("Patient-open", wire.topic, [{"key": "text", "string": text}])
-            ids.append(body["id"])
-            watching.publish(body, 202)
-            frame = healthy.event()
-            while frame["event"]["hub.event"] == "subscription-removed":
-                removed.append(frame["event"]["context"])
-                frame = healthy.event()
-            assert frame["id"] == body["id"], "each at once, in order"
-            highest = max(highest, process.memory_info().rss)
-            assert len(ids) < 1000
-        assert {each["reason"] for each in removed} == {"send-failure"}
-        assert highest - before < (len(stalled) + 8) * most
-        for each in stalled:
-            frames = [each.frame()]
-            while "closed" not in frames[-1]:
-                frames.append(each.frame())
-            assert [frame["id"] for frame in frames[:-2]] == ids[: len(frames) - 2]
-            assert frames[-2]["hub.mode"] == "denied" and "too slow" in frames[-2]["hub.reason"]
-            assert frames[-1] == {"closed": 1013}
-        status = wire.status()
-        assert status["subscriptions"] == 1 and status["unproven"] > 3
-        assert status["undelivered"] == len(stalled), "the one for which there was no room"
+def test_binding_when_the_grace_time_is_over_is_refused_and_subscribing_with_the_endpoint_too(hasty: str) -> None:
+    with Wire(hasty) as wire:
+        other = wire.listen("OTHER", "subscription-removed")
+        endpoint = wire.subscribe("S", "Patient-open")
+        wire.bind(endpoint).cut()
+        other.event()
+        for _ in range(2):
+            with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+                wire.bind(endpoint)
+            assert refused.value.status_code == 403
+        form = wire.form("S", "Patient-open", hub__channel__endpoint=endpoint)
+        answer = wire.http.post(wire.hub, data=form)
+        assert answer.status_code == 404 and answer.text.startswith("hub.channel.endpoint: ")
+
+
+def test_renewing_again_and_again_without_a_socket_keeps_a_subscription_within_its_lease_only(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, grace_seconds=0.5, lease_least=1, lease_default=2) as url, Wire(url) as wire:
+        other = wire.listen("OTHER", "subscription-removed")
+        endpoint = wire.subscribe("S", "Patient-open", hub__lease_seconds="1")
+        wire.bind(endpoint).cut()
+        until_down(wire, connected=1)
+        ids = publish(wire, 1)
+        wire.subscribe("S", "Patient-close", hub__channel__endpoint=endpoint, hub__lease_seconds="1")
+        publish(wire, 1)
+        ids += publish(wire, 1, "Patient-close")
+        again = wire.bind(endpoint)
+        assert receive(again, 2) == ids, "what waited before and what the new events brought"
+        again.cut()
+        assert other.event()["event"]["context"] == {"reason": "websocket-disconnect", "subscriber": "S"}
+
+
+def test_on_a_resumed_socket_the_confirmation_comes_first_then_the_tail_then_what_waited(hasty: str) -> None:
+    with Wire(hasty) as wire:
+        endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
+        socket = wire.bind(endpoint)
+        unacknowledged = publish(wire, 2)
+        receive(socket, 1)
+        socket.cut()
+        until_down(wire, connected=0)
+        waited = publish(wire, 2)
+        again = Socket(endpoint)
+        wire.sockets.append(again)
+        frames = [again.frame() for _ in range(5)]
+        assert frames[0]["hub.mode"] == "subscribe"
+        assert [frame["id"] for frame in frames[1:]] == unacknowledged + waited
+
+
+def test_who_is_behind_with_acknowledging_has_its_oldest_forgotten_and_counted(hasty: str) -> None:
+    with Wire(hasty) as wire:
+        endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
+        socket = wire.bind(endpoint)
+        before = wire.status()["unproven"]
+        ids = publish(wire, 8)
+        assert receive(socket, 8) == ids, "on a socket that is there nothing is missing"
+        assert wire.status()["unproven"] == before + 3
+        socket.cut()
+        until_down(wire, connected=0)
+        assert receive(wire.bind(endpoint), 5) == ids[3:]
