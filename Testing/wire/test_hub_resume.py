@@ -29,7 +29,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def until_down(wire: Wire, waiting: int | None = None, connected: int | None = None) -> None:
     """Wait until the hub has seen a socket drop."""
-    for _ in range(200):
+    for _ in range(1000):
         status = wire.status()
         if connected is not None and status["connected"] == connected:
             return
@@ -99,7 +99,7 @@ def test_who_says_beforehand_that_it_acknowledges_loses_nothing_of_its_first_soc
 
 
 def until_unacknowledged(wire: Wire, count: int) -> None:
-    for _ in range(200):
+    for _ in range(1000):
         if wire.status()["unacknowledged"] == count:
             return
         time.sleep(0.01)
