@@ -79,14 +79,13 @@ class Asking:
         message = request.message
         topic = message.topic or asker.topic
         own = self._subscription_of(asker, message.sender.name, topic)
-        if topic != EVERY:
-            self._outbox.post(asked, json_frame(request_frame(request, own, topic)))
-            return
         by_topic: dict[str, list[Subscriber]] = {}
         for subscriber in asked:
-            by_topic.setdefault(subscriber.subscription.topic, []).append(subscriber)
+            by_topic.setdefault(subscriber.subscription.topic if topic == EVERY else topic, []).append(subscriber)
         for each, receivers in by_topic.items():
-            self._outbox.post(tuple(receivers), json_frame(request_frame(request, own, each)))
+            frame = request_frame(request, own, each)
+            log.debug("asked", id=message.id, frame=str(frame["id"]), receivers=len(receivers))
+            self._outbox.post(tuple(receivers), json_frame(frame))
 
     def _subscription_of(self, asker: Owner, name: str, topic: str) -> Subscription | None:
         """Return the asker's own: on the topic it asks on, or on its own one (in a group, or as a provider)."""

@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 from functools import partial
 
-from CastHubLib import log
 from CastHubLib.settings import AUTH_MODES, CONTEXT_MODES, SETTINGS, HubSettings
 from CastHubLib.settings_sources import FILE_VARIABLE, flag_name, resolve
 from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--samples", metavar="DIR", help="sample studies to show in worklists, a folder each (default: none)")
     add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
-    add("--log-level", metavar="|".join(LOG_LEVELS), help=f"default: {default.log_level}; debug tells of every message")
+    add("--log-level", choices=LOG_LEVELS, help=f"default: {default.log_level}; debug tells of every message")
     parser.add_argument("--settings", metavar="FILE", help=f"TOML file of settings (default: ${FILE_VARIABLE})")
     parser.add_argument("--print-settings", action="store_true", help="print each setting with its origin, and end")
     parser.add_argument("--json", action="store_true", help="with --print-settings: as JSON")
@@ -67,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         print(as_json(resolved) if args.json else as_toml(resolved), end="\n" if args.json else "")
         return EXIT_DONE
     args.log_level = settings.log_level  # what run_guarded looks at
+    from CastHubLib import log
+
     log.set_up(settings.log_level, settings.log_form)
     _allow_many_sockets()
     loop = new_loop()

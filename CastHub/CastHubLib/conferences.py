@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from CastHubLib import log
 from CastHubLib.core import Table
 from CastHubLib.groups import Group, Groups
 from CastHubLib.outbox import json_frame
@@ -97,4 +98,6 @@ class Conferences:
 
     def _tell(self, event: str, group: Group, topics: Iterable[str], context: dict[str, Any]) -> None:
         message = parse_publish(make_message(event, group.host, context))
-        self._publisher.send(message, self._table.audience(topics, message), json_frame(message.wire))
+        audience = self._table.audience(topics, message)
+        log.info("told", id=message.id, event=event, receivers=len(audience))
+        self._publisher.send(message, audience, json_frame(message.wire))

@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from CastHubLib.settings import JSON_LINES
+from CastLib.message import Message
 
 _logger = logging.getLogger("cast.hub")
 _LIBRARIES = ("aiohttp", "asyncio")
@@ -82,6 +83,12 @@ def debug(word: str, **values: object) -> None:
     """Note what happens with every message."""
     if _logger.isEnabledFor(logging.DEBUG):
         _logger.debug(_Line(word, values))
+
+
+def published(message: Message, owner: object, receivers: int) -> None:
+    """Note an event that was passed on: what every publish does must cost nothing when nobody wants to read it."""
+    if _logger.isEnabledFor(logging.DEBUG):
+        debug("published", id=message.id, event=event(message.event), by=holder(owner), receivers=receivers)
 
 
 def info(word: str, **values: object) -> None:

@@ -182,8 +182,7 @@ class HubRoutes:
         self._hub.publisher.send(message, receivers, frame)
         if self._hub.context is not None:
             self._hub.context.published(message, frame, owner)
-        by = log.holder(owner)
-        log.debug("published", id=message.id, event=log.event(message.event), by=by, receivers=len(receivers))
+        log.published(message, owner, len(receivers))
 
     async def _batch(self, request: web.Request, owner: Owner) -> web.Response:
         def admit(wire: dict[str, Any]) -> None:

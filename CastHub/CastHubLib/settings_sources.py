@@ -15,11 +15,6 @@ from CastHubLib.settings import BYTES, SECONDS, SETTINGS, About, HubSettings, ab
 from CastLib.errors import WrongUsage
 from CastLib.fields import kind_of
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 DEFAULT = "default"
 PREFIX = "CAST_HUB_"
 FILE_VARIABLE = PREFIX + "SETTINGS"
@@ -77,6 +72,11 @@ def flag_name(name: str) -> str:
 def _from_file(file: str | None) -> Iterable[tuple[str, Any, str]]:
     if not file:
         return
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     path = Path(file).expanduser().absolute()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

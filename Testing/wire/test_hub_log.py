@@ -185,7 +185,7 @@ def group(wire: Wire, plant: Plants) -> None:
     url = f"{wire.url}/api/hub/conference"
     requests.post(url, json=body)
     requests.patch(f"{url}/join", json={"hostTopic": plant("unknown"), "joinTopic": plant("topic")})
-    requests.delete(url, json={"hostTopic": wire.topic})
+    assert requests.delete(url, json={"hostTopic": wire.topic}).json()["removed"] == 1
 
 
 def test_an_event_can_be_followed(start_hub: Callable[..., HubProcess]) -> None:
@@ -224,9 +224,10 @@ def test_a_request_can_be_followed(start_hub: Callable[..., HubProcess]) -> None
     hub = start_hub("--log-level", "debug")
     with Wire(hub.url) as wire:
         body = event("status-request", wire.topic, {"timeoutSeconds": 0.05}, subscriber_name="A")
-        wire.listen("S")
+        asked = wire.listen("S")
         assert wire.request(body).json()["timedOut"]
-        assert lines_about(hub, body["id"]) == ["request", "collated"]
+        assert lines_about(hub, body["id"]) == ["request", "asked", "collated"]
+        assert lines_about(hub, asked.event()["id"]) == ["asked"]  # the frame has an id of its own
 
 
 def test_events_that_waited_are_named_when_they_come_again(start_hub: Callable[..., HubProcess]) -> None:
