@@ -7,10 +7,10 @@ last event that opened something makes the current context; closing that one lea
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +58,24 @@ class _Opened:
 
 
 class CurrentContext:
-    """What is open on each topic. It is told of every published event and every ended subscription."""
+    """What is open on each topic. It is told of every published event and every ended subscription.
 
-    def __init__(self, settings: HubSettings, table: Table, publisher: Publisher, payloads: PayloadStore) -> None:
+    ``clock`` gives seconds.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        settings: HubSettings,
+        table: Table,
+        publisher: Publisher,
+        payloads: PayloadStore,
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._table = table
         self._publisher = publisher
         self._payloads = payloads
-        self._clock = asyncio.get_running_loop().time
         self._topics: dict[str, OrderedDict[_Key, _Opened]] = {}
         self._oldest_first: OrderedDict[_Key, _Opened] = OrderedDict()
         self._current: dict[str, _Key] = {}

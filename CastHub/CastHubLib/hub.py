@@ -66,7 +66,7 @@ class Hub:
         self.uploads = Uploads(settings, self.payloads)
         self.context: CurrentContext | None = None
         if settings.context == KEEP:
-            self.context = CurrentContext(settings, self.table, self.publisher, self.payloads)
+            self.context = CurrentContext(loop.time, settings, self.table, self.publisher, self.payloads)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
         self.address = PublicAddress(settings)
