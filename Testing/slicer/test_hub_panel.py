@@ -86,6 +86,36 @@ def test_a_hub_runs_and_shows_who_is_connected(either_part: HubPart) -> None:
     assert part.logic.state.problem == ""
 
 
+def test_several_applications_are_told_apart_and_their_messages_counted(part: HubPart) -> None:
+    address = part.start()
+    facts = [  # name, product, actors, topic
+        ("WORKLIST-1", "WORKLIST", ("WORKLIST_CLIENT",), "anna"),
+        ("VIEWER-1", "VIEWER", ("ID",), "anna"),
+        ("VIEWER-2", "VIEWER", ("ID", "RC"), "anna"),
+        ("REPORT-1", "REPORTING", ("RC",), "ben"),
+        ("SILENT-1", "VIEWER", ("ID",), "ben"),
+    ]
+    apps = [Asker(address, topic, name=name, product=kind, actors=actors) for name, kind, actors, topic in facts]
+    part.wait(lambda: part.rows() == [[name, kind, ", ".join(actors), topic] for name, kind, actors, topic in facts])
+    part.wait(lambda: "5 connected, 0 messages a second" in part.ui.applicationsLabel.text)
+    told = part.logic.hub.report.deliveries
+    for _ in range(25):
+        apps[0].session.publish("Patient-open", [])  # to two others
+        apps[3].session.publish("Patient-open", [])  # to one
+    rates: list[float] = []
+    part.logic.onChanged(lambda: rates.append(part.logic.hub.report.rate))
+    part.wait(lambda: part.logic.hub.report.deliveries == told + 75)
+    assert max(rates) > 0
+    part.wait(lambda: "5 connected, 0 messages a second" in part.ui.applicationsLabel.text)
+    part.pictures("several")
+    apps[3].close()
+    part.wait(lambda: "REPORT-1" not in [row[0] for row in part.rows()])
+    for app in apps:
+        app.close()
+    part.wait(lambda: not part.ui.applicationsTable.isVisible())
+    assert "Nobody is connected yet" in part.ui.applicationsLabel.text
+
+
 def test_the_address_is_copied_and_opened(part: HubPart) -> None:
     import qt
     from slicer_host.qt_module import opened_urls

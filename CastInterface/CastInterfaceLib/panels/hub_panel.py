@@ -12,8 +12,11 @@ from CastInterfaceLib import hub_process
 from CastInterfaceLib.hub_process import HubProcess
 from CastInterfaceLib.panels.hub_words import state_words
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light
+from CastInterfaceLib.panels.tables import fit_rows, stretch
 
 STATUS_PAGE = "/api/hub/status"
+
+ROWS_SEEN = 10  # rows of the table before it scrolls
 
 _PORT = "CastHub/Port"
 
@@ -34,10 +37,7 @@ class HubPanel:
         self._lines = 0
         self._shown: object = None
         ui.portBox.value = saved_port()
-        header = ui.applicationsTable.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.Stretch)
-        header.setHighlightSections(False)
-        ui.applicationsTable.verticalHeader().setDefaultSectionSize(ui.applicationsTable.fontMetrics().height() + 6)
+        stretch(ui.applicationsTable)
         ui.startButton.connect("clicked()", self.toggle)
         ui.copyButton.connect("clicked()", self.copy)
         ui.browserButton.connect("clicked()", self.open_browser)
@@ -120,6 +120,7 @@ class HubPanel:
                     shown=len(report.applications), count=report.count
                 )
         self._ui.applicationsLabel.text = words
+        self._ui.applicationsTable.setVisible(bool(report.applications))
         if report.applications == self._shown:
             return
         self._shown = report.applications
@@ -133,6 +134,7 @@ class HubPanel:
                 if not one.connected:
                     item.setForeground(pale)
                 table.setItem(row, column, item)
+        fit_rows(table, 1, ROWS_SEEN)
 
     def _show_log(self) -> None:
         new = min(self._hub.lines - self._lines, len(self._hub.log))

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light, show_text, without_command
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastLib.client import State
 
@@ -73,7 +73,7 @@ class ConnectionSection:
         if isinstance(error, Cancelled):
             return
         if error is not None:
-            self._tell_hub(str(error), BAD)
+            self._tell_hub(without_command(str(error)), BAD)
         else:
             words = _("{product} {version} answers; {count} connected.")
             self._tell_hub(
@@ -126,7 +126,6 @@ class ConnectionSection:
 
     def _hub_edited(self) -> None:
         self._ui.testButton.enabled = bool(self.hub)
-        self._ui.forgetButton.enabled = self.hub in self._saved.addresses()
         self._tell_hub("")
         self.show_state()
 
@@ -150,6 +149,7 @@ class ConnectionSection:
         free = state.kind in ("offline", "refused")
         ui.connectButton.text = _("&Connect") if free else _("Dis&connect")
         ui.connectButton.enabled = not free or bool(self.hub)
+        ui.forgetButton.enabled = free and self.hub in self._saved.addresses()
         for widget in (ui.hubBox, ui.userEdit, ui.topicEdit):
             widget.enabled = free
 
@@ -162,7 +162,7 @@ class ConnectionSection:
         if state.kind == "waiting to reconnect":
             seconds = max(1, round(logic.retryIn)) if logic.retryIn else 0
             words = _("Reconnecting in {seconds} s: {reason}")
-            return words.format(seconds=seconds, reason=state.reason)
+            return words.format(seconds=seconds, reason=without_command(state.reason))
         if state.kind == "refused":
             return _("Refused: {reason}").format(reason=state.reason)
         return _("Offline")

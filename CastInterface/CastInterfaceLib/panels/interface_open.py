@@ -10,8 +10,10 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
 from CastInterfaceLib.panels.looks import BUSY, color_icon, show_text
+from CastInterfaceLib.panels.tables import fit_rows, stretch
 
 PROBLEMS_MOST = 3
+ROWS_SEEN = 8  # rows before the table scrolls
 
 
 class OpenSection:
@@ -22,9 +24,8 @@ class OpenSection:
         self._logic = logic
         self._shown: tuple[Any, ...] | None = None
         ui.cancelButton.connect("clicked()", logic.cancelOpening)
+        stretch(ui.contentTable)
         header = ui.contentTable.horizontalHeader()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
         self.refresh()
 
@@ -69,8 +70,7 @@ class OpenSection:
         for row, segment in enumerate(now.segments, len(now.series)):
             item = self._set(row, segment.label, _("{volume:.1f} ml").format(volume=segment.millilitres))
             item.setIcon(color_icon(segment.color))
-        height = table.horizontalHeader().sizeHint.height() + sum(table.rowHeight(row) for row in range(table.rowCount))
-        table.setFixedHeight(min(220, height + 4))
+        fit_rows(table, 1, ROWS_SEEN)
 
     def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:
         item = qt.QTableWidgetItem(text)

@@ -13,13 +13,13 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices
-from CastInterfaceLib.panels.tables import fill_row, stretch
+from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
 from CastLib.actors import EVIDENCE_CREATOR
 
 STUDY = "study"
 MOST = 20  # sends that are listed
 _EVERY_SERVICE = f"actor:{EVIDENCE_CREATOR}"
-_ROWS_SEEN = 4  # rows of the list before it scrolls
+ROWS_SEEN = 4  # rows of the list before it scrolls
 
 
 @dataclass(eq=False)
@@ -83,8 +83,7 @@ class SendSection:
         blocked = table.blockSignals(True)
         if table.rowCount != len(self._sent):
             table.setRowCount(len(self._sent))
-            rows = min(_ROWS_SEEN, len(self._sent))
-            table.setFixedHeight(table.horizontalHeader().sizeHint.height() + rows * table.rowHeight(0) + 4)
+            fit_rows(table, 1, ROWS_SEEN)
         for row, sent in enumerate(self._sent):
             last = sent.lines[-1] if sent.lines else ""
             cells = (sent.what, sent.what, None), (sent.to, sent.to, None), (sent.state, last, sent.look)

@@ -34,6 +34,11 @@ def show_light(label: qt.QLabel, pair: tuple[str, str]) -> None:
         label.styleSheet = style
 
 
+def without_command(reason: str) -> str:
+    """A reason as a panel tells it: what stands after the semicolon says what to type into a terminal."""
+    return reason.partition("; ")[0] if "`" in reason else reason
+
+
 def breakable(text: str) -> str:
     """A text whose long words (UIDs, addresses) may be broken after a mark or, without one, anywhere."""
     return re.sub(rf"\S{{{LONG_WORD},}}", lambda found: re.sub(r"([./:_=-]|\w{20})(?=.)", "\\1\u200b", found[0]), text)

@@ -12,11 +12,15 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
-from CastInterfaceLib.panels.tables import Cell, fill_row, stretch
+from CastInterfaceLib.panels.tables import Cell, fill_row, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
 
+ROWS_SEEN = 6  # rows of the table of jobs before it scrolls
 NAMES_MOST = 3  # names of saved files that are told
+
+
+_FOR, _STATE = 1, 2  # columns
 
 
 class TrySection:
@@ -105,6 +109,9 @@ class JobsSection:
         self._logic = logic
         self._shown: list[Any] = []
         stretch(ui.jobsTable)
+        ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
+        for column in (_FOR, _STATE):
+            ui.jobsTable.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         ui.jobsTable.connect("itemSelectionChanged()", self._show_selected)
         ui.cancelButton.connect("clicked()", self.cancel)
         self.refresh()
@@ -128,6 +135,10 @@ class JobsSection:
         blocked = table.blockSignals(True)
         if table.rowCount != len(found):
             table.setRowCount(len(found))
+        fit_rows(table, 1, ROWS_SEEN)
+        self._ui.jobsLabel.setVisible(not found)
+        for widget in (table, self._ui.jobProgress, self._ui.cancelButton, self._ui.logText):
+            widget.setVisible(bool(found))
         for row, (service, record) in enumerate(found):
             words, why, look = job_words(record)
             asker = _("Trial") if record.trial else record.asker or "?"

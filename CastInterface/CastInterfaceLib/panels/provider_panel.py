@@ -9,13 +9,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.local_hub import LOCAL_HUB
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text, without_command
 from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastInterfaceLib.panels.sections import SectionsPanel
-from CastInterfaceLib.panels.tables import fill_row, stretch
+from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 
+ROWS_SEEN = 6  # rows of the table before it scrolls
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it
 
 _ON, _PRODUCT, _SCRIPT, _STATE, _QUEUE = range(5)  # columns
@@ -82,6 +83,7 @@ class ServicesSection:
         table.setColumnHidden(_SCRIPT, table.width < NARROW)
         if table.rowCount != len(services):
             table.setRowCount(len(services))
+        fit_rows(table, 2, ROWS_SEEN)
         for row, service in enumerate(services):
             words, tip, look = state_words(service)
             result, why, result_look = last_words(service.last)
@@ -129,7 +131,7 @@ class ServicesSection:
         elif service.problem:
             show_text(label, service.problem, BAD)
         elif service.state.reason:
-            show_text(label, service.state.reason, BAD if service.state.kind == "refused" else BUSY)
+            show_text(label, without_command(service.state.reason), BAD if service.state.kind == "refused" else BUSY)
         else:
             says = service.script.description or _("The script does not say what it does.")
             show_text(label, f"{service.path.name}: {says}")
@@ -214,7 +216,7 @@ class LimitsSection:
 
 def state_words(service: Any) -> tuple[str, str, tuple[str, str] | None]:
     """Where a service stands: a word, a sentence, and a pair of colours."""
-    kind, reason = service.state.kind, service.state.reason
+    kind, reason = service.state.kind, without_command(service.state.reason)
     if not service.on and service.problem:
         return _("Script?"), service.problem, BAD
     if kind == "online":

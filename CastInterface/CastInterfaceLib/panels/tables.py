@@ -16,10 +16,21 @@ _KEY = qt.Qt.UserRole
 def stretch(table: qt.QTableWidget) -> None:
     """Have the columns share the width, and rows no higher than a line."""
     header = table.horizontalHeader()
+    header.setStretchLastSection(False)  # else the last column takes what the others leave, whatever its own mode
     header.setSectionResizeMode(qt.QHeaderView.Stretch)
     header.setMinimumSectionSize(24)
     header.setHighlightSections(False)
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
+
+
+def fit_rows(table: qt.QTableWidget, least: int, most: int) -> None:
+    """Make a table as high as its rows, but not lower or higher than so many."""
+    rows = max(least, min(most, table.rowCount))
+    header = table.horizontalHeader()
+    header_height = header.height if table.isVisible() else header.sizeHint.height()
+    height = header_height + rows * table.verticalHeader().defaultSectionSize + 2 * table.frameWidth
+    if table.minimumHeight != height or table.maximumHeight != height:
+        table.setFixedHeight(height)
 
 
 def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
