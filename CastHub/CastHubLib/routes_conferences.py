@@ -86,6 +86,8 @@ class ConferenceRoutes:
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Make a group; the one that this host had ends."""
+        if request.content_type == "multipart/related":
+            return await self._publish(request)
         fields = await self._fields(request)
         if "event" in fields:
             return await self._publish(request)

@@ -219,6 +219,8 @@ class HubRoutes:
     async def request(self, request: web.Request) -> web.StreamResponse:
         """Ask other subscribers and give their answers as one (protocol: request and response)."""
         owner = self._hub.owner(request)
+        if request.content_type == "multipart/related":
+            return await self.post(request)
         value = parse_json(await self._hub.read(request, self._hub.settings.body_most))
         if _is_for_a_topic_of_this_name(value):
             return await self.post(request)

@@ -11,7 +11,7 @@ import pytest
 import requests
 import websocket
 from hub_process import HubProcess
-from hub_wire import Wire, event
+from hub_wire import Wire, batch_body, event
 
 PAGE = "http://localhost:3000"
 
@@ -132,8 +132,14 @@ def test_a_topic_may_be_called_as_it_likes(wire: Wire, topic: str) -> None:
     wire.publish(event("Patient-open", topic), 202)
     assert listener.event()["event"]["hub.topic"] == topic
     if topic != ".":
-        wire.publish(event("Encounter-open", topic), 202, path=quote(topic, safe=""))
+        address = quote(topic, safe="")
+        wire.publish(event("Encounter-open", topic), 202, path=address)
         assert listener.event()["event"]["hub.event"] == "Encounter-open"
+        files = {"files": [{"fileName": "a.dcm", "byteLength": 1}]}
+        headers = {"Content-Type": 'multipart/related; boundary="b"'}
+        batch = batch_body(event("dicom-send", topic, files), [b"x"])
+        assert wire.http.post(wire.at(address), data=batch, headers=headers).status_code == 200
+        assert listener.event()["event"]["hub.event"] == "dicom-send"
 
 
 @pytest.mark.parametrize("kind", ["form", "form data", "json", "json as text"])
