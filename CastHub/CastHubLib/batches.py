@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 
-from CastHubLib.answers import Denied
 from CastHubLib.core import Owner
+from CastHubLib.patience import Patience
 from CastHubLib.payloads import Batch, PayloadStore, StoredFile
 from CastHubLib.settings import HubSettings
 from CastLib.manifest import FileEntry, replace_files
@@ -46,7 +46,7 @@ class Uploads:
         envelope: Envelope | None = None
         batch: Batch | None = None
         try:
-            with _Patience(request.content, self._settings.upload_idle_seconds):
+            with Patience(request.content, self._settings.upload_idle_seconds):
                 while piece := await request.content.readany():
                     for item in parser.feed(piece):
                         if isinstance(item, Envelope):
@@ -65,29 +65,6 @@ class Uploads:
             raise
         expires = datetime.now(timezone.utc) + timedelta(seconds=self._settings.payload_seconds)
         return Upload(batch, _with_payloads(envelope, stored, expires))
-
-
-class _Patience:
-    """Breaks off reading when nothing has come for a while: a stalled sender must not hold its claim for ever."""
-
-    def __init__(self, content: StreamReader, seconds: float) -> None:
-        self._content = content
-        self._seconds = seconds
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __enter__(self) -> None:
-        self._look(-1)
-
-    def __exit__(self, *failure: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look(self, seen: int) -> None:
-        come = self._content.total_bytes
-        if come == seen:
-            self._content.set_exception(Denied(408, f"no byte of the batch came for {self._seconds:g} s"))
-        else:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look, come)
 
 
 def _part_lengths(entries: Sequence[FileEntry]) -> Iterator[int]:

@@ -19,6 +19,7 @@ from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
 from CastHubLib.origins import Origins, opened_by
 from CastHubLib.outbox import Outbox
+from CastHubLib.patience import Patience
 from CastHubLib.payloads import PayloadStore
 from CastHubLib.public_address import PublicAddress
 from CastHubLib.publishing import Publisher
@@ -110,13 +111,16 @@ class Hub:
         if topic == EVERY and not owner.everyone:
             raise Denied(403, f"{field}: * is for providers that signed in for topic *; name a topic")
 
-    @staticmethod
-    async def read(request: web.Request, most: int) -> bytes:
-        """Return a request's body; raises Denied(413) past ``most`` bytes."""
+    async def read(self, request: web.Request, most: int) -> bytes:
+        """Return a request's body; raises Denied: 413 past ``most`` bytes, 408 when its sender stalls."""
         length = request.content_length
         if length is not None and length > most:
             raise Denied(413, f"the body has {length} bytes, this address takes {most}")
-        body = await request.read()
+        if request.content.is_eof():
+            body = await request.read()
+        else:
+            with Patience(request.content, self.settings.upload_idle_seconds):
+                body = await request.read()
         if len(body) > most:
             raise Denied(413, f"the body has {len(body)} bytes, this address takes {most}")
         return body

@@ -42,7 +42,13 @@ class HubServer:
         app.add_routes(DocumentRoutes().routes())
         app.add_routes(of_hub.routes())
         app.add_routes(HubRoutes(self.hub, strict=True).routes())
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.shutdown_seconds)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=settings.shutdown_seconds,
+            keepalive_timeout=settings.idle_seconds,
+            auto_decompress=False,  # a megabyte of zeros would keep the loop for seconds
+        )
 
     async def start(self) -> None:
         """Listen, and set ``url``; raises CastError when the address cannot be had."""
@@ -80,6 +86,9 @@ class HubServer:
             if refused:
                 _log_refusal(request, 403)
                 return refusal(403, refused)
+            if headers.get("Content-Encoding", "identity").lower() != "identity":
+                _log_refusal(request, 415)
+                return refusal(415, "Content-Encoding: this hub takes bodies as they are, not compressed")
             if request.method == "OPTIONS":
                 return web.Response(status=204, headers=origins.headers(headers) | origins.preflight_headers(headers))
             answer = await _answer(request, handler)

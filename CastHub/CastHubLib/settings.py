@@ -198,8 +198,11 @@ class HubSettings:
         128 * MIB, "Batches kept in memory; what exceeds it lies in an unnamed temporary file.", 0
     )
     sweep_seconds: float = _seconds(10.0, "Between looks for batches whose time is over.", most=86_400)
+    idle_seconds: float = _seconds(
+        300.0, "A connection on which no request comes for this long is closed; sockets have their pings."
+    )
     upload_idle_seconds: float = _seconds(
-        30.0, "A sender that sends nothing of its batch for this long is cut off.", most=86_400
+        30.0, "A sender that sends nothing more of a body for this long is cut off (408).", most=86_400
     )
 
     groups_most: int = _setting(1000, "Group topics (conferences) at a time.", least=1)

@@ -20,7 +20,7 @@ _WORDS = {
     408: "The sender has sent nothing for too long.",
     409: "It does not fit to what is open now.",
     413: "The body is longer than this address takes.",
-    415: "A Content-Type that this address does not know.",
+    415: "A Content-Type that this address does not know, or a compressed body.",
     416: "The range begins past the end.",
     503: "The hub holds as many as it may.",
     507: "The batch does not fit into the hub's store; `message` says when to try again.",
@@ -75,6 +75,7 @@ def call(
         found["parameters"] = parameters
     if body is not None:
         found["requestBody"] = {"required": True, "content": body}
+        answers = refused(408, 413, 415) | answers
     found["responses"] = answers
     found["security"] = [{"bearer": []}] if token else [{}, {"bearer": []}] if token is None else []
     return found

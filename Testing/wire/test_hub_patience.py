@@ -1,0 +1,88 @@
+"""What a sender that stalls, idles or compresses may cost the hub."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+from hub_process import HubProcess
+from hub_wire import WAIT, Wire, batch_body, event
+
+
+def head(wire: Wire, kind: str, length: int, path: str = "/api/hub") -> bytes:
+    token, host = wire.http.headers["Authorization"], wire.url.removeprefix("http://")
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", f"Authorization: {token}", f"Content-Type: {kind}"]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+@pytest.fixture
+def impatient(start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch) -> HubProcess:
+    monkeypatch.setenv("CAST_HUB_UPLOAD_IDLE_SECONDS", "0.2")
+    monkeypatch.setenv("CAST_HUB_IDLE_SECONDS", "0.2")
+    return start_hub()
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("application/json", "/api/hub"),
+        ("application/x-www-form-urlencoded", "/api/hub"),
+        ("multipart/related; boundary=b", "/api/hub"),
+        ("application/json", "/api/hub/request"),
+        ("application/json", "/oauth/token"),
+        ("application/json", "/fhircast"),
+    ],
+)
+def test_a_body_that_does_not_go_on_is_given_up(impatient: HubProcess, kind: str, path: str) -> None:
+    with Wire(impatient.url) as wire, socket.create_connection(("127.0.0.1", port(impatient)), WAIT) as line:
+        line.sendall(head(wire, kind, 1000, path) + b'{"id"')
+        assert line.recv(65_536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_in_pieces_is_taken(hub: HubProcess) -> None:
+    with Wire(hub.url) as wire, socket.create_connection(("127.0.0.1", port(hub)), WAIT) as line:
+        body = json.dumps(event("Patient-open", wire.topic)).encode()
+        line.sendall(head(wire, "application/json", len(body)))
+        for at in range(0, len(body), 40):
+            line.sendall(body[at : at + 40])
+            wire.status()
+        assert line.recv(65_536).startswith(b"HTTP/1.1 202 ")
+
+
+def test_a_connection_without_a_request_is_closed(impatient: HubProcess) -> None:
+    for begun in (b"", b"GET /api/hub/status HTTP/1.1\r\nHost:"):
+        with socket.create_connection(("127.0.0.1", port(impatient)), WAIT) as line:
+            line.sendall(begun)
+            assert line.recv(100) == b""
+    with Wire(impatient.url) as wire:  # a subscriber's socket is none of these
+        listener = wire.listen("S")
+        line = http.client.HTTPConnection("127.0.0.1", port(impatient), timeout=WAIT)
+        line.connect()
+        assert line.sock.recv(1) == b""
+        wire.publish(event("Patient-open", wire.topic), 202)
+        assert listener.event()["event"]["hub.event"] == "Patient-open"
+
+
+def test_a_compressed_body_is_not_unpacked(hub: HubProcess) -> None:
+    with Wire(hub.url) as wire:
+        batch = batch_body(event("dicom-send", wire.topic, {"files": []}), [])
+        for path, kind, body in (
+            ("/api/hub", "application/json", b" " * 1_000_000),
+            ("/api/hub", "multipart/related; boundary=b", batch),
+            ("/oauth/token", "application/x-www-form-urlencoded", b"a=b"),
+        ):
+            for coding, packed in (("gzip", gzip.compress(body)), ("deflate", b"none"), ("br", b""), ("x", body[:9])):
+                headers = {"Content-Type": kind, "Content-Encoding": coding}
+                answer = wire.http.post(hub.url + path, data=packed, headers=headers)
+                assert (answer.status_code, "Content-Encoding" in answer.text) == (415, True)
+        plain = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+        body = json.dumps(event("Patient-open", wire.topic)).encode()
+        assert wire.http.post(wire.hub, data=body, headers=plain).status_code == 202
+
+
+def port(hub: HubProcess) -> int:
+    return int(hub.url.rsplit(":", 1)[1])
