@@ -37,6 +37,7 @@ class Conferences:
     def start(self, host: str, title: str, topics: Sequence[str], host_user: str) -> Group:
         """Make a group in place of the one that its host may have. Raises FieldError and GroupsFull."""
         earlier = self._groups.get(host)
+        self._groups.check(host, topics)
         if earlier is not None:
             self.end(earlier)
         group = self._groups.start(host, title, topics, host_user)

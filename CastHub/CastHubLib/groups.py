@@ -7,7 +7,7 @@ published on one participant's topic is heard on all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from CastLib.errors import CastError, FieldError
@@ -27,7 +27,7 @@ class Group:
     topics: list[str]
     host_user: str = ""
     leader: str = ""
-    alone_since: float | None = field(default=None)
+    alone_since: float | None = None
     """The caller's time at which nobody was seen subscribed to any of its topics; None while somebody is."""
 
     @property
@@ -68,16 +68,20 @@ class Groups:
         """Return the group of this host, None when it has none."""
         return self._by_host.get(host)
 
+    def check(self, host: str, topics: Sequence[str]) -> None:
+        """Raise FieldError for what could not be a group's host and attendees."""
+        for field_name, topic in (("hostTopic", host), *(("topics", topic) for topic in topics)):
+            _check_topic(topic, field_name)
+        if len({host, *topics}) > self._topics_most:
+            raise FieldError("topics", f"are too many: a group takes {self._topics_most}, its host's among them")
+
     def start(self, host: str, title: str, topics: Sequence[str], host_user: str = "") -> Group:
         """Make a group, led by its host; the host must have none. Raises FieldError and GroupsFull."""
-        group = Group(host, title, [topic for topic in dict.fromkeys(topics) if topic != host], host_user, host)
-        for field_name, topic in (("hostTopic", host), *(("topics", topic) for topic in group.topics)):
-            _check_topic(topic, field_name)
-        if len(group.participants) > self._topics_most:
-            raise FieldError("topics", f"are too many: a group takes {self._topics_most}, its host's among them")
+        self.check(host, topics)
         if len(self._by_host) >= self._groups_most:
             raise GroupsFull(f"the hub keeps {self._groups_most} groups and takes no more; try again later")
-        self._by_host[host] = group
+        attendees = [topic for topic in dict.fromkeys(topics) if topic != host]
+        group = self._by_host[host] = Group(host, title, attendees, host_user, host)
         for topic in group.participants:
             self._of_topic.setdefault(topic, []).append(group)
         self._tell_who_hears(group.participants)
@@ -110,24 +114,25 @@ class Groups:
         """
         before = group.participants
         rest = [each for each in before if each != topic]
-        if len(rest) < 2:
+        host = group.host if topic != group.host else self._successor(group, rest)
+        if len(rest) < 2 or not host:
             self.end(group)
             return True
-        host = group.host if group.host != topic else group.leader if group.leader != topic else rest[0]
-        if host != group.host and host in self._by_host:  # it has a group of its own already
-            host = next((each for each in rest if each not in self._by_host), "")
-            if not host:
-                self.end(group)
-                return True
         del self._by_host[group.host]
         if host != group.host:
             group.host_user = ""
+        if topic == group.leader:
+            group.leader = host
         group.host, group.topics = host, [each for each in rest if each != host]
-        group.leader = group.leader if group.leader != topic else host
         self._by_host[host] = group
         self._take_out(group, topic)
         self._tell_who_hears(before)
         return False
+
+    def _successor(self, group: Group, rest: Sequence[str]) -> str:
+        """Return who is to host a group that its host leaves: one that hosts no other; ``""`` when all do."""
+        wanted = sorted(rest, key=lambda topic: topic != group.leader)  # the leader, then as they came
+        return next((topic for topic in wanted if topic not in self._by_host), "")
 
     def end(self, group: Group) -> None:
         """End a group: its topics no longer hear each other."""

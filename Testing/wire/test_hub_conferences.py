@@ -100,7 +100,8 @@ def test_starting_again_replaces_the_hosts_group(host: Wire, guest: Wire, other:
     told(socket, "conference-start")
     assert told(socket, "conference-end")["reason"] == "host-ended"
     socket.nothing()
-    assert len(mine(host)) == 1
+    refused = call(host, "POST", hostTopic=host.topic, title="t", topics=["*"])
+    assert refused.status_code == 400 and mine(host)[0]["topics"] == [other.topic], "what is refused ends nothing"
 
 
 def test_old_names_of_fields_forms_and_a_delete_without_body(host: Wire, guest: Wire) -> None:
