@@ -58,6 +58,7 @@ class StatusRoutes:
                 "acknowledging": sum(subscriber.acknowledges for subscriber in hub.table),
                 "topics": hub.table.topic_count,
                 "open_requests": len(hub.asking),
+                "groups": len(hub.conferences),
                 "deliveries": hub.outbox.deliveries,
                 "waiting": sum(len(each.tail or ()) for each in hub.table if not each.connected),
                 "unacknowledged": sum(len(each.tail or ()) for each in hub.table if each.acknowledges),

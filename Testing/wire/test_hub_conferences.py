@@ -213,9 +213,10 @@ def test_limits_are_settings_and_a_deserted_group_ends(tmp_path: Path) -> None:
         assert call(wire, "POST", hostTopic="h", title="t", topics=["a", "b"]).json()["field"] == "topics"
         call(wire, "POST", hostTopic=wire.topic, title="t", topics=["a"])
         told(socket, "conference-start")
+        assert wire.status()["groups"] == 1
         full = call(wire, "POST", hostTopic="h", title="t", topics=[])
         assert full.status_code == 503 and "takes no more" in full.json()["message"]
         wire.http.post(wire.hub, data=wire.form("S") | {"hub.mode": "unsubscribe"})
         deadline = time.monotonic() + WAIT
-        while call(wire, "GET").json():
+        while wire.status()["groups"]:
             assert time.monotonic() < deadline
