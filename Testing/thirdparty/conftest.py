@@ -18,18 +18,22 @@ from thirdparty.medplum import MedplumClient
 HERE = Path(__file__).resolve().parent
 FILES = ("package.json", "package-lock.json")
 INSTALL_SECONDS = 300
+OLDEST_NODE = 20
 NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ENETUNREACH")
 
 
 @pytest.fixture(scope="session")
-def packages() -> Path:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds ``node_modules``, as package-lock.json has them. Skips where that cannot be."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
         pytest.skip("needs Node and npm: clients from npm are run")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
+    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
+        pytest.skip(f"needs Node {OLDEST_NODE} or newer, and this is {version}")
     text = b"".join((HERE / name).read_bytes() for name in FILES)
-    beside = Path(sys.prefix if sys.prefix != sys.base_prefix else tempfile.gettempdir())
-    folder = beside / "thirdparty-clients" / hashlib.sha256(text).hexdigest()[:16]
+    beside = Path(sys.prefix) if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK) else None
+    folder = (beside or tmp_path_factory.mktemp("npm")) / "thirdparty-clients" / hashlib.sha256(text).hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
