@@ -65,16 +65,23 @@ def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     process.stop()
 
 
+@pytest.fixture(scope="session")
+def clients(packages: Path) -> Iterator[dict[str, MedplumClient]]:
+    """The clients' processes by npm package, each started when it is first wanted."""
+    started: dict[str, MedplumClient] = {}
+    yield started
+    for client in started.values():
+        client.stop()
+
+
 @pytest.fixture
-def medplum(packages: Path) -> Iterator[Callable[..., MedplumClient]]:
-    """A function that starts a client: (npm package, hub.url, bearer token)."""
-    started: list[MedplumClient] = []
+def medplum(packages: Path, clients: dict[str, MedplumClient]) -> Callable[..., MedplumClient]:
+    """A function that gives a fresh client: (npm package, hub.url, bearer token). A test has one of each package."""
 
     def start(package: str, hub_url: str, token: str) -> MedplumClient:
-        client = MedplumClient(packages, package, hub_url, token, dict(os.environ))
-        started.append(client)
-        return client
+        if package not in clients:
+            clients[package] = MedplumClient(packages, package)
+        clients[package].start(hub_url, token)
+        return clients[package]
 
-    yield start
-    for client in started:
-        client.stop()
+    return start

@@ -1,13 +1,13 @@
 // Runs the FHIRcast client of @medplum/core for a test: one JSON command a line on stdin; on stdout one JSON answer a
 // command, {"answer": …} or {"error": …}, and one JSON line an event of the client, {"event": …}.
 //
-//   node medplum.mjs FOLDER PACKAGE HUB_URL TOKEN     FOLDER holds node_modules
+//   node medplum.mjs FOLDER PACKAGE     FOLDER holds node_modules
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const [folder, packageName, hubUrl, token] = process.argv.slice(2);
+const [folder, packageName] = process.argv.slice(2);
 const require = createRequire(join(folder, 'package.json'));
 
 // Node 20 has no WebSocket, and the client looks for one when it is loaded. The last one can be broken by the test.
@@ -21,25 +21,31 @@ globalThis.WebSocket = class extends WebSocket {
 };
 
 const { MedplumClient } = require(packageName);
-const client = new MedplumClient({ baseUrl: hubUrl, fhircastHubUrl: hubUrl });
-client.setAccessToken(token);
 
 const say = (line) => process.stdout.write(JSON.stringify(line) + '\n');
+let client;
 let subscription;
 let connection;
 
 const commands = {
+  start: ({ hubUrl, token }) => {
+    const before = connection;
+    client = new MedplumClient({ baseUrl: hubUrl, fhircastHubUrl: hubUrl });
+    client.setAccessToken(token);
+    subscription = connection = undefined;
+    before?.disconnect();
+  },
   subscribe: async ({ topic, events }) => (subscription = await client.fhircastSubscribe(topic, events)),
   connect: () => {
-    connection = client.fhircastConnect(subscription, { minReconnectionDelay: 200, maxReconnectionDelay: 400 });
+    const mine = client.fhircastConnect(subscription, { minReconnectionDelay: 200, maxReconnectionDelay: 400 });
+    connection = mine;
     for (const kind of ['connect', 'message', 'disconnect']) {
-      connection.addEventListener(kind, (event) => say({ event: kind, payload: event.payload }));
+      mine.addEventListener(kind, (event) => mine === connection && say({ event: kind, payload: event.payload }));
     }
   },
   publish: ({ topic, event, context, versionId }) => client.fhircastPublish(topic, event, context, versionId),
   context: ({ topic }) => client.fhircastGetContext(topic),
   unsubscribe: () => client.fhircastUnsubscribe(subscription),
-  disconnect: () => connection.disconnect(),
   break: () => lastSocket.terminate(),
 };
 

@@ -20,10 +20,10 @@ class ClientError(Exception):
 class MedplumClient:
     """``do`` gives it a command, ``event`` returns what it tells next: ``connect``, ``message`` or ``disconnect``."""
 
-    def __init__(self, folder: Path, package: str, hub_url: str, token: str, environment: dict[str, str]) -> None:
-        command = ["node", str(SCRIPT), str(folder), package, hub_url, token]
+    def __init__(self, folder: Path, package: str) -> None:
+        command = ["node", str(SCRIPT), str(folder), package]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", env=environment)
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self.events: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
@@ -45,6 +45,12 @@ class MedplumClient:
         if "error" in answer:
             raise ClientError(answer["error"])
         return answer["answer"]
+
+    def start(self, hub_url: str, token: str) -> None:
+        """Begin anew: another hub or another user, without subscription."""
+        self.do("start", hubUrl=hub_url, token=token)
+        while not self.events.empty():
+            self.events.get()
 
     def event(self) -> str:
         """The name of the next event that is no message."""

@@ -153,7 +153,7 @@ def test_the_current_context(medplum: Start, keeping: HubProcess, package: str, 
         assert told["context"] == [PATIENT] and told["context.versionId"] == context["context.versionId"]
         late.do("publish", topic=wire.topic, event="Patient-close", context=[PATIENT])
         assert late.message()["event"]["hub.event"] == "Patient-close"
-        assert first.do("context", topic=wire.topic)["context"] == []
+        assert late.do("context", topic=wire.topic)["context"] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
