@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.background import Background
@@ -12,6 +12,7 @@ from CastInterfaceLib.host_slicer import SlicerHost
 from CastInterfaceLib.image_display import ImageDisplay
 from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
+from CastInterfaceLib.study_scene import ToldResult
 from CastLib.client import Session, SessionSettings, State
 from CastLib.message import Message
 
@@ -35,7 +36,7 @@ class Connection:
         session, display: what is connected now, or None.
         state: of the session, or offline.
         since: ``time.monotonic()`` when the state began.
-        asked_for, told_result: what the display asks of and tells who sends images out, see `ImageDisplay`.
+        asked_for, told_result: what the display asks of and tells who sends images out, see `ResultDesk`.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Connection:
         self.state = State()
         self.since = time.monotonic()
         self.asked_for: Callable[[Message], Any] = lambda message: None
-        self.told_result: Callable[[Message, Sequence[str], str], object] = lambda message, names, problem: None
+        self.told_result: ToldResult = lambda message, names, problem: None
 
     @property
     def host(self) -> SlicerHost:
@@ -85,7 +86,7 @@ class Connection:
         session.on_event(self._told_message, requests=True)
         session.on_presence(self._told_presence)
         display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
-        display.asked_for, display.told_result = self.asked_for, self.told_result
+        display.results.asked_for, display.results.told_result = self.asked_for, self.told_result
         self.display = display
         self._set_state(State("connecting"))
         session.start()

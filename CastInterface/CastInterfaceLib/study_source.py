@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.segmentation_reading import SEG_CLASSES
 from CastLib.dicom_series import Scan, Series
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
 from CastLib.study_context import StudyReference, bare_uid, parse_study
@@ -159,3 +160,18 @@ def nothing_to_show(series: Sequence[Series]) -> NotShown:
     """Why none of the series of a study can be shown as a volume."""
     reasons = [f"{one.modality or 'a series'}: {one.problem or 'no stack of slices'}" for one in series[:3]]
     return NotShown(422, "unreadable", f"No series of the study can be shown ({'; '.join(reasons)}).")
+
+
+def as_not_shown(error: Exception) -> NotShown:
+    """Why something is not shown, for whatever came up."""
+    if isinstance(error, NotShown):
+        return error
+    if isinstance(error, Cancelled):
+        return NotShown(409, "called-off", "It was called off here.")
+    if isinstance(error, FieldError):
+        return NotShown(400, "unreadable", str(error))
+    if isinstance(error, (TransferError, HubNotReachable, Refused)):
+        return NotShown(502, "not-fetched", str(error))
+    if isinstance(error, CastError):
+        return NotShown(422, "unreadable", str(error))
+    return NotShown(500, "failed", f"An unexpected {type(error).__name__} came up.")

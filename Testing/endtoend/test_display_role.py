@@ -623,7 +623,7 @@ def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
     else:
         file = write_image(tmp_path / name, labels, volume)
     told: list[Any] = []
-    desk.display.told_result = lambda message, names, problem: told.append((list(names), problem))
+    desk.display.results.told_result = lambda message, names, problem: told.append((list(names), problem))
     desk.send_files("nrrd-send" if name.endswith("nrrd") else "nifti-send", [file], studyInstanceUID=uid)
     desk.until(lambda: desk.segmentations())
     (item,) = desk.segmentations()
