@@ -19,6 +19,7 @@ from CastLib.events import (
     SUBSCRIPTION_REMOVED,
 )
 from CastLib.manifest import NAME_MOST, SUFFIXES
+from CastLib.message import IN_REPLY_TO
 
 Schema = dict[str, Any]
 
@@ -379,7 +380,10 @@ _FIRST: dict[str, tuple[str, Schema]] = {
         "Progress of a job, told to the one who asked for it",
         message(
             {"const": STATUS_UPDATE},
-            shape({"message": {"type": "string"}}, {"level": {"enum": ["info", "error"]}}),
+            shape(
+                {"message": {"type": "string"}},
+                {"level": {"enum": ["info", "error"]}, "fraction": {"type": "number"}, IN_REPLY_TO: TEXT},
+            ),
             wanted=True,
         ),
     ),
