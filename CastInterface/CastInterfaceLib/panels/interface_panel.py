@@ -27,7 +27,7 @@ class InterfacePanel(SectionsPanel):
         self.connection = ConnectionSection(ui, logic, local_hub)
         self.open = OpenSection(ui, logic)
         self.ask = AskSection(ui, logic)
-        self.send = SendSection(ui, logic)
+        self.send = SendSection(ui, logic, self.refresh)
         self.messages = MessagesSection(ui, logic)
         # Only now: a child that is hidden while its section is shut would be shown with it.
         for button in (ui.askSection, ui.sendSection, ui.messagesSection):

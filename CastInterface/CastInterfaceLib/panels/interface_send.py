@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,12 @@ class Sent:
 
 
 class SendSection:
-    """Wires the section's widgets."""
+    """Wires the section's widgets. ``scene_changed()`` is called when a result has come into the scene."""
 
-    def __init__(self, ui: Any, logic: InterfaceLogic) -> None:
+    def __init__(self, ui: Any, logic: InterfaceLogic, scene_changed: Callable[[], object]) -> None:
         self._ui = ui
         self._logic = logic
+        self._scene_changed = scene_changed
         self._sent: list[Sent] = []  # newest first
         self._shown: Sent | None = None
         self._chosen = False  # as long as nobody chose whom to send to, the first service is offered
@@ -172,6 +173,7 @@ class SendSection:
             self._end(sent, _("Failed"), BAD, _("No result: {reason}").format(reason=problem))
         else:
             self._end(sent, _("Shown"), GOOD, _("The result is shown: {labels}").format(labels=", ".join(names)))
+            self._scene_changed()
         self.refresh()
 
     def _end(self, sent: Sent, state: str, look: tuple[str, str], line: str) -> None:

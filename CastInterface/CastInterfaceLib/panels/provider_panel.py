@@ -156,7 +156,8 @@ class ServicesSection:
         """Take the selected service out of the list."""
         service = self.selected()
         if service is not None:
-            self._logic.remove(service)
+            with slicer.util.tryWithErrorDisplay(_("The service could not be removed."), waitCursor=False):
+                self._logic.remove(service)
             self.refresh()
 
     def toggle(self) -> None:
