@@ -131,13 +131,11 @@ class ModelHub:
     def acknowledge(self, who: ModelSubscriber, id: str, status: int | None) -> None:
         if who.ended:
             return
+        if ("event", id) in who.tail:
+            del who.tail[: who.tail.index(("event", id)) + 1]
+            who.waiting = min(who.waiting, len(who.tail))
+            who.acknowledges = True
         who.acknowledges = who.acknowledges or status is not None
-        if who.acknowledges:
-            for position, item in enumerate(who.tail):
-                if item == ("event", id):
-                    del who.tail[: position + 1]
-                    who.waiting = min(who.waiting, len(who.tail))
-                    break
         if status is None or status < 400 or id not in self.events:
             return
         name, topic, receivers = self.events[id]
@@ -165,6 +163,14 @@ class ModelHub:
         if topic not in self.groups[host]:
             self.groups[host].append(topic)
         self._tell_group("conference-start", host, self.groups[host])
+
+    def leave_group(self, host: str, topic: str) -> None:
+        before = list(self.groups[host])
+        if len(before) > 2:
+            self.groups[host].remove(topic)
+        else:
+            del self.groups[host]
+        self._tell_group("conference-end", host, before)
 
     def end_group(self, host: str) -> None:
         self._tell_group("conference-end", host, self.groups.pop(host))

@@ -40,12 +40,13 @@ class Acknowledgements:
 
     def received(self, subscriber: Subscriber, acknowledgement: Acknowledgement) -> None:
         """Take an acknowledgement; only of an event that this subscriber was sent does it mean anything."""
+        known = subscriber.tail is not None and subscriber.tail.acknowledged(acknowledgement.id)
         if acknowledgement.status is not None:
-            subscriber.acknowledges = True
+            subscriber.acknowledges = subscriber.answers = True
             subscriber.tail = subscriber.tail or Tail()
+        elif known:
+            subscriber.acknowledges = True
         published = self._publisher.find(acknowledgement.id)
-        if subscriber.acknowledges and subscriber.tail is not None:
-            subscriber.tail.acknowledged(acknowledgement.id)
         if not acknowledgement.refused or published is None or not matters(published.event):
             return
         if subscriber.id in published.refused_by or subscriber not in published.receivers:
@@ -75,7 +76,11 @@ class Acknowledgements:
                 count = subscriber.tail.overdue(before)
                 if not subscriber.acknowledges and count:
                     subscriber.tail = None  # taken for one that never does
-                elif count >= self._settings.unanswered_most and self._connections.have_arrived(subscriber, count):
+                elif (
+                    subscriber.answers
+                    and count >= self._settings.unanswered_most
+                    and self._connections.have_arrived(subscriber, count)
+                ):
                     self._unresponsive(subscriber, count)
         self._looking = self._loop.call_later(self._interval, self._look)
 

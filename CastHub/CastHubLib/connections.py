@@ -272,8 +272,8 @@ class Connections:
     @staticmethod
     def _believe(subscriber: Subscriber) -> None:
         """Keep a tail from now on for who says that it acknowledges; what it once said or did is not taken back."""
-        if subscriber.subscription.acknowledges and not subscriber.acknowledges:
-            subscriber.acknowledges = True
+        if subscriber.subscription.acknowledges and not subscriber.answers:
+            subscriber.acknowledges = subscriber.answers = True
             subscriber.tail = subscriber.tail or Tail()
 
     def _granted(self, subscription: Subscription, most: float) -> int:

@@ -50,7 +50,9 @@ class Subscriber:
     """Made on the strict path: plain FHIRcast, whatever it says of itself; targets mean nothing to it."""
     connected: bool = False
     acknowledges: bool = False
-    """It has said that it does or has once done so with a status; so a missing acknowledgement means something."""
+    """It has said that it does, or has once done so in any form: what it has not acknowledged is sent again."""
+    answers: bool = False
+    """It has said so, or has once acknowledged with a status: so a missing acknowledgement means something."""
     tail: Tail | None = None
     """Kept while it acknowledges (or may yet show that it does), and while its socket is away."""
     written: int = 0

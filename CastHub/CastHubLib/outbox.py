@@ -77,7 +77,7 @@ class Outbox:
         self.flush()
         self._sockets[subscriber.id] = socket
         kept = list(subscriber.tail or ())
-        socket.write(b"".join([first, *(notification.frame for notification in kept)]))
+        socket.writelines([first, *(notification.frame for notification in kept)])
         subscriber.written = len(kept)
         self.deliveries += 1 + len(kept)
 

@@ -53,11 +53,15 @@ class Tail:
                 return count
         return len(self._kept)
 
-    def acknowledged(self, id: str) -> None:
-        """Forget an acknowledged notification and all before it: a socket keeps order, so those have come too."""
+    def acknowledged(self, id: str) -> bool:
+        """Forget an acknowledged notification and all before it: a socket keeps order, so those have come too.
+
+        False when there is none with this id.
+        """
         position = next((position for position, kept in enumerate(self._kept) if kept.id == id), -1)
         for _ in range(position + 1):
             self.drop_first()
+        return position >= 0
 
     def overdue(self, before: float) -> int:
         """Return how many of the oldest in a row were published before a time."""

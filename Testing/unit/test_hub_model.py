@@ -294,6 +294,16 @@ class Core(RuleBasedStateMachine):
             self.settle()
 
     @precondition(lambda self: self.model.groups)
+    @rule(which=st.integers(0, 2), topic=st.sampled_from(TOPICS))
+    def leave_group(self, which: int, topic: str) -> None:
+        host = list(self.model.groups)[which % len(self.model.groups)]
+        group = self.conferences.get(host)
+        if group is not None and topic != host and topic in self.model.groups[host]:
+            self.conferences.leave(group, topic)
+            self.model.leave_group(host, topic)
+            self.settle()
+
+    @precondition(lambda self: self.model.groups)
     @rule(which=st.integers(0, 2))
     def end_group(self, which: int) -> None:
         host = list(self.model.groups)[which % len(self.model.groups)]

@@ -50,6 +50,19 @@ def receive(socket: Socket, count: int) -> list[str]:
     return [socket.event()["id"] for _ in range(count)]
 
 
+def test_who_acknowledges_without_a_status_gets_the_tail_too(hasty: str) -> None:
+    with Wire(hasty) as wire:
+        endpoint = wire.subscribe("S", "Patient-open")
+        socket = wire.bind(endpoint)
+        ids = publish(wire, 3)
+        assert receive(socket, 3) == ids
+        socket.send({"id": ids[1], "timestamp": "2026-01-01T00:00:00Z"})
+        until_unacknowledged(wire, 1)
+        socket.cut()
+        until_down(wire, connected=0)
+        assert receive(wire.bind(endpoint), 1) == ids[2:]
+
+
 @pytest.mark.parametrize("more", [{}, {"subscriber__product__name": "P"}])
 def test_what_is_published_meanwhile_comes_in_order(hasty: str, more: dict[str, str]) -> None:
     with Wire(hasty) as wire:
