@@ -265,7 +265,7 @@ def _is_for_a_topic_of_this_name(value: Any) -> bool:
 
 def _plain(fields: Mapping[str, Any], subscription: Subscription) -> Subscription:
     """Return a subscription of the strict path; raises FieldError for what FHIRcast does not have (2.3.2, 2.4.1)."""
-    if "hub.channel.type" not in fields:
+    if not fields.get("hub.channel.type"):
         raise FieldError("hub.channel.type", "is missing: it must be websocket")
     if subscription.everyone:
         raise FieldError("hub.topic", "must be a topic: FHIRcast has no *")

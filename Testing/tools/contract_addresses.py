@@ -102,7 +102,7 @@ PUBLISHED = {
 
 
 def posted(*, strict: bool) -> dict[str, Any]:
-    form = {"anyOf": [schema("subscribe"), schema("unsubscribe")]}
+    form = {"anyOf": [schema("subscribe-fhircast" if strict else "subscribe"), schema("unsubscribe")]}
     body = content({"anyOf": [schema("publish"), *form["anyOf"]]}, JSON, "application/fhir+json")
     body[FORM] = {"schema": form}
     statuses = [400, 401, 404, 413, 415, 503]

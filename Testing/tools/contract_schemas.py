@@ -247,6 +247,22 @@ _FIRST: dict[str, tuple[str, Schema]] = {
             },
         ),
     ),
+    "subscribe-fhircast": (
+        "The same at /fhircast, FHIRcast STU3 to the letter (2.4.1): the channel is named, and there is no *",
+        {
+            "allOf": [{"$ref": "subscribe.json"}],
+            **shape(
+                {
+                    "hub.channel.type": {"type": "string", "pattern": r"\S"},
+                    "hub.topic": ONE_TOPIC,
+                    "hub.events": {
+                        "not": {"pattern": r"(^|,)\s*\*\s*(,|$)", "type": "string"},
+                        "items": {"not": {"pattern": r"^\s*\*\s*$"}},
+                    },
+                }
+            ),
+        },
+    ),
     "unsubscribe": (
         "The fields of an unsubscribe form (or JSON): an endpoint, or a topic and a name that one subscription has",
         shape(

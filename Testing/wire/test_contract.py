@@ -273,6 +273,19 @@ def test_the_same_of_a_subscribe(start_hub: Callable[..., HubProcess]) -> None:
         assert [each for each in found if '"hub.topic": "*"' not in each] == []  # for providers only
 
 
+def test_the_same_of_a_subscribe_at_fhircast(start_hub: Callable[..., HubProcess]) -> None:
+    with Wire(start_hub().url) as wire:
+        full = wire.form("S", "a,b", hub__lease_seconds="60")
+        found = differences(
+            "subscribe-fhircast", full, lambda value: wire.http.post(f"{wire.url}/fhircast", json=value).status_code
+        )
+        assert found == []
+        for events in ("*", "a, *", ["*"], ["a", " * "]):
+            wrong = {**full, "hub.events": events}
+            assert not is_valid("subscribe-fhircast", wrong)
+            assert wire.http.post(f"{wire.url}/fhircast", json=wrong).status_code == 400
+
+
 def test_the_same_of_a_request(hub: HubProcess) -> None:
     with Wire(hub.url) as wire:
         context = {"timeoutSeconds": 0.01, "dataType": "STATUS"}

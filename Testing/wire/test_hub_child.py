@@ -113,3 +113,23 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         psutil.wait_procs([hub], timeout=PATIENCE)
     assert not hub.is_running()
+
+
+def test_settings_reach_it_through_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text('auth = "single-user"\nport = 1\n')
+    monkeypatch.setenv("CAST_HUB_SETTINGS", str(file))
+    child = HubChild(tmp_path)
+    try:
+        assert requests.get(child.url + "/api/hub/status").json()["auth"] == "single-user"  # and the flag's port
+    finally:
+        child.close()
+
+
+def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAST_HUB_CODES_MOST", "many")
+    done = subprocess.run(
+        command(tmp_path), capture_output=True, text=True, env=package_environment(), timeout=PATIENCE
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "cast: the variable CAST_HUB_CODES_MOST: must be a number, not 'many'\n"

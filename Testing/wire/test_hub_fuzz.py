@@ -105,7 +105,7 @@ def written(value: Any, kind: str) -> bytes:
 def test_bodies(target: Target, long: bool) -> None:
     chance, call = random.Random(SEED), Caller(target)
     with target:
-        for number in range(60_000 if long else 1000):
+        for number in range(61_000 if long else 1000):
             if number == 200:
                 target.warmed_up()
             method, path, kind, right = chance.choice(bodies(target.wire.topic))

@@ -6,7 +6,7 @@ import gzip
 import http.client
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from hub_process import HubProcess
@@ -19,11 +19,13 @@ def head(wire: Wire, kind: str, length: int, path: str = "/api/hub") -> bytes:
     return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
 
-@pytest.fixture
-def impatient(start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch) -> HubProcess:
-    monkeypatch.setenv("CAST_HUB_UPLOAD_IDLE_SECONDS", "0.2")
-    monkeypatch.setenv("CAST_HUB_IDLE_SECONDS", "0.2")
-    return start_hub()
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    folder = tmp_path_factory.mktemp("impatient")
+    (folder / "hub.toml").write_text('upload_idle_seconds = 0.2\nidle_seconds = "200ms"\n')
+    hub = HubProcess(folder, "--settings", str(folder / "hub.toml"))
+    yield hub
+    hub.stop()
 
 
 @pytest.mark.parametrize(
