@@ -7,6 +7,7 @@ taken from the folder: the files that a batch could carry, and DICOM files witho
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class SampleFile:
     name: str
     mime_type: str
     path: Path | None = None
+    size: int = 0
+    """Bytes, of a file in the folder."""
     url: str = ""
     more: dict[str, str] = field(default_factory=dict)
 
@@ -105,11 +108,10 @@ def _study(folder: Path, base: str) -> dict[str, Any] | None:
 
 def _derived(files: list[SampleFile], description: dict[str, Any]) -> dict[str, str]:
     """Return what the files themselves tell: their size together, and of which kind they are if they are of one."""
-    paths = [each.path for each in files if each.path]
-    if not files or len(paths) < len(files):
+    if not files or any(each.url for each in files):
         size = description.get("size")
         return {"size": size} if size else {}
-    derived = {"size": _in_words(sum(path.stat().st_size for path in paths))}
+    derived = {"size": _in_words(sum(each.size for each in files))}
     formats = {"DICOM" if each.mime_type == _DICOM else _FORMATS.get(suffix_of(each.name), "") for each in files}
     known = formats.pop()
     if known and not formats:
@@ -131,13 +133,14 @@ def _description(folder: Path) -> dict[str, Any]:
 
 def _files(folder: Path, description: dict[str, Any], wanted: str | None = None) -> Iterator[SampleFile]:
     """Yield a study's files, or only those of the name that is wanted. Raises FieldError and OSError."""
-    here = {path.name for path in folder.iterdir()}
+    with os.scandir(folder) as entries:
+        here = {entry.name: entry for entry in entries if _is_to_be_shown(entry, folder)}
     listed = description.get("files")
     if listed is None:
-        for name in sorted(here) if wanted is None else here & {wanted}:
-            mime_type = _mime_type(folder / name) if _is_plain_file(folder / name) else ""
+        for name in sorted(here) if wanted is None else here.keys() & {wanted}:
+            mime_type = _mime_type(folder / name)
             if mime_type:
-                yield SampleFile(name, mime_type, folder / name)
+                yield SampleFile(name, mime_type, folder / name, here[name].stat().st_size)
         return
     for index, value in enumerate(need_list(listed, "files")):
         where = f"files[{index}]"
@@ -150,18 +153,19 @@ def _files(folder: Path, description: dict[str, Any], wanted: str | None = None)
         if wanted is not None and name != wanted:
             continue
         if url.lower().startswith(("http://", "https://")):
-            yield SampleFile(name, mime_type, None, url, more)
-        elif name in here and _is_plain_file(folder / name):
-            yield SampleFile(name, mime_type or _mime_type(folder / name) or _BYTES, folder / name, "", more)
+            yield SampleFile(name, mime_type, url=url, more=more)
+        elif name in here:
+            kind = mime_type or _mime_type(folder / name) or _BYTES
+            yield SampleFile(name, kind, folder / name, here[name].stat().st_size, more=more)
         else:
             raise FieldError(where + ".fileName", "is no file in the study's folder")
 
 
-def _is_plain_file(path: Path) -> bool:
-    """Tell whether a path is a file to be shown: nothing hidden, and no link that leads elsewhere."""
-    if path.name.startswith(".") or path.name == DESCRIPTION_FILE:
+def _is_to_be_shown(entry: os.DirEntry[str], folder: Path) -> bool:
+    """Tell whether an entry is a file, not hidden, and no link that leads elsewhere."""
+    if entry.name.startswith(".") or entry.name == DESCRIPTION_FILE or not entry.is_file():
         return False
-    return path.is_file() and path.resolve().parent == path.parent.resolve()
+    return not entry.is_symlink() or (folder / entry.name).resolve().parent == folder.resolve()
 
 
 def _mime_type(path: Path) -> str:
