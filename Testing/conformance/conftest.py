@@ -53,9 +53,9 @@ class Hubs:
 
     def hub(self, row: kit.Row, path: str) -> kit.Hub:
         url, token = option(self._config, "hub"), option(self._config, "token")
-        quick = bool(option(self._config, "quick"))
         if url is None:
-            url, quick = self._started(kit.CONTEXT in row.needs).url, True
+            return kit.Hub(self._started(kit.CONTEXT in row.needs).url, path, quick=True, own=True)
+        quick = bool(option(self._config, "quick"))
         return kit.Hub(str(url).rstrip("/"), path, None if token is None else str(token), quick)
 
     def _started(self, keep: bool) -> HubProcess:

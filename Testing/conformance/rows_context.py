@@ -32,6 +32,12 @@ def _(hub: Hub) -> None:
     assert found.get("getCurrentSupport") in (None, found["capabilities"]["supportsGetCurrentContext"])
 
 
+@row("FHIRcast 2.7.1", "what it says of the current context is what it does")
+def _(hub: Hub) -> None:
+    program = hub.program()
+    assert program.http.get(program.at(program.topic)).status_code == (200 if hub.keeps_context() else 404)
+
+
 @row("FHIRcast 2.7.1", "where only FHIRcast is spoken nothing else is listed", STRICT)
 def _(hub: Hub) -> None:
     named = [name for name in hub.configuration().json()["eventsSupported"] if "." not in name and "-" in name]
