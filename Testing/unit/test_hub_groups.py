@@ -111,6 +111,41 @@ def test_a_deserted_group_is_found_when_it_has_been_so_for_long(groups: Groups) 
     assert groups.deserted(22, 10, lambda topic: False) == [group]
 
 
+def subscriber(topic: str, events: str, *, product: str = "", strict: bool = False) -> Subscriber:
+    subscription = make_subscription(topic, events.split(","), name=f"{topic} {events} {product}", product=product)
+    return Subscriber(f"{topic} {events} {product} {strict}", subscription, Owner("o", topic), 60, strict, True)
+
+
+def test_the_strict_path_hears_across_topics_what_it_has_listed() -> None:
+    table = Table()
+    listed, other = subscriber("u", "e", strict=True), subscriber("u", "x", strict=True)
+    for each in (listed, other):
+        table.add(each)
+    Groups(9, 9, table.let_hear).start("t", "title", ["u"])
+    assert table.route(parse_publish(make_message("e", "t", []))) == (listed,)
+    assert table.ask(parse_publish(make_message("e", "t", [])), ASKER) == ()
+
+
+def test_the_hubs_own_word_reaches_cast_whatever_it_listed_and_others_that_listed_it() -> None:
+    table = Table()
+    wanted = [
+        subscriber("t", "x", product="P"),
+        subscriber("t", "conference-start"),
+        subscriber("u", "conference-start", strict=True),
+        subscriber("*", "conference-start"),
+    ]
+    others = [
+        subscriber("t", "x"),
+        subscriber("u", "x", strict=True),
+        subscriber("*", "x", product="P"),
+        subscriber("v", "conference-start", product="P"),
+    ]
+    for each in wanted + others:
+        table.add(each)
+    told = table.audience(["t", "u"], parse_publish(make_message("conference-start", "t", {})))
+    assert set(map(id, told)) == set(map(id, wanted)) and len(told) == len(wanted)
+
+
 TOPICS = ["t", "u", "v", "w"]
 _topics = st.sampled_from(TOPICS)
 _steps = st.lists(
