@@ -53,8 +53,8 @@ class Uploads:
                             admit(item.wire)
                             envelope = item
                             batch = self._store.claim(sender, sum(_part_lengths(item.entries)), clock())
-                        elif batch is not None and batch.content.write(item.data):
-                            await batch.content.settle()
+                        elif batch is not None:
+                            await batch.content.write(item.data)
             parser.close()
             assert batch is not None and envelope is not None  # a closed parser has yielded its envelope
             await batch.content.finish()

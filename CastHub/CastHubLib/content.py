@@ -18,24 +18,20 @@ class StoreFull(CastError):
 
 
 class Content(ABC):
-    """The bytes of one batch: written in order, then read anywhere."""
+    """The bytes of one batch, of a size known before: written in order, then read anywhere."""
 
     in_memory: bool
 
     @abstractmethod
-    def write(self, data: memoryview) -> bool:
-        """Append; True asks the caller to ``await settle()`` before it goes on."""
-
-    @abstractmethod
-    async def settle(self) -> None:
-        """Begin to bring what was written to where it stays; waits for what was begun before."""
+    async def write(self, data: memoryview) -> None:
+        """Append a copy; raises StoreFull when what was written before could not be brought to where it stays."""
 
     @abstractmethod
     async def finish(self) -> None:
         """Return when everything written is where it stays; raises StoreFull when it cannot be brought there."""
 
     @abstractmethod
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
         """Return ``length`` bytes from ``offset``; ValueError when they have been let go meanwhile."""
 
     @abstractmethod
@@ -44,31 +40,27 @@ class Content(ABC):
 
 
 class MemoryContent(Content):
-    """Bytes in memory, of a size known before."""
+    """Bytes in memory; what was read stays good when the rest is let go."""
 
     in_memory = True
 
     def __init__(self, size: int) -> None:
-        self._data: bytearray | None = bytearray(size)
+        self._data: memoryview | None = memoryview(bytearray(size))
         self._end = 0
 
-    def write(self, data: memoryview) -> bool:
+    async def write(self, data: memoryview) -> None:
         if self._data is not None:
             end = self._end + len(data)
             self._data[self._end : end] = data
             self._end = end
-        return False
-
-    async def settle(self) -> None:
-        pass
 
     async def finish(self) -> None:
         pass
 
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
         if self._data is None:
             raise ValueError("these bytes have been let go")
-        return bytes(memoryview(self._data)[offset : offset + length])
+        return self._data[offset : offset + length]
 
     def close(self) -> None:
         self._data = None
@@ -77,29 +69,39 @@ class MemoryContent(Content):
 class FileContent(Content):
     """Bytes in an unnamed temporary file: private, and gone with the process however that ends.
 
-    A thread writes while the next bytes arrive. OSError when the file cannot be made.
+    A thread writes one buffer while the other fills. OSError when the file cannot be made.
     """
 
     in_memory = False
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self._file: BinaryIO = tempfile.TemporaryFile(prefix="cast-hub-", buffering=0)
         self._lock = threading.Lock()
-        self._gathered = bytearray()
+        self._filling, self._resting = (bytearray(min(size, CHUNK)) for _ in range(2))
+        self._filled = 0
         self._writing: asyncio.Future[None] | None = None
 
-    def write(self, data: memoryview) -> bool:
-        self._gathered += data
-        return len(self._gathered) >= CHUNK
+    async def write(self, data: memoryview) -> None:
+        while data:
+            piece = data[: len(self._filling) - self._filled]
+            end = self._filled + len(piece)
+            self._filling[self._filled : end] = piece
+            self._filled, data = end, data[len(piece) :]
+            if end == len(self._filling):
+                await self._settle()
 
-    async def settle(self) -> None:
-        gathered, self._gathered = self._gathered, bytearray()
+    async def _settle(self) -> None:
+        """Begin to write what has been gathered, when what was begun before is written."""
         await self._wait()
-        self._writing = asyncio.get_running_loop().run_in_executor(None, self._append, gathered)
+        full = memoryview(self._filling)[: self._filled]
+        self._writing = asyncio.get_running_loop().run_in_executor(None, self._append, full)
+        self._filling, self._resting = self._resting, self._filling
+        self._filled = 0
 
     async def finish(self) -> None:
-        await self.settle()
+        await self._settle()
         await self._wait()
+        self._filling = self._resting = bytearray()
 
     async def _wait(self) -> None:
         if self._writing is None:
@@ -109,14 +111,13 @@ class FileContent(Content):
         except OSError as error:
             raise StoreFull(f"the hub cannot write to its temporary folder: {error.strerror or error}") from None
 
-    def _append(self, data: bytearray) -> None:
-        view = memoryview(data)
+    def _append(self, view: memoryview) -> None:
         with self._lock:
             self._file.seek(0, os.SEEK_END)
             while view:
                 view = view[self._file.write(view) :]
 
-    async def read(self, offset: int, length: int) -> bytes:
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
         return await asyncio.get_running_loop().run_in_executor(None, self._read, offset, length)
 
     def _read(self, offset: int, length: int) -> bytes:

@@ -41,7 +41,7 @@ class Chunk:
     offset: int
     length: int
 
-    async def read(self, start: int, stop: int) -> bytes:
+    async def read(self, start: int, stop: int) -> bytes | memoryview:
         """Return the bytes from ``start`` to before ``stop``, counted within the chunk."""
         return await self.batch.content.read(self.offset + start, stop - start)
 
@@ -83,7 +83,7 @@ class PayloadStore:
         if self._claimed[sender] + size > settings.sender_payloads_most:
             raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
         in_memory = self._claimed_memory + size <= settings.payload_memory_most
-        content = MemoryContent(size) if in_memory else _file_content()
+        content = MemoryContent(size) if in_memory else _file_content(size)
         self._claimed[sender] += size
         self._claimed_memory += size * in_memory
         return Batch(sender, size, content, {sender})
@@ -148,8 +148,8 @@ class PayloadStore:
         return f"(the first in {max(0, round(self._batches[0].expires - now))} s)"
 
 
-def _file_content() -> FileContent:
+def _file_content(size: int) -> FileContent:
     try:
-        return FileContent()
+        return FileContent(size)
     except OSError as error:
         raise StoreFull(f"the hub cannot make a temporary file: {error.strerror or error}") from None

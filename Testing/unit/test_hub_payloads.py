@@ -24,8 +24,7 @@ def store(**settings: Any) -> PayloadStore:
 
 async def fill(batch: Batch, data: bytes, piece: int = 70_000) -> None:
     for start in range(0, len(data), piece):
-        if batch.content.write(memoryview(data)[start : start + piece]):
-            await batch.content.settle()
+        await batch.content.write(memoryview(data)[start : start + piece])
     await batch.content.finish()
 
 
@@ -57,7 +56,7 @@ def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
 def test_time_to_live() -> None:
     payloads = store(payload_seconds=100)
     batch = payloads.claim(ALICE, 3, 0.0)
-    batch.content.write(memoryview(b"abc"))
+    asyncio.run(batch.content.write(memoryview(b"abc")))
     [file] = payloads.keep(batch, [3], 0.0)
     [id] = file.payload_ids
     assert payloads.get(id, 99.9) is not None
