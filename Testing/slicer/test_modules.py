@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,6 +35,40 @@ def test_a_panel_fits_into_400_pixels_in_light_and_dark(host: Host, name: str) -
         host.set_dark(dark)
         host.grab(module, f"{name}-{'dark' if dark else 'light'}.png", width=400)
         assert not host.scrolls_sideways()
+
+
+@each_module
+def test_tab_goes_through_a_panel_from_top_to_bottom(host: Host, name: str) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    module = host.load_module(name)
+    host.grab(module, f"{name}-tabs.png", 500)
+    ui = module.widget.ui
+    named = {widget: key for key, widget in vars(ui).items() if hasattr(widget, "mapTo")}
+    top = module.object.widgetRepresentation()
+    first = min((one for one in named if one.isVisible() and int(one.focusPolicy) & 1), key=lambda one: place(one, top))
+    first.setFocus()
+    order = [first]
+    for _ in range(60):
+        QTest.keyClick(host.app.focusWidget(), Qt.Key.Key_Tab)
+        focused = host.app.focusWidget()
+        if focused in order:
+            break
+        if focused in named:
+            order.append(focused)
+    assert len(order) > 5
+    names = [named[one] for one in order]
+    rows = [place(one, top)[0] for one in order]
+    assert all(after > before - 12 for before, after in itertools.pairwise(rows)), names
+
+
+def place(widget: Any, top: Any) -> tuple[int, int]:
+    """Row and column of a widget's corner in pixels."""
+    from PySide6.QtCore import QPoint
+
+    at = widget.mapTo(top, QPoint(0, 0))
+    return at.y(), at.x()
 
 
 @each_module

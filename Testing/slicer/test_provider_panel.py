@@ -376,6 +376,28 @@ def test_a_volume_that_is_not_from_dicom_is_tried_as_a_series_and_its_result_sho
     assert np.allclose(found.GetSpacing(), (2.0, 3.0, 4.0))
 
 
+def test_a_script_is_tried_on_the_files_that_came_over_the_hub(host: Any, hub: HubProcess, tmp_path: Path) -> None:
+    """The volume was opened by a worklist: the script gets the DICOM files as they came, and none is written anew."""
+    from display_parts import write_phantom
+    from interface_parts import InterfacePart, run_cast
+
+    sent = write_phantom(tmp_path / "study")
+    display = InterfacePart(host)
+    display.connect(hub.url, "tried")
+    run_cast("send", "ImagingStudy-open", str(tmp_path / "study"), "--hub", hub.url, "--user", "tried")
+    display.until(lambda: display.logic.openNow.series and not display.logic.openNow.doing)
+    part = empty(ProviderPart(host))
+    part.add(script(tmp_path, ECHO))
+    results: list[Any] = []
+    (service,) = part.logic.services.all()
+    (volume,) = part.logic.trials.volumes()
+    part.logic.trials.try_out(service, volume, lambda result, error: results.append((result, error)))
+    part.until(lambda: results)
+    ((result, error),) = results
+    assert error is None
+    assert sorted(path.read_bytes() for path in result.paths) == sorted(path.read_bytes() for path in sent)
+
+
 def test_a_trial_is_called_off_and_an_error_told(part: ProviderPart, tmp_path: Path) -> None:
     load_sample(part)
     part.add(script(tmp_path, ENDLESS))
