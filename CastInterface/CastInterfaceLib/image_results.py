@@ -36,6 +36,7 @@ FAMILIES = ("nifti", "nrrd")
 PATIENCE = 60.0  # seconds that a thread waits for the main thread to take a step
 OVERLAY_OPACITY = 0.5
 SEGMENTS_MOST = 1000  # more labels than that make no segmentation
+LABEL_HIGHEST = 65_535
 # Of the voxels inside a label map nearly all are like their neighbour; of an image's hardly any.
 ALIKE = 0.8
 
@@ -204,15 +205,21 @@ class ImageResults:
 
 
 def is_label_map(array: np.ndarray) -> bool:
-    """Whether an array (slices, rows, columns[, components]) holds labels: whole numbers, in patches."""
-    if array.dtype.kind not in "iub" or not array.size or array.min() < 0 or array.max() == 0:
+    """Whether an array (slices, rows, columns[, components]) holds labels: whole numbers, in patches.
+
+    Slice by slice, so that a large image takes little memory beside itself.
+    """
+    if array.dtype.kind not in "iub" or not array.size or array.min() < 0 or not 0 < array.max() <= LABEL_HIGHEST:
         return False
-    before, after = array[:, :, :-1], array[:, :, 1:]
-    inside = (before > 0) & (after > 0)
-    pairs = int(np.count_nonzero(inside))
-    if not pairs or len(np.unique(array)) > SEGMENTS_MOST:
-        return False
-    return int(np.count_nonzero(inside & (before == after))) >= ALIKE * pairs
+    seen = np.zeros(int(array.max()) + 1, bool)
+    pairs = alike = 0
+    for part in array:
+        seen[part] = True
+        before, after = part[:, :-1], part[:, 1:]
+        inside = (before > 0) & (after > 0)
+        pairs += int(np.count_nonzero(inside))
+        alike += int(np.count_nonzero(inside & (before == after)))
+    return pairs > 0 and alike >= ALIKE * pairs and int(np.count_nonzero(seen)) <= SEGMENTS_MOST
 
 
 def _corners(volume: Any) -> np.ndarray:
