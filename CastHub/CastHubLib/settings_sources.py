@@ -79,7 +79,7 @@ def _from_file(file: str | None) -> Iterable[tuple[str, Any, str]]:
 
     path = Path(file).expanduser().absolute()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise WrongUsage(f"the settings file {path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:

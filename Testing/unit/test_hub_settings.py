@@ -191,6 +191,11 @@ def test_what_others_put_into_the_environment_is_let_be() -> None:
     assert resolve({}, None, environment).settings == HubSettings()
 
 
+def test_a_file_as_windows_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_bytes(b"\xef\xbb\xbfport = 5\r\n")
+    assert resolve({}, str(tmp_path / "hub.toml"), {}).settings.port == 5
+
+
 def test_a_file_that_is_no_utf8_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'host = "\xe4"')
     for file, said in ((tmp_path / "latin.toml", "is not UTF-8"), (tmp_path, "cannot be read")):
