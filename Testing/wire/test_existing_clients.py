@@ -136,9 +136,11 @@ def test_a_page_or_program_without_a_name_is_given_one_and_comes_back_with_its_i
     client = Page(first.url, "WKLST", python=python)
     topic = client.sign_in()["topic"]
     assert topic.startswith("USER-") and client.subscribe(lease=7200) == 202
+    client.told().cut()
     first.stop()
     client.url = start_hub(folder=tmp_path / "same").url
     assert client.subscribe() == 202, "the token outlives the hub, so that a reconnect needs no sign-in"
+    client.told().close()
     client.topic = ""
     assert client.sign_in()["topic"] == topic
 
