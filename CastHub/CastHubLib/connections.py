@@ -15,7 +15,7 @@ from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
 from CastHubLib.channel import BROKEN, CLOSED_BY_CLIENT, GOING_AWAY, NO_ERROR, OVER, TRY_AGAIN_LATER, Channel, Socket
 from CastHubLib.core import Owner, Subscriber, Table
-from CastHubLib.outbox import Outbox, json_frame
+from CastHubLib.outbox import Outbox, json_frame, write_frame
 from CastHubLib.publishing import Publisher
 from CastHubLib.pulse import Pulse
 from CastHubLib.settings import HubSettings
@@ -109,7 +109,7 @@ class Connections:
         if channel.timer is not None:
             channel.timer.cancel()
         if channel.socket is not None:
-            channel.socket.transport.write(_denial(subscriber, told))
+            write_frame(channel.socket.transport, _denial(subscriber, told))
             channel.socket.close(code)
         unproven, undelivered = (0, 0) if reason == core.UNSUBSCRIBE else channel.left(subscriber)
         self.unproven += unproven
@@ -131,7 +131,7 @@ class Connections:
         self.lost(subscriber)
         socket, channel.socket = channel.socket, None
         if socket is not None:
-            socket.transport.write(_denial(subscriber, told))
+            write_frame(socket.transport, _denial(subscriber, told))
             socket.close(TRY_AGAIN_LATER)
         self._loop.call_soon(self.end, subscriber, core.SEND_FAILURE, told, TRY_AGAIN_LATER)
 
@@ -146,7 +146,7 @@ class Connections:
         self._outbox.flush()
         channel = self._channels.get(subscriber.id)
         if channel is None:
-            socket.transport.write(_denial(subscriber, "this subscription has ended"))
+            write_frame(socket.transport, _denial(subscriber, "this subscription has ended"))
             return None
         before, resumed = channel.socket, bool(channel.bound_at)
         if before is not None:

@@ -81,9 +81,6 @@ class CurrentContext:
         self._current: dict[str, _Key] = {}
         self._size = 0
 
-    def __len__(self) -> int:
-        return len(self._oldest_first)
-
     def published(self, message: Message, frame: bytes, sender: Owner) -> None:
         """Take note of an event: an open is kept, a close ends what it names, anything else is none of ours."""
         if message.key.endswith(_OPEN):

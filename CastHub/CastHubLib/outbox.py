@@ -38,6 +38,12 @@ def frame_text(frame: bytes) -> bytes:
     return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
 
 
+def write_frame(socket: asyncio.WriteTransport, frame: bytes) -> None:
+    """Write to a socket, unless its connection has broken unnoticed: uvloop takes writing to that for a mistake."""
+    if not socket.is_closing():
+        socket.write(frame)
+
+
 def json_frame(value: Any) -> bytes:
     """Return the frame of a JSON value."""
     return text_frame(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
@@ -77,7 +83,8 @@ class Outbox:
         self.flush()
         self._sockets[subscriber.id] = socket
         kept = list(subscriber.tail or ())
-        socket.writelines([first, *(notification.frame for notification in kept)])
+        if not socket.is_closing():
+            socket.writelines([first, *(notification.frame for notification in kept)])
         subscriber.written = len(kept)
         self.deliveries += 1 + len(kept)
 

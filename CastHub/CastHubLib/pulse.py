@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from CastHubLib.core import Subscriber
+from CastHubLib.outbox import write_frame
 
 
 def ping_frame(payload: bytes) -> bytes:
@@ -59,7 +60,7 @@ class Pulse:
 
     def _ping(self) -> None:
         self._asked, self.heard = True, False
-        self._transport.write(ping_frame(str(self._subscriber.written).encode()))
+        write_frame(self._transport, ping_frame(str(self._subscriber.written).encode()))
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
     def _look(self) -> None:

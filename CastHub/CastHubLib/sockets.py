@@ -12,6 +12,7 @@ from CastHubLib.acknowledgements import Acknowledgements
 from CastHubLib.asking import Asking
 from CastHubLib.connections import Connections
 from CastHubLib.core import Subscriber
+from CastHubLib.outbox import write_frame
 from CastHubLib.settings import HubSettings
 from CastLib.errors import FieldError
 from CastLib.fields import parse_json
@@ -37,7 +38,7 @@ class WebSocket:
         """Close it after what was written; a peer that does not take or answer the closing frame is cut off."""
         if not self.closing:
             self.closing = True
-            self.transport.write(b"\x88\x02" + code.to_bytes(2, "big"))
+            write_frame(self.transport, b"\x88\x02" + code.to_bytes(2, "big"))
             self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self.transport.abort)
 
     def ended(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from CastHubLib.core import Owner, Subscriber
-from CastHubLib.outbox import Outbox, text_frame
+from CastHubLib.outbox import Outbox, text_frame, write_frame
 from CastHubLib.settings import HubSettings
 from CastHubLib.tail import Notification, Tail
 from CastLib.subscription import make_subscription
@@ -195,3 +195,19 @@ def test_an_acknowledgement_covers_what_came_before(id: str, left: list[int]) ->
     tail.add([notification(b"x", each) for each in (1, 2, 1, 3)], 4)
     tail.acknowledged(id)
     assert [kept.id for kept in tail] == [f"id-{each}" for each in left] and tail.size == len(left)
+
+
+def test_a_connection_that_broke_unnoticed_is_written_to_no_more() -> None:
+    """Neither the frames that begin a socket nor the last ones: uvloop raises where asyncio only drops them."""
+
+    class Broken(FakeSocket):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            raise RuntimeError("the handler is closed")
+
+    def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
+        broken = Broken()
+        broken.closing = True
+        write_frame(broken, b"last")
+        outbox.attach(A, broken, b"first")
+
+    run(test)

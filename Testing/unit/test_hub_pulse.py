@@ -17,6 +17,9 @@ class Transport(asyncio.WriteTransport):
         super().__init__()
         self.pings: list[bytes] = []
 
+    def is_closing(self) -> bool:
+        return False
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.pings.append(bytes(data))
 

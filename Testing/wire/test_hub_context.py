@@ -127,6 +127,33 @@ def test_a_late_subscriber_may_refuse_what_it_is_told(tmp_path: Path) -> None:
         assert "LATE" in item["resource"]["issue"][0]["diagnostics"]
 
 
+def test_who_has_listed_home_open_hears_last_that_the_user_is_there(tmp_path: Path) -> None:
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        wire.publish(opened("Patient-open", wire.topic, "1"))
+        wire.publish(event("Home-open", wire.topic))
+        socket = wire.listen("", "Patient-open,home-open")
+        assert [socket.event()["event"]["hub.event"] for _ in range(2)] == ["Patient-open", "Home-open"]
+        wire.publish(opened("Patient-open", wire.topic, "2"))
+        late = wire.listen("", "Patient-open,Home-open")
+        assert late.event()["event"]["context"][0]["resource"]["id"] == "2"
+        late.nothing()
+
+
+def test_who_acknowledges_gets_what_it_was_told_and_has_not_acknowledged_again(tmp_path: Path) -> None:
+    """Also what was open before it bound for the first time: its tail begins with that."""
+    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+        first = opened("Patient-open", wire.topic, "1")
+        wire.publish(first)
+        endpoint = wire.subscribe("", "Patient-open,Encounter-open", subscriber__acknowledges="true")
+        second = opened("Encounter-open", wire.topic, "1")
+        wire.publish(second)
+        for _ in range(2):
+            socket = wire.bind(endpoint)
+            assert [socket.event()["id"] for _ in range(2)] == [first["id"], second["id"]]
+            socket.nothing()
+            socket.cut()
+
+
 def test_renewing_tells_what_is_open_of_the_newly_listed(tmp_path: Path) -> None:
     with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
         for name in "Patient-open", "Encounter-open":
