@@ -25,6 +25,16 @@ def target(start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch
     return Target(start_hub())
 
 
+#: Headers that some requests have besides.
+HEADERS = [
+    *(("Authorization", value) for value in ("", "Bearer", "Bearer x", "Bearer a.b", "Basic !", "Basic YTpi", "\xff")),
+    *(("Origin", value) for value in ("null", "http://localhost", "http://[", "https://evil.example")),
+    *(("Content-Encoding", value) for value in ("gzip", "identity", "x")),
+    *(("X-Forwarded-Host", "evil.example"), ("Accept", "\x01"), ("Expect", "x"), ("Range", "bytes=-")),
+    *(("Cookie", "a" * 4000), ("If-None-Match", '"'), ("Connection", "close"), ("Connection", "upgrade")),
+]
+
+
 class Caller:
     """One program with a connection that it keeps as long as the hub does."""
 
@@ -117,6 +127,7 @@ def test_bodies(target: Target, long: bool) -> None:
                 path,
                 body,
                 kind if chance.random() < 0.95 else chance.choice((JSON, FORM, "text/x", "", "json;;")),
+                **(dict([chance.choice(HEADERS)]) if chance.random() < 0.05 else {}),
             )
         call.close()
 
