@@ -17,7 +17,8 @@ from CastLib.fields import optional_text
 from CastLib.forms import parse_fields
 
 _REALM = "cast"
-_OPENID = "/realms/{realm}/protocol/openid-connect"
+_IN_REALM = "/realms/{realm:[A-Za-z0-9][A-Za-z0-9._~-]*}"  # it stands in the issuer's address as it is
+_OPENID = _IN_REALM + "/protocol/openid-connect"
 
 
 class SignInRoutes:
@@ -38,7 +39,7 @@ class SignInRoutes:
             web.get(_OPENID + "/userinfo", self.user_info),
             web.get(_OPENID + "/logout", self.log_out),
             web.post(_OPENID + "/logout", self.log_out),
-            web.get("/realms/{realm}/.well-known/openid-configuration", self.configuration),
+            web.get(_IN_REALM + "/.well-known/openid-configuration", self.configuration),
         ]
 
     async def authorize(self, request: web.Request) -> web.Response:

@@ -91,6 +91,7 @@ def query(name: str, required: bool = False) -> dict[str, Any]:
 
 TOPIC = path_value("topic", "A topic; of a publish the one in its body.")
 REALM = path_value("realm", "Any; the mock has one for each name.")
+REALM["schema"] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~-]*$"}
 FIELDS = (FORM, JSON)
 PUBLISHED = {
     "200": answer("Passed on; the sender named itself (`subscriber.name`), or sent a batch.", schema("received")),
@@ -362,8 +363,9 @@ def openapi() -> dict[str, Any]:
     schemas["conference-taking-part"] = taking_part
     every = paths()
     for path, operations in every.items():
-        if "{document}" in path:
-            operations["get"]["responses"] |= refused(404)
+        if "{document}" in path or "{realm}" in path:
+            for operation in operations.values():
+                operation["responses"] |= refused(404)
     return {
         "openapi": "3.1.0",
         "info": {

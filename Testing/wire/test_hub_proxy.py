@@ -146,6 +146,12 @@ def test_the_host_header_is_checked_behind_a_trusted_proxy_too(trusting: HubProc
         assert requests.get(trusting.url + "/api/hub/status", headers=headers).status_code == 403
 
 
+def test_a_realm_is_a_word_of_an_address(hub: HubProcess) -> None:
+    for realm, status in (("hospital-1.a", 200), ("a%0d%0ab", 404), ("a%2fb", 404), ("%3Cb%3E", 404)):
+        answer = requests.get(f"{hub.url}/realms/{realm}/.well-known/openid-configuration")
+        assert answer.status_code == status, realm
+
+
 def has_ipv6() -> bool:
     with suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
