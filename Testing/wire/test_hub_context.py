@@ -6,7 +6,7 @@ What FHIRcast itself says of it (2.4.2, 2.9, 4.2.2) stands in the conformance ta
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,20 @@ def current(wire: Wire, path: str = "/api/hub/") -> Any:
     return answer.json()
 
 
+@pytest.fixture(scope="module")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with hub_in_thread(tmp_path_factory.mktemp("hub"), context="keep") as url:
+        yield url
+
+
 def test_flag(start_hub: Callable[..., HubProcess]) -> None:
     with Wire(start_hub("--context", "keep").url) as wire:
         wire.publish(opened("Patient-open", wire.topic, "1"))
         assert current(wire)["context.type"] == "Patient"
 
 
-def test_a_kept_open_is_told_to_the_letter(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_a_kept_open_is_told_to_the_letter(keeping: str) -> None:
+    with Wire(keeping) as wire:
         text = json.dumps(opened("Patient-open", wire.topic, "1", value=0), indent=1)
         text = text.replace('"value": 0', '"value": 1.10, "ä": "\\u00e4\\"event\\""')
         wire.publish(text.encode(), 202)
@@ -49,8 +55,8 @@ def test_a_kept_open_is_told_to_the_letter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("given", "stays"), [("v1", True), ("", False), (None, False), (5, False)])
-def test_a_version_that_the_publisher_gave_stays(tmp_path: Path, given: Any, stays: bool) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_a_version_that_the_publisher_gave_stays(keeping: str, given: Any, stays: bool) -> None:
+    with Wire(keeping) as wire:
         body = opened("Patient-open", wire.topic, "1")
         body["event"]["context.versionId"] = given
         wire.publish(body, 202)
@@ -62,8 +68,8 @@ def test_a_version_that_the_publisher_gave_stays(tmp_path: Path, given: Any, sta
         assert told == body
 
 
-def test_an_object_context_is_answered_as_a_list(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_an_object_context_is_answered_as_a_list(keeping: str) -> None:
+    with Wire(keeping) as wire:
         study = {"resourceType": "ImagingStudy", "id": "1"}
         wire.publish(event("ImagingStudy-open", wire.topic, {"study": study, "scene": {"a": 1}}))
         found = current(wire)
@@ -72,8 +78,8 @@ def test_an_object_context_is_answered_as_a_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["scene-open", "study-open", "dicom-open", "org.example.thing_open", "-open", "open"])
-def test_what_is_no_event_of_fhircasts_form_is_not_kept(tmp_path: Path, name: str) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_what_is_no_event_of_fhircasts_form_is_not_kept(keeping: str, name: str) -> None:
+    with Wire(keeping) as wire:
         wire.publish(event(name, wire.topic, [{"key": name.split("-")[0] or "x", "resource": {"id": "1"}}]))
         assert current(wire) == NOTHING
 
@@ -104,8 +110,8 @@ def test_an_open_is_forgotten_after_its_time(tmp_path: Path) -> None:
         wire.listen("", "Patient-open").nothing()
 
 
-def test_a_kept_batch_gives_the_right_to_its_payloads(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire, Wire(url, wire.topic, user="late") as late:
+def test_a_kept_batch_gives_the_right_to_its_payloads(keeping: str) -> None:
+    with Wire(keeping) as wire, Wire(keeping, wire.topic, user="late") as late:
         study = {"resourceType": "ImagingStudy", "id": "1"}
         files = [{"fileName": "a.dcm", "byteLength": 3}]
         body = event("ImagingStudy-open", wire.topic, {"study": study, "files": files}, subscriber_name="S")
@@ -115,8 +121,8 @@ def test_a_kept_batch_gives_the_right_to_its_payloads(tmp_path: Path) -> None:
         assert late.payload(id).content == b"abc"
 
 
-def test_a_late_subscriber_may_refuse_what_it_is_told(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_a_late_subscriber_may_refuse_what_it_is_told(keeping: str) -> None:
+    with Wire(keeping) as wire:
         other = wire.listen("O", "SyncError")
         body = opened("Patient-open", wire.topic, "1")
         wire.publish(body)
@@ -127,8 +133,8 @@ def test_a_late_subscriber_may_refuse_what_it_is_told(tmp_path: Path) -> None:
         assert "LATE" in item["resource"]["issue"][0]["diagnostics"]
 
 
-def test_who_has_listed_home_open_hears_last_that_the_user_is_there(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_who_has_listed_home_open_hears_last_that_the_user_is_there(keeping: str) -> None:
+    with Wire(keeping) as wire:
         wire.publish(opened("Patient-open", wire.topic, "1"))
         wire.publish(event("Home-open", wire.topic))
         socket = wire.listen("", "Patient-open,home-open")
@@ -139,9 +145,9 @@ def test_who_has_listed_home_open_hears_last_that_the_user_is_there(tmp_path: Pa
         late.nothing()
 
 
-def test_who_acknowledges_gets_what_it_was_told_and_has_not_acknowledged_again(tmp_path: Path) -> None:
+def test_who_acknowledges_gets_what_it_was_told_and_has_not_acknowledged_again(keeping: str) -> None:
     """Also what was open before it bound for the first time: its tail begins with that."""
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+    with Wire(keeping) as wire:
         first = opened("Patient-open", wire.topic, "1")
         wire.publish(first)
         endpoint = wire.subscribe("", "Patient-open,Encounter-open", subscriber__acknowledges="true")
@@ -154,8 +160,8 @@ def test_who_acknowledges_gets_what_it_was_told_and_has_not_acknowledged_again(t
             socket.cut()
 
 
-def test_renewing_tells_what_is_open_of_the_newly_listed(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, context="keep") as url, Wire(url) as wire:
+def test_renewing_tells_what_is_open_of_the_newly_listed(keeping: str) -> None:
+    with Wire(keeping) as wire:
         for name in "Patient-open", "Encounter-open":
             wire.publish(opened(name, wire.topic, "1"))
         endpoint = wire.subscribe("", "Patient-open")
