@@ -45,7 +45,7 @@ def _toml(value: Any, known: About) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A JSON text is a TOML text, but for characters outside the plane that JSON writes in two halves."""
+    """JSON's text is TOML's, when its characters stay what they are."""
     return json.dumps(text, ensure_ascii=False)
 
 
