@@ -114,6 +114,20 @@ def test_it_waits_for_a_hub_that_is_not_there_and_can_be_stopped(part: Interface
     assert part.ui.stateLabel.text == "Offline"
 
 
+def test_connecting_is_told_and_can_be_stopped(part: InterfacePart) -> None:
+    with socket.socket() as silent:  # takes the connection and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        part.type(part.ui.hubBox, address)
+        part.click(part.ui.connectButton)
+        assert part.ui.stateLabel.text.replace("\u200b", "") == f"Connecting to {address} …"
+        assert part.ui.connectButton.text == "Dis&connect" and not part.ui.hubBox.enabled
+        pictures(part, "connecting", WIDTHS)
+        part.click(part.ui.connectButton)
+        assert part.ui.stateLabel.text == "Offline"
+
+
 def test_a_refusal_says_why(part: InterfacePart, hub: HubProcess) -> None:
     part.type(part.ui.hubBox, hub.url)
     part.type(part.ui.topicEdit, "*")
