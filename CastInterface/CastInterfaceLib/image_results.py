@@ -20,10 +20,9 @@ from CastInterfaceLib.nifti_check import is_whole
 from CastInterfaceLib.segmentation_display import prepare_segmentation, set_segmentation_look, show_segmentation
 from CastInterfaceLib.segmentation_display import volume_for as series_of
 from CastInterfaceLib.segmentation_reading import PALETTE
-from CastInterfaceLib.slices_in_3d import box_corners
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.status import label_map_item, segmentation_item
-from CastInterfaceLib.study_loading import SERIES, STUDY, geometry_of, is_shown, remove_node, show_volume
+from CastInterfaceLib.study_loading import SERIES, STUDY, array_of, is_shown, remove_node, show_volume, volume_corners
 from CastInterfaceLib.study_source import NotShown, segmentation_files
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import scan
@@ -147,10 +146,10 @@ class ImageResults:
         if node is None or node.GetImageData() is None:
             raise NotShown(422, "unreadable", f"{path.name} cannot be read as an image.")
         _forget_file(self._host.scene, node)
-        if not _meet(_corners(node), _corners(volume)):
+        if not _meet(volume_corners(node), volume_corners(volume)):
             remove_node(self._host.scene, node)
             raise NotShown(409, "other-study", f"{path.name} lies in another place than the volume it is sent for.")
-        return node, _array_of(node)
+        return node, array_of(node)
 
     def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> tuple[str, list[_Segment]]:
         """Show it; the series it lies over, and its segments."""
@@ -198,7 +197,7 @@ class ImageResults:
 
     def _bring_up(self, volume: Any) -> np.ndarray:
         """Have the volume in the slice views; the corners of its box in RAS mm."""
-        corners = _corners(volume)
+        corners = volume_corners(volume)
         if not is_shown(self._host, volume):
             show_volume(self._host, volume, corners)
         return corners
@@ -222,20 +221,9 @@ def is_label_map(array: np.ndarray) -> bool:
     return pairs > 0 and alike >= ALIKE * pairs and int(np.count_nonzero(seen)) <= SEGMENTS_MOST
 
 
-def _corners(volume: Any) -> np.ndarray:
-    columns, rows, slices = volume.GetImageData().GetDimensions()
-    return box_corners(geometry_of(volume), ((0, columns - 1), (0, rows - 1), (0, slices - 1)))
-
-
 def _meet(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two boxes share any place, as far as their bounds along the patient's axes tell."""
     return bool(np.all(one.min(axis=0) < other.max(axis=0)) and np.all(other.min(axis=0) < one.max(axis=0)))
-
-
-def _array_of(volume: Any) -> np.ndarray:
-    image = volume.GetImageData()
-    shape = (*image.GetDimensions()[::-1], image.GetNumberOfScalarComponents())
-    return np.asarray(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from CastInterfaceLib.background import Ended
 from CastInterfaceLib.hub_member import HubMember
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.known_files import known_files
-from CastInterfaceLib.node_files import NodeFiles, files_of_node
+from CastInterfaceLib.node_files import NodeFiles, files_of_node, volumes_with_image
 from CastInterfaceLib.open_now import OpenNow, open_now
 from CastInterfaceLib.sending import Progress, Result, Sending, Sendings
 from CastLib.errors import CastError
@@ -128,10 +128,7 @@ class InterfaceLogic(HubMember):
 
     def volumes(self) -> list[Any]:
         """The volume nodes of the scene that can be sent."""
-        scene = self._scene
-        count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-        nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(count)]
-        return [node for node in nodes if node.GetImageData() is not None]
+        return volumes_with_image(self._scene)
 
     def cleanup(self) -> None:
         """End everything: for the end of the module or of Slicer. The logic cannot be used again."""

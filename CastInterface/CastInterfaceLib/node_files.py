@@ -9,6 +9,7 @@ from typing import Any
 
 import slicer
 
+from CastInterfaceLib.host import nodes_of_class
 from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import SERIES, STUDY
@@ -35,6 +36,12 @@ class NodeFiles:
     event: str
     paths: tuple[Path, ...]
     context: dict[str, Any]
+
+
+def volumes_with_image(scene: Any) -> list[Any]:
+    """The volume nodes of a scene that have an image."""
+    nodes = nodes_of_class(scene, "vtkMRMLScalarVolumeNode")
+    return [node for node in nodes if node.GetImageData() is not None]
 
 
 def files_of_node(node: Any, event: str, folder: Path) -> NodeFiles:

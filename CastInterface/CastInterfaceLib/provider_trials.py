@@ -16,7 +16,7 @@ from CastInterfaceLib.background import Background, Ended
 from CastInterfaceLib.host_slicer import open_host
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.known_files import known_files
-from CastInterfaceLib.node_files import files_of_node
+from CastInterfaceLib.node_files import files_of_node, volumes_with_image
 from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.segmentation_display import (
     PreparedSegmentation,
@@ -24,8 +24,7 @@ from CastInterfaceLib.segmentation_display import (
     show_segmentation,
     volume_for,
 )
-from CastInterfaceLib.slices_in_3d import box_corners
-from CastInterfaceLib.study_loading import geometry_of, is_shown, name_volume, show_volume
+from CastInterfaceLib.study_loading import is_shown, name_volume, show_volume, volume_corners
 from CastInterfaceLib.study_source import segmentation_files
 from CastInterfaceLib.trial_files import can_be_written, files_to_write
 from CastLib.dicom_series import scan
@@ -67,10 +66,7 @@ class Trials:
 
     def volumes(self) -> list[Any]:
         """The volume nodes of the scene that a service can be tried on."""
-        scene = slicer.mrmlScene
-        count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-        nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(count)]
-        return [node for node in nodes if node.GetImageData() is not None]
+        return volumes_with_image(slicer.mrmlScene)
 
     def try_out(self, service: Any, volume: Any, callback: Ended) -> Any:
         """Run a service's script on a loaded volume, without any hub: ``callback(TrialResult, error)``.
@@ -142,10 +138,10 @@ class Trials:
     def _show_volume(self, volume: Any, prepared: PreparedSegmentation) -> None:
         volume_for([volume], prepared.segmentation)
         if not is_shown(self._host, volume):
-            show_volume(self._host, volume, _box_of(volume))
+            show_volume(self._host, volume, volume_corners(volume))
 
     def _show(self, volume: Any, prepared: PreparedSegmentation) -> None:
-        show_segmentation(self._host, prepared, volume, _box_of(volume))
+        show_segmentation(self._host, prepared, volume, volume_corners(volume))
 
     def _results_folder(self) -> Path:
         if self._folder is None:
@@ -183,8 +179,3 @@ def _copy(path: Path, folder: Path) -> Path:
     while free.exists():
         free, number = folder / f"{stem}-{number}{dot}{ending}", number + 1
     return Path(shutil.copyfile(path, free))
-
-
-def _box_of(volume: Any) -> Any:
-    columns, rows, slices = volume.GetImageData().GetDimensions()
-    return box_corners(geometry_of(volume), ((0, columns - 1), (0, rows - 1), (0, slices - 1)))

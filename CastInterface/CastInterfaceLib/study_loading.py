@@ -12,7 +12,7 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.slices_in_3d import Box, show_slices_in_3d
+from CastInterfaceLib.slices_in_3d import Box, box_corners, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Look, Voxels, look_of
 from CastLib.dicom_series import Series
@@ -111,6 +111,12 @@ def body_of(array: np.ndarray) -> Box:
 def series_name(series: Series) -> str:
     """What a viewer calls the series: its description, else its modality."""
     return series.description or series.modality or "Series"
+
+
+def volume_corners(volume: Any) -> np.ndarray:
+    """The corners of a volume node's box in RAS mm (8, 3)."""
+    columns, rows, slices = volume.GetImageData().GetDimensions()
+    return box_corners(geometry_of(volume), ((0, columns - 1), (0, rows - 1), (0, slices - 1)))
 
 
 def geometry_of(volume: Any) -> np.ndarray:

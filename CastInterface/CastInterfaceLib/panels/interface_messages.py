@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
+from CastInterfaceLib.panels.tables import low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
 STEP = 40
@@ -30,7 +31,7 @@ class MessagesSection:
         header.setStretchLastSection(False)
         for column, width in ((3, 80), (4, 60)):
             header.resizeSection(column, width)
-        ui.messagesTable.verticalHeader().setDefaultSectionSize(ui.messagesTable.fontMetrics().height() + 6)
+        low_rows(ui.messagesTable)
         ui.filterEdit.connect("textChanged(QString)", self._filter)
         ui.clearButton.connect("clicked()", self.clear)
         ui.messagesTable.connect("itemSelectionChanged()", self._show_selected)

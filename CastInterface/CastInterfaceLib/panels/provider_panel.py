@@ -109,9 +109,8 @@ class ServicesSection:
             if item.checkState() != checked or item.data(qt.Qt.CheckStateRole) is None:
                 item.setCheckState(checked)
             item = table.item(row, _PRODUCT)
-            flags = item.flags() & ~qt.Qt.ItemIsEditable if service.on else item.flags() | qt.Qt.ItemIsEditable
-            if flags != item.flags():
-                item.setFlags(flags)
+            if bool(item.flags() & qt.Qt.ItemIsEditable) == service.on:  # only then: it would reset what is being typed
+                item.setFlags(item.flags() ^ qt.Qt.ItemIsEditable)
         table.blockSignals(blocked)
         service = self.selected()
         ui.startButton.enabled = ui.removeButton.enabled = service is not None

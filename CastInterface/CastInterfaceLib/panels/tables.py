@@ -20,6 +20,11 @@ def stretch(table: qt.QTableWidget) -> None:
     header.setSectionResizeMode(qt.QHeaderView.Stretch)
     header.setMinimumSectionSize(24)
     header.setHighlightSections(False)
+    low_rows(table)
+
+
+def low_rows(table: qt.QTableWidget) -> None:
+    """Make rows no higher than a line of text."""
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
 
 
