@@ -26,6 +26,7 @@ class AskSection:
         self._logic = logic
         self._job: Job | None = None
         self._pictures: list[PeerPicture] = []
+        self._has_answer = False
         self._window: Any = None
         ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
         ui.dataBox.addItem(STATUS, STATUS)
@@ -46,12 +47,11 @@ class AskSection:
     def refresh(self) -> None:
         """Offer who is there now, and show what there is of an answer."""
         ui = self._ui
-        has_answer = bool(ui.answerText.plainText)
         ui.answerLabel.setVisible(bool(ui.answerLabel.text))
         ui.pictureList.setVisible(bool(self._pictures))
         ui.saveButton.setVisible(bool(self._pictures))
-        ui.jsonButton.setVisible(has_answer)
-        ui.answerText.setVisible(has_answer and ui.jsonButton.checked)
+        ui.jsonButton.setVisible(self._has_answer)
+        ui.answerText.setVisible(self._has_answer and ui.jsonButton.checked)
         online = self._logic.state.kind == "online"
         peers = [(peer.label, peer.name) for peer in self._logic.peers.all()] if online else []
         set_choices(ui.peerBox, [(_("Everybody"), ""), *peers])
@@ -96,6 +96,7 @@ class AskSection:
             said += " " + _("No answer from {names}.").format(names=", ".join(missing))
         show_text(ui.answerLabel, said, None if names and not missing else BUSY)
         ui.answerText.setPlainText(text)
+        self._has_answer = True
         ui.pictureList.clear()
         for picture in self._pictures:
             pixmap = qt.QPixmap()

@@ -24,6 +24,7 @@ class MessagesSection:
         self._ui = ui
         self._logic = logic
         self._last = 0
+        self._selected = False
         header = ui.messagesTable.horizontalHeader()
         for column, mode in enumerate("RRSII"):
             modes = {"R": qt.QHeaderView.ResizeToContents, "S": qt.QHeaderView.Stretch, "I": qt.QHeaderView.Interactive}
@@ -42,7 +43,7 @@ class MessagesSection:
 
     def refresh(self) -> None:
         """Add what is new."""
-        self._ui.messageText.setVisible(bool(self._ui.messageText.plainText))
+        self._ui.messageText.setVisible(self._selected)
         if self._logic.messages.last_number == self._last:
             return
         table, log = self._ui.messagesTable, self._logic.messages
@@ -91,5 +92,6 @@ class MessagesSection:
         table = self._ui.messagesTable
         item = table.item(table.currentRow(), 0) if table.selectedItems() else None
         record = self._logic.messages.find(item.data(_NUMBER)) if item is not None else None
-        self._ui.messageText.setVisible(record is not None)
+        self._selected = record is not None
+        self._ui.messageText.setVisible(self._selected)
         self._ui.messageText.setPlainText(record.as_json() if record is not None else "")

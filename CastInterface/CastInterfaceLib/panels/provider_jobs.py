@@ -108,6 +108,7 @@ class JobsSection:
         self._ui = ui
         self._logic = logic
         self._shown: list[Any] = []
+        self._log = ""
         stretch(ui.jobsTable)
         ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
         for column in (_FOR, _STATE):
@@ -179,7 +180,8 @@ class JobsSection:
         fraction = record.fraction if under_way else float(record is not None and record.state == "done")
         ui.jobProgress.setValue(round(100 * (fraction or 0)))
         log = record.log if record is not None else ""
-        if ui.logText.plainText != log:
+        if self._log != log:
+            self._log = log
             ui.logText.setPlainText(log)
             ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
 
