@@ -48,11 +48,6 @@ class Subscriber:
         self._dark: list[aiohttp.ClientWebSocketResponse] = []
 
     @property
-    def id(self) -> str:
-        """The endpoint as the hub's log names it."""
-        return self.endpoint.rpartition("/")[2][:8]
-
-    @property
     def got(self) -> list[str]:
         """What it has made of all that came: repeats dropped by id."""
         return list(dict.fromkeys(id for life in self.lives for id in life.got))
@@ -146,9 +141,13 @@ def pause(web_socket: aiohttp.ClientWebSocketResponse) -> None:
         transport.pause_reading()
 
 
-def unproven_by_endpoint(log: Path) -> dict[str, list[int]]:
-    """Return what the hub has counted as unproven at each loss of a socket, by the endpoint's name in the log."""
-    found: dict[str, list[int]] = {}
-    for endpoint, count in re.findall(r"\blost endpoint=(\S+) unproven=(\d+)", log.read_text()):
-        found.setdefault(endpoint.strip('"'), []).append(int(count))
-    return found
+def unproven_by_subscription(log: Path) -> list[list[int]]:
+    """Return what the hub has counted as unproven at each loss of a socket, for each subscription in its order.
+
+    The log has names of its own for endpoints.
+    """
+    text = log.read_text()
+    found: dict[str, list[int]] = {endpoint: [] for endpoint in re.findall(r" subscribed endpoint=(\S+)", text)}
+    for endpoint, count in re.findall(r" lost endpoint=(\S+) unproven=(\d+)", text):
+        found[endpoint].append(int(count))
+    return list(found.values())

@@ -360,6 +360,19 @@ def test_a_client_that_was_too_slow_says_so_and_subscribes_anew(tmp_path):
         desk.close()
 
 
+def test_a_lease_is_renewed_at_its_half(desk):
+    session, got = desk.receiver()
+    assert 0 < session._receiver._renew_at - time.monotonic() <= 3600
+    session._receiver._renew_at = session._receiver._lease_ends = time.monotonic()
+    sender = desk.session("B", online=False)
+    sender.publish("a-b", [])
+    desk.until(lambda: got and session._receiver._lease_ends - time.monotonic() > 7000)
+    assert session._receiver._renew_at - time.monotonic() > 3500
+    sender.publish("a-b", [])
+    desk.until(lambda: len(got) == 2)
+    assert session.state.kind == "online"
+
+
 def test_a_denial_when_the_lease_is_over_is_no_refusal(desk):
     session, states = desk.session(), []
     session.on_state(states.append)

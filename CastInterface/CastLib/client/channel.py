@@ -55,8 +55,11 @@ class Channel:
         finally:
             self._line.settimeout(self._ping_interval)
 
-    def receive(self) -> bytes:
-        """Return the next text frame; a hub that is silent for long is pinged, and given up when it stays so."""
+    def receive(self) -> bytes | None:
+        """Return the next text frame; None when there was none for some time, but the hub is there.
+
+        A hub that is silent for long is pinged, and given up when it stays so.
+        """
         while True:
             try:
                 frame = self._next()
@@ -71,8 +74,7 @@ class Channel:
             if self._pinged:
                 self._pinged = False
                 self._line.settimeout(self._ping_interval)
-            if frame is not None:
-                return frame
+            return frame
 
     def wait_for_close(self, seconds: float) -> int:
         """Return the code with which the hub closes, passing over other frames; 0 when it does not within a time."""

@@ -66,7 +66,7 @@ class Receiver:
         self._channel: Channel | None = None
         self._subscription: Subscription | None = None
         self._endpoint = ""
-        self._lease_ends = math.inf
+        self._lease_ends = self._renew_at = math.inf
         self._leaving = threading.Lock()
         self._left = False
 
@@ -140,19 +140,19 @@ class Receiver:
 
     def _serve_one_connection(self) -> None:
         """Connect and receive; ends by an error, always: at last the connection is lost."""
-        self._lease_ends = math.inf
+        self._lease_ends = self._renew_at = math.inf
         channel = self._connect()
         self._channel = channel
         try:
             if self._stopping.is_set():
                 self._leave(channel)
                 return
-            first = channel.wait_for_first(_CONFIRMATION_WAIT)
-            if first is not None:
-                self._receive(channel, first)
+            self._receive(channel, channel.wait_for_first(_CONFIRMATION_WAIT))
             self._tell(State(ONLINE), None)
             while True:
                 self._receive(channel, channel.receive())
+                if time.monotonic() >= self._renew_at:
+                    self._renew()
         finally:
             self._channel = None
             channel.dispose()
@@ -206,7 +206,24 @@ class Receiver:
             return Refused(503, f"the hub ended the subscription: {reason or 'it says not why'}")
         return Refused(403, reason or "the hub ended the subscription")
 
-    def _receive(self, channel: Channel, data: bytes) -> None:
+    def _granted(self, lease_seconds: int) -> None:
+        """Note a confirmation; existing Cast hubs name no lease."""
+        now = time.monotonic()
+        self._lease_ends = now + lease_seconds if lease_seconds > 0 else math.inf
+        self._renew_at = now + lease_seconds / 2 if lease_seconds > 0 else math.inf
+
+    def _renew(self) -> None:
+        """Subscribe again at the same endpoint, for which the hub confirms a new lease (FHIRcast 2.4.1)."""
+        self._renew_at = math.inf
+        try:
+            if self._subscription is not None:
+                self._calls.subscribe(self._subscription, self._endpoint)
+        except CastError as error:
+            _log.info("the lease was not renewed: %s", error)
+
+    def _receive(self, channel: Channel, data: bytes | None) -> None:
+        if data is None:
+            return
         try:
             frame = parse_frame(parse_json(data, "frame"))
         except FieldError as error:
@@ -216,7 +233,7 @@ class Receiver:
             self._endpoint = ""
             raise self._ended(channel, frame.reason)
         if isinstance(frame, Confirmation):
-            self._lease_ends = time.monotonic() + frame.lease_seconds if frame.lease_seconds > 0 else math.inf
+            self._granted(frame.lease_seconds)
         if not isinstance(frame, Message):
             return
         try:

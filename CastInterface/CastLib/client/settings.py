@@ -42,9 +42,10 @@ class SessionSettings:
     connect_timeout: float = 10.0
     #: How long a call may stay without an answer, and a transfer without a byte.
     call_timeout: float = 30.0
-    #: A socket that was silent this long is pinged; when no answer comes in ``ping_timeout`` it is given up.
-    ping_interval: float = 20.0
-    ping_timeout: float = 10.0
+    #: A socket that was silent this long is pinged; when no answer comes in ``ping_timeout`` it is given up. Together
+    #: well below the 30 s for which our hub lets a subscription wait for its socket: it may have seen the loss at once.
+    ping_interval: float = 15.0
+    ping_timeout: float = 5.0
     #: How long closing may wait for the hub and for threads.
     close_timeout: float = 3.0
     #: Payloads fetched at once, 1 to 25.
