@@ -141,12 +141,14 @@ class Connections:
         """Serve a subscription by this socket: first the confirmation, then what was kept, then what comes.
 
         Another socket that it has is closed. Returns what is to hear of the socket's signs of life; None when the
-        subscription has ended meanwhile, which the socket is told.
+        subscription has ended meanwhile, which the socket is told, or when that is closed already.
         """
         self._outbox.flush()
         channel = self._channels.get(subscriber.id)
         if channel is None:
             write_frame(socket.transport, _denial(subscriber, "this subscription has ended"))
+            return None
+        if socket.transport.is_closing():  # its peer has gone already
             return None
         before, resumed = channel.socket, bool(channel.bound_at)
         if before is not None:

@@ -66,7 +66,7 @@ class FakeSocket(asyncio.WriteTransport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self.broken:
-            return
+            raise RuntimeError("uvloop does so for a transport that is closed")
         data = bytes(data)
         while data:
             length, start = data[1], 2
