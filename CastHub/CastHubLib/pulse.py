@@ -1,7 +1,8 @@
 """What is known of a socket's other end, by pings (RFC 6455, 5.5.2).
 
 A ping carries how many events were written before it. A WebSocket keeps order, so the pong that brings the number back
-proves that those have arrived. A peer from which nothing at all comes within half of ``ping_seconds`` is gone.
+proves that those have arrived. A peer from which nothing at all comes within half of ``ping_seconds`` is gone, unless
+it is seen to take what waits for it: behind a large event on a slow line, a ping needs its time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,18 @@ def ping_frame(payload: bytes) -> bytes:
 class Pulse:
     """Pings one socket of a subscriber every ``seconds``, and calls ``on_dead`` once when nothing comes back."""
 
-    __slots__ = ("_asked", "_loop", "_on_dead", "_seconds", "_subscriber", "_timer", "_transport", "heard", "proven")
+    __slots__ = (
+        "_asked",
+        "_loop",
+        "_on_dead",
+        "_seconds",
+        "_subscriber",
+        "_timer",
+        "_transport",
+        "_waiting",
+        "heard",
+        "proven",
+    )
 
     def __init__(
         self,
@@ -37,6 +49,7 @@ class Pulse:
         self._transport = transport
         self._on_dead = on_dead
         self._asked = False
+        self._waiting = 0  # bytes, when it was last looked
         self.heard = False
         """Something has come since the last ping; whoever reads the socket sets it."""
         self.proven = 0
@@ -61,9 +74,14 @@ class Pulse:
     def _ping(self) -> None:
         self._asked, self.heard = True, False
         write_frame(self._transport, ping_frame(str(self._subscriber.written).encode()))
+        self._waiting = self._transport.get_write_buffer_size()
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
     def _look(self) -> None:
+        before, self._waiting = self._waiting, self._transport.get_write_buffer_size()
+        if not self.heard and self._waiting < before:
+            self._timer = self._loop.call_later(self._seconds / 2, self._look)
+            return
         self._asked = False
         if self.heard:
             self._timer = self._loop.call_later(self._seconds / 2, self._ping)

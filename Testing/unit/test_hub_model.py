@@ -356,7 +356,7 @@ def test_the_core_agrees_with_the_model(long: bool) -> None:
     run_state_machine_as_test(
         Core,
         settings=settings(
-            max_examples=3000 if long else 400,
+            max_examples=3000 if long else 250,
             stateful_step_count=60 if long else 40,
             deadline=None,
             report_multiple_bugs=False,

@@ -16,6 +16,10 @@ class Transport(asyncio.WriteTransport):
     def __init__(self) -> None:
         super().__init__()
         self.pings: list[bytes] = []
+        self.waiting = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def is_closing(self) -> bool:
         return False
@@ -62,6 +66,18 @@ def test_a_pong_that_nobody_asked_for_proves_nothing(payload: bytes) -> None:
     bench.subscriber.written = 5
     bench.pulse.pong(payload)
     assert bench.pulse.proven == 0
+
+
+def test_who_takes_what_waits_for_it_is_there_though_the_pong_is_late() -> None:
+    bench = Bench()
+    bench.transport.waiting = 3000
+    bench.loop.pass_time(10.0)
+    for left in (2000, 1000):
+        bench.transport.waiting = left
+        bench.loop.pass_time(5.0)
+        assert bench.dead == 0 and len(bench.transport.pings) == 1
+    bench.loop.pass_time(5.0)
+    assert bench.dead == 1, "it has stopped"
 
 
 def test_asked_at_once_and_only_once_at_a_time() -> None:

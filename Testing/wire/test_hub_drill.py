@@ -49,14 +49,21 @@ class Drill:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
             running = [asyncio.ensure_future(each.run(http, self.calm, f"last {each.topic}")) for each in everyone]
-            await self._until_bound(everyone)
-            await asyncio.gather(*(self._publish(http, number) for number in range(PUBLISHERS)))
-            self.calm.set()
-            await asyncio.gather(*during)
-            await asyncio.gather(*(each.steady.wait() for each in everyone))
-            for wire in self.wires:
-                await self._post(http, wire, {**event("Patient-open", wire.topic), "id": f"last {wire.topic}"})
-            await asyncio.gather(*running)
+            driving = asyncio.ensure_future(self._drive(http, everyone, during))
+            done, _ = await asyncio.wait([driving, *running], return_when=asyncio.FIRST_EXCEPTION)
+            for each in done:
+                each.result()
+
+    async def _drive(
+        self, http: aiohttp.ClientSession, everyone: list[Subscriber], during: list[asyncio.Task[Any]]
+    ) -> None:
+        await self._until_bound(everyone)
+        await asyncio.gather(*(self._publish(http, number) for number in range(PUBLISHERS)))
+        self.calm.set()
+        await asyncio.gather(*during)
+        await asyncio.gather(*(each.steady.wait() for each in everyone))
+        for wire in self.wires:
+            await self._post(http, wire, {**event("Patient-open", wire.topic), "id": f"last {wire.topic}"})
 
     async def _until_bound(self, everyone: list[Subscriber]) -> None:
         while not all(each.lives for each in everyone):
