@@ -21,8 +21,9 @@ class Peer:
 
     @property
     def label(self) -> str:
-        """What a person chooses by: the name, and what it is."""
-        facts = ", ".join(fact for fact in (self.product, " ".join(self.actors)) if fact)
+        """What a person chooses by: the name, and what it is; a product that the name begins with is not said again."""
+        product = "" if self.name.casefold().startswith(self.product.casefold()) else self.product
+        facts = ", ".join(fact for fact in (product, " ".join(self.actors)) if fact)
         return f"{self.name} ({facts})" if facts else self.name
 
 

@@ -64,6 +64,8 @@ def test_peers_are_known_from_messages_and_answers_and_gone_when_the_hub_says_so
     peers.take_answer({"responses": "nonsense"})
     assert peers.all() == [Peer("A"), Peer("b", "SERVICE", ("EC",))]
     assert peers.all()[1].label == "b (SERVICE, EC)"
+    assert Peer("Service-1a2b", "SERVICE", ("EC",)).label == "Service-1a2b (EC)"
+    assert Peer("SERVICE", "SERVICE").label == "SERVICE"
     before = peers.version
     peers.take_message(message("subscription-removed", name="B"))
     assert peers.all() == [Peer("A")] and peers.version > before
