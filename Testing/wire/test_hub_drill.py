@@ -35,7 +35,9 @@ class Drill:
         self.events = events
         self.calm = asyncio.Event()
         self.wires = [Wire(hub.url, f"topic-{number}") for number in range(TOPICS)]
-        self.witnesses = {wire.topic: self.subscriber(wire, "W", breaks=False) for wire in self.wires}
+        self.witnesses = {
+            wire.topic: self.subscriber(wire, "W", breaks=False, acknowledges=True, word=True) for wire in self.wires
+        }
 
     def subscriber(self, wire: Wire, name: str, *, breaks: bool = True, **more: Any) -> Subscriber:
         word = {"subscriber__acknowledges": "true"} if more.pop("word", False) else {}
@@ -83,8 +85,7 @@ class Drill:
 
     def order(self, topic: str) -> list[str]:
         """The ids of a topic's events as its healthy subscriber got them; each publisher's are in their order."""
-        got = self.witnesses[topic].lives[0].got
-        assert len(self.witnesses[topic].lives) == 1 and len(set(got)) == len(got)
+        got = self.witnesses[topic].got
         for publisher in range(PUBLISHERS):
             own = [int(id.split()[1]) for id in got if id.startswith(f"{publisher} ")]
             assert own == sorted(own)
@@ -178,7 +179,7 @@ def test_who_acknowledges_loses_nothing(hub: HubProcess, events: int) -> None:
                 while order[-1] not in got:
                     await asyncio.sleep(0.01)
                 assert got == order
-            assert all(relay.connections > 10 for relay in relays), "they were broken again and again"
+            assert all(relay.connections > 4 for relay in relays), "they were broken again and again"
         for each in subscribers:
             order = drill.order(each.topic)
             assert each.got == order
