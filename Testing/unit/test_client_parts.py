@@ -8,7 +8,7 @@ import threading
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from CastLib.client.address import HubAddress
@@ -229,6 +229,7 @@ def batch(paths, progress=None):
     return layout, BatchBody(layout, entries, files, progress)
 
 
+@settings(deadline=None)  # the first file brings pydicom in
 @given(sizes=st.lists(st.sampled_from([1, 2, 1023, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20]), min_size=1, max_size=4))
 def test_a_body_is_the_batch_it_announces(sizes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("batch")
