@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if not folder.is_dir():
             raise CastError(f"--studies {folder}: there is no such folder")
     host_kind = load_engine()
+    from CastInterfaceLib.collecting import MainThreadCollector
     from CastInterfaceLib.image_display import ImageDisplay
     from CastLib.client import Pump, Session, SessionSettings
 
@@ -100,14 +101,18 @@ def run(args: argparse.Namespace) -> int:
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
     if args.json:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))
+    collector = MainThreadCollector()
+    collector.begin()
     session.start()
     try:
         while not stop.stopped:
             pump.run_once()
+            collector.look()
     finally:
         session.close()
         display.close()
         host.close()
+        collector.end()
     return stop.exit_code
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import qt
 
+from CastInterfaceLib.collecting import MainThreadCollector
 from CastInterfaceLib.slow_calls import seconds_inside
 from CastLib.client import Pump
 
@@ -28,6 +29,7 @@ class PumpTimer:
     def __init__(self) -> None:
         self.pump = Pump(elsewhere=seconds_inside)
         self._users = 0
+        self._collector = MainThreadCollector()
         self._timer = qt.QTimer()  # no parent: it lives as long as this object
         self._timer.setInterval(INTERVAL_MS)
         self._timer.connect("timeout()", self._tick)
@@ -46,6 +48,7 @@ class PumpTimer:
         """Begin to use it. Main thread only."""
         self._users += 1
         if not self._timer.isActive():
+            self._collector.begin()
             self._timer.start()
 
     def release(self) -> None:
@@ -57,6 +60,9 @@ class PumpTimer:
     def _tick(self) -> None:
         if not self.pump.drain() and not self._users:
             self._timer.stop()
+            self._collector.end()
+        else:
+            self._collector.look()
 
 
 _own: PumpTimer | None = None

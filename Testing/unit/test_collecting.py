@@ -1,0 +1,87 @@
+"""What is caught in cycles dies on the main thread while threads of ours are at work."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+from CastInterfaceLib.collecting import MainThreadCollector
+
+
+class Owned:
+    """Stands for a widget: notes the thread on which it dies."""
+
+    died: list[threading.Thread]
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        self.died.append(threading.current_thread())
+
+
+@pytest.fixture(autouse=True)
+def collector_as_before():
+    gc.collect()
+    Owned.died = []
+    yield
+    gc.enable()
+    gc.set_threshold(700, 10, 10)
+
+
+def allocate_on_a_thread():
+    """What a thread does that imports a large module: it makes far more objects than the collector waits for."""
+    made: list[list[int]] = []
+    thread = threading.Thread(target=lambda: made.extend([number] for number in range(10_000)))
+    thread.start()
+    thread.join()
+    return thread, made
+
+
+def test_a_thread_collects_what_is_the_main_threads():
+    """The reason for it all: without care, this is what Python does."""
+    Owned()
+    thread, _ = allocate_on_a_thread()
+    assert Owned.died == [thread]
+
+
+def test_it_dies_on_the_main_thread():
+    collector = MainThreadCollector()
+    collector.begin()
+    Owned()
+    _made = allocate_on_a_thread()
+    assert not Owned.died
+    collector.look()
+    assert Owned.died == [threading.main_thread()]
+    collector.end()
+    assert gc.isenabled()
+
+
+def test_old_garbage_goes_too(monkeypatch):
+    monkeypatch.setattr("CastInterfaceLib.collecting._WHOLE_EVERY", 0.0)
+    gc.set_threshold(10, 1, 1)
+    collector = MainThreadCollector()
+    collector.begin()
+    kept = Owned()
+    made = []
+    for _ in range(8):
+        made.append(allocate_on_a_thread())
+        collector.look()
+    del kept
+    for _ in range(8):
+        made.append(allocate_on_a_thread())
+        collector.look()
+    assert Owned.died == [threading.main_thread()]
+
+
+def test_a_host_without_a_collector_keeps_it_so():
+    gc.disable()
+    collector = MainThreadCollector()
+    collector.begin()
+    Owned()
+    allocate_on_a_thread()
+    collector.look()
+    collector.end()
+    assert not gc.isenabled() and not Owned.died
