@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import subprocess
+import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -105,14 +106,18 @@ def _install(missing: list[Requirement], constraints: Path, module: str) -> None
 
 
 def installed_versions() -> str:
-    """Every package that is installed, at its version, as a file of constraints for pip."""
+    """Every package that is installed, at its version, as a file of constraints for pip.
+
+    The names of the ``.dist-info`` folders say it (PyPA: recording installed projects); to open a file in each would
+    hold the main thread.
+    """
     found: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        try:
-            version = str(Version(distribution.version))
-        except (InvalidVersion, TypeError):  # pip knows no such version either
-            continue
-        if name:
+    for folder in sys.path:
+        for path in sorted(Path(folder or ".").glob("*.dist-info")):
+            name, _dash, text = path.stem.partition("-")
+            try:
+                version = str(Version(text))
+            except InvalidVersion:  # pip knows no such version either
+                continue
             found.setdefault(canonicalize_name(name), version)  # the first on Python's path is the one that is used
     return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))

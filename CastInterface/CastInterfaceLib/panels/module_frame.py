@@ -15,6 +15,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.dependencies import install_requirements, missing_requirements
+from CastInterfaceLib.slow_calls import slow_call
 
 
 class Panel(Protocol):
@@ -104,7 +105,10 @@ class ModuleFrame:
             if install_requirements(self._requirements, self._title):
                 self.missing.hide()
                 self.install_button.hide()
-                self._show_panel()
+                with slow_call(
+                    "a module is set up"
+                ):  # as Slicer does it when a module is opened; imports take the time
+                    self._show_panel()
             else:  # some of them may be there now
                 left = missing_requirements(self._requirements)
                 self.missing.text = self._missing_words([str(requirement) for requirement in left])
