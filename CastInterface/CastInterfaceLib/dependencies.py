@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from slicer.i18n import tr as _
 
+from CastInterfaceLib.slow_calls import slow_call
 from CastLib.errors import CastError
 
 log = logging.getLogger("cast.packages")
@@ -79,7 +80,7 @@ def install_requirements(path: Path, module: str) -> bool:
     title = _("Install Python packages")
     if not slicer.util.confirmOkCancelDisplay(question.format(module=module, names=names), windowTitle=title):
         return False
-    with tempfile.TemporaryDirectory(prefix="cast-packages-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cast-packages-") as folder, slow_call("Slicer's pip installs packages"):
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text(installed_versions(), encoding="utf-8")
         _install(missing, constraints, module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from CastLib.message import Message
 
 MOST = 500
 LONGEST_TEXT = 400  # characters of a text in the JSON shown; pictures are a million
+VALUES_MOST = 1000  # values of a message that are kept; one with a thousand files has fifty thousand
 
 RECEIVED, SENT = "in", "out"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message: ``number`` rises by one from record to record, ``at`` is the local time of day."""
+    """One message: ``number`` rises by one from record to record, ``at`` is the local time of day.
+
+    ``wire`` is cut: its long texts, and what goes beyond `VALUES_MOST` values.
+    """
 
     number: int
     at: str
@@ -37,17 +42,30 @@ class Record:
 
     def as_json(self) -> str:
         """The message as a person reads it, long texts cut."""
-        return json.dumps(cut(self.wire), indent=2, ensure_ascii=False)
+        return json.dumps(self.wire, indent=2, ensure_ascii=False)
 
 
-def cut(value: Any) -> Any:
-    """A JSON value with its long texts cut."""
-    if isinstance(value, dict):
-        return {key: cut(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [cut(one) for one in value]
+def cut(value: Any, most: int | None = None) -> Any:
+    """A JSON value with its long texts cut, and without what goes beyond ``most`` values."""
+    return _cut(value, [sys.maxsize if most is None else most])
+
+
+def _cut(value: Any, left: list[int]) -> Any:
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return f"{value[:LONGEST_TEXT]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        shown = min(len(value), left[0])
+        left[0] -= shown  # before what is inside of them, so that all of an object's own values are kept
+        kept = {key: _cut(one, left) for key, one in itertools.islice(value.items(), shown)}
+        return kept if shown == len(value) else {**kept, "…": f"{len(value) - shown:,} more"}
+    if isinstance(value, list):
+        items = []
+        for one in value:
+            if left[0] <= 0:
+                return [*items, f"… {len(value) - len(items):,} more"]
+            left[0] -= 1
+            items.append(_cut(one, left))
+        return items
     return value
 
 
@@ -70,7 +88,7 @@ class MessageLog:
             message.sender.name or message.sender.product,
             target.name or target.product or target.actor,
             message.topic,
-            message.wire,
+            cut(message.wire, VALUES_MOST),
         )
         self._records.append(record)
         self.last_number = record.number

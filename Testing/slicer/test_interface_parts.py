@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from CastInterfaceLib.message_log import LONGEST_TEXT, RECEIVED, SENT, MessageLog
+from CastInterfaceLib.message_log import LONGEST_TEXT, RECEIVED, SENT, VALUES_MOST, MessageLog, cut
 from CastInterfaceLib.peers import Peer, Peers
 from CastInterfaceLib.pictures import pictures_of, save_pictures
 from CastInterfaceLib.png import encode_png, shrink
@@ -44,11 +44,19 @@ def test_a_filter_wants_every_word_in_any_column_and_case() -> None:
     assert not record.matches("imaging nobody")
 
 
-def test_long_texts_are_cut_in_the_json_shown_but_not_in_the_message() -> None:
-    record = MessageLog().add(RECEIVED, message(context={"data": "x" * 5000}))
-    assert "5,000 characters" in record.as_json()
-    assert len(record.as_json()) < LONGEST_TEXT + 1500
-    assert len(record.wire["event"]["context"]["data"]) == 5000
+def test_long_texts_and_many_values_are_cut_in_what_is_kept_and_not_in_the_message() -> None:
+    files = [{"fileName": f"{number}.dcm", "tags": {str(tag): [tag] for tag in range(50)}} for number in range(1000)]
+    received = message(context={"data": "x" * 5000, "files": files, "last": True})
+    record = MessageLog().add(RECEIVED, received)
+    context = record.wire["event"]["context"]
+    assert "5,000 characters" in record.as_json() and len(record.as_json()) < LONGEST_TEXT + 60 * VALUES_MOST
+    assert context["last"] is True and context["files"][0]["fileName"] == "0.dcm"
+    assert len(received.wire["event"]["context"]["data"]) == 5000 and len(received.context_dict()["files"]) == 1000
+
+
+def test_what_is_left_out_is_counted() -> None:
+    assert cut({"a": [1, 2, 3], "b": {"c": 1}}, 4) == {"a": [1, 2, "… 1 more"], "b": {"…": "1 more"}}
+    assert cut({"a": [1, 2, 3]}) == cut({"a": [1, 2, 3]}, 4) == {"a": [1, 2, 3]}
 
 
 # Peers

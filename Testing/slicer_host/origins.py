@@ -41,6 +41,7 @@ def watch() -> None:
         inherited = _threads.get(threading.current_thread(), "")
         place = origin() or inherited
         if place:
+            forget_ended_threads()
             _threads[self] = place
         start(self)
 
@@ -70,11 +71,16 @@ def watch_qt_processes() -> None:
     QtCore.QProcess.start = start_qt_process  # type: ignore[method-assign]
 
 
+def forget_ended_threads() -> None:
+    """Let go of threads that have ended, so that a long test does not gather them."""
+    for thread in list(_threads):
+        if thread.ident is not None and not thread.is_alive():
+            _threads.pop(thread, None)
+
+
 def threads() -> list[str]:
     """The product's threads that run now."""
-    for thread in [thread for thread in _threads if not thread.is_alive()]:
-        if thread.ident is not None:
-            del _threads[thread]
+    forget_ended_threads()
     return [f"thread {thread.name}, begun at {place}" for thread, place in _threads.items()]
 
 
