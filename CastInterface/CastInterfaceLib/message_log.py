@@ -59,7 +59,7 @@ def _cut(value: Any, left: list[int]) -> Any:
         kept = {key: _cut(one, left) for key, one in itertools.islice(value.items(), shown)}
         return kept if shown == len(value) else {**kept, "…": f"{len(value) - shown:,} more"}
     if isinstance(value, list):
-        items = []
+        items: list[Any] = []
         for one in value:
             if left[0] <= 0:
                 return [*items, f"… {len(value) - len(items):,} more"]

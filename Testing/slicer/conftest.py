@@ -47,7 +47,7 @@ def use(host: Host, starving: bool, main_window: bool) -> Iterator[Host]:
     """Lend the host to a test; afterwards nothing may be left and no slot may have failed silently."""
     host.set_starving(starving)
     host.set_main_window(main_window)
-    host.slot_errors.clear()
+    host.begin_test()
     for one in held().values():
         one.reset()
     try:

@@ -104,6 +104,7 @@ class Host:
         self.slot_errors = pythonqt_signals.slot_errors
         self._modules: dict[str, LoadedModule] = {}
         self._window: Any = None
+        self._opened_before: dict[str, str] = {}
         # What is here by now stays: leftovers() need not look through it after every test.
         gc.collect()
         gc.freeze()
@@ -355,10 +356,17 @@ class Host:
             owners.update({"the module selector": self._window.moduleSelector()})
         end = time.monotonic() + patience
         while True:
-            found = leftovers.find(owners, Path(state.temporary_path))
+            found = leftovers.find(owners, Path(state.temporary_path), self._opened_before)
             if not found or time.monotonic() >= end:
                 return found
             self.spin(None, 0.05)
+
+    def begin_test(self) -> None:
+        """Note what is open before a test, which its end may leave open."""
+        from slicer_host import leftovers
+
+        self.slot_errors.clear()
+        self._opened_before = leftovers.descriptors()
 
     def end_test(self) -> None:
         """Put everything back for the next test: modules, scene, database, settings, recorded messages, palette."""

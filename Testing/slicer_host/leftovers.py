@@ -1,4 +1,4 @@
-"""What the product has left behind: threads, child processes, timers, observers, connections, temporary files."""
+"""What the product has left behind: threads, processes, timers, observers, connections, descriptors, temporary files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import shiboken6
 from PySide6 import QtCore
 
 from slicer_host import guarded_scene, origins, pythonqt_signals
+
+# Devices, and what is mapped or loaded once and stays: fonts, libraries, drivers' caches.
+NOT_OURS = ("/dev/", "/proc/", "/usr/", "/memfd:", "/sys/", "/lib")
 
 
 def timers() -> list[str]:
@@ -35,9 +38,27 @@ def files(folder: Path) -> list[str]:
     return [f"temporary file {path.name}" for path in folder.iterdir()]
 
 
-def find(owners: dict[str, Any], folder: Path) -> list[str]:
+def descriptors() -> dict[str, str]:
+    """What this process has open that a product opens: files, sockets and pipes, by number; Linux only.
+
+    Not Qt's and the graphics driver's own (event counters, devices, memory), nor what the test runner catches output in.
+    """
+    folder = Path("/proc/self/fd")
+    found = {}
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        try:
+            target = str(entry.readlink())
+        except OSError:  # the folder's own, closed by now
+            continue
+        if target.startswith(("socket:", "pipe:")) or (target.startswith("/") and not target.startswith(NOT_OURS)):
+            found[entry.name] = target
+    return found
+
+
+def find(owners: dict[str, Any], folder: Path, opened_before: dict[str, str]) -> list[str]:
     """All of it, a line each; empty when all was put away."""
     gc.collect()
+    known = set(opened_before.items())
     return [
         *origins.threads(),
         *origins.processes(),
@@ -45,4 +66,5 @@ def find(owners: dict[str, Any], folder: Path) -> list[str]:
         *guarded_scene.observers(),
         *connections(owners),
         *files(folder),
+        *(f"descriptor {number} of {what}" for number, what in descriptors().items() if (number, what) not in known),
     ]
