@@ -1,4 +1,4 @@
-"""What the product has left behind: threads, processes, timers, observers, connections, descriptors, temporary files."""
+"""What the product has left behind: threads, processes, timers, observers, connections, descriptors, files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def files(folder: Path) -> list[str]:
 def descriptors() -> dict[str, str]:
     """What this process has open that a product opens: files, sockets and pipes, by number; Linux only.
 
-    Not Qt's and the graphics driver's own (event counters, devices, memory), nor what the test runner catches output in.
+    Not Qt's and the graphics driver's own (event counters, devices, memory), nor the test runner's for output.
     """
     folder = Path("/proc/self/fd")
     found = {}
