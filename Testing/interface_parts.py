@@ -107,6 +107,8 @@ class DisplayProcess:
         self.process.terminate()
         self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def study_uid_in(folder: Path) -> str:

@@ -33,17 +33,19 @@ class ProviderProcess:
         self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, env=environment, text=True)
         self.lines: list[str] = []
         self._ready = threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         if not self._ready.wait(PATIENCE) or self.process.poll() is not None:
             self.stop()
             raise RuntimeError("the provider did not start:\n" + "".join(self.lines))
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if "Ctrl-C ends it" in line:
-                self._ready.set()
+        with self.process.stderr as said:
+            for line in said:
+                self.lines.append(line)
+                if "Ctrl-C ends it" in line:
+                    self._ready.set()
         self._ready.set()
 
     @property
@@ -57,6 +59,7 @@ class ProviderProcess:
             return self.process.wait(PATIENCE)
         finally:
             self.process.kill()
+            self._reader.join(PATIENCE)
 
 
 class Asker:
