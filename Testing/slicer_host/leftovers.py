@@ -41,8 +41,8 @@ def files(folder: Path) -> list[str]:
 def descriptors() -> dict[str, str]:
     """What this process has open that a product opens: files and pipes, by number; Linux only.
 
-    Not Qt's and the graphics driver's own (event counters, devices, memory), nor the test runner's for output, and no
-    sockets: what an HTTP library keeps open of a session that has ended goes when Python collects it.
+    Not Qt's and the graphics driver's own (event counters, devices, memory), nor the test runner's for output. No
+    sockets: the tests' own connections are among them.
     """
     folder = Path("/proc/self/fd")
     found = {}

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 import requests
 from hub_process import HubProcess
@@ -598,3 +599,17 @@ def test_frames_come_in_order_where_threads_starve(desk):
     assert [number for number, _ in got] == list(range(60))
     latencies = sorted(latency for _, latency in got)
     print(f"starving: p50 {latencies[30] * 1000:.1f} ms, p99 {latencies[59] * 1000:.1f} ms")
+
+
+def test_a_session_that_was_refused_leaves_no_connection(start_hub):
+    hub = start_hub()
+    pump = Pump()
+    session = Session(SessionSettings(hub=hub.url, user="anna", topic="*", announce=False), pump)
+    session.start()
+    assert pump.run_until(lambda: session.state.kind == "refused", WAIT)
+    with pytest.raises(Refused, match="is for providers"):
+        session.wait_online(WAIT)
+    session.close()
+    here = psutil.Process()
+    port = int(hub.url.rpartition(":")[2])
+    assert not [each for each in here.net_connections("tcp") if each.raddr and each.raddr.port == port]

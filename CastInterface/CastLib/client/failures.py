@@ -108,3 +108,9 @@ def refusal(response: requests.Response) -> Refused:
         reason = text.strip()
     reason = " ".join(reason.split())[:_LONGEST_REASON] or response.reason or "no reason given"
     return Refused(response.status_code, reason)
+
+
+def without_frames(error: CastError) -> CastError:
+    """Return an error that may be kept: those where it was raised would keep an answer, and its connection, alive."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error

@@ -15,6 +15,7 @@ from CastLib.client.answers import Answer, Answers
 from CastLib.client.batch import Choose, choose_entries, fetch_into
 from CastLib.client.calls import HubCalls
 from CastLib.client.download import Download
+from CastLib.client.failures import without_frames
 from CastLib.client.http import Http
 from CastLib.client.network import Network
 from CastLib.client.pump import Pump
@@ -353,7 +354,8 @@ class Session:
             if self._closed and state.kind != OFFLINE:
                 return
             self._state = state
-            self._last_error = error or self._last_error
+            if error is not None:
+                self._last_error = without_frames(error)
             self._changed.notify_all()
         for handler in self._state_handlers:
             self._pump.post(handler, state)
