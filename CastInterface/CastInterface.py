@@ -132,15 +132,10 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
     def test_a_volume_can_be_written(self):
         import tempfile
 
-        import vtk
-
         from CastInterfaceLib.node_files import files_of_node
+        from CastInterfaceLib.self_test import add_volume
 
-        image = vtk.vtkImageData()
-        image.SetDimensions(4, 5, 6)
-        image.AllocateScalars(vtk.VTK_SHORT, 1)
-        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Test volume")
-        volume.SetAndObserveImageData(image)
+        volume = add_volume("Test volume", 4, 5, 6)
         with tempfile.TemporaryDirectory() as folder:
             files = files_of_node(volume, "", Path(folder))
             self.assertEqual([path.name for path in files.paths], ["Test-volume.nrrd"])

@@ -173,19 +173,11 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
         self.assertEqual(str(error), "as it should")
 
     def tryOut(self, service):
-        from CastInterfaceLib.self_test import wait_until
+        from CastInterfaceLib.self_test import add_volume, wait_until
 
         ended = []
-        self.logic.tryOut(service, self.makeVolume(), lambda result, error: ended.append((result, error)))
+        self.logic.tryOut(
+            service, add_volume("Test volume", 4, 5, 6), lambda result, error: ended.append((result, error))
+        )
         wait_until(lambda: ended)
         return ended[0]
-
-    def makeVolume(self):
-        import vtk
-
-        image = vtk.vtkImageData()
-        image.SetDimensions(4, 5, 6)
-        image.AllocateScalars(vtk.VTK_SHORT, 1)
-        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Test volume")
-        volume.SetAndObserveImageData(image)
-        return volume

@@ -15,6 +15,9 @@ PATIENCE = 30.0
 READY = "online"
 
 
+CONTROLS = ("QPushButton", "QComboBox", "QLineEdit", "QTableWidget", "QListWidget", "QPlainTextEdit", "QSpinBox")
+
+
 class InterfacePart:
     """The panel, worked by mouse and keyboard.
 
@@ -61,6 +64,16 @@ class InterfacePart:
             self.press(button, "Space")
             self.host.spin(lambda: not button.collapsed, 2)
         assert not button.collapsed
+
+    def check_controls(self) -> None:
+        """Every control has a tooltip and can be reached by keyboard; what only shows has a tooltip."""
+        for name, widget in vars(self.ui).items():
+            kind = widget.className() if hasattr(widget, "className") else ""
+            if kind in CONTROLS and not name.startswith("qt_"):
+                assert widget.toolTip, name
+                assert int(widget.focusPolicy) & 1, name
+            if kind in ("QProgressBar", "ctkCollapsibleButton"):
+                assert widget.toolTip, name
 
     def until(self, what: Callable[[], Any], seconds: float = PATIENCE) -> None:
         """Let time pass until something is so."""

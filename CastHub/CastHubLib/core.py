@@ -92,11 +92,6 @@ class Table:
         """Return the subscriber with this id, None when there is none."""
         return self._by_id.get(id)
 
-    def has_members(self, topic: str) -> bool:
-        """Tell whether anybody is subscribed to this very topic."""
-        found = self._topics.get(topic)
-        return found is not None and bool(found.members)
-
     def add(self, subscriber: Subscriber) -> None:
         """Enter a new subscription."""
         self._by_id[subscriber.id] = subscriber

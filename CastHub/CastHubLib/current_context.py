@@ -122,7 +122,7 @@ class CurrentContext:
 
     def subscription_ended(self, topic: str) -> None:
         """Forget a topic's context when its last subscriber has gone."""
-        if not self._table.has_members(topic):
+        if not self._table.members(topic):
             for key in list(self._topics.get(topic, ())):
                 self._forget(key)
 

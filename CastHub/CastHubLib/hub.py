@@ -80,21 +80,15 @@ class Hub:
 
     def owner(self, request: web.Request) -> Owner:
         """Return whom the request's bearer token speaks for; raises Denied(401) without a good one."""
-        owner = request[log.HOLDER] = self.owner_of_header(request.headers.get("Authorization", ""))
+        owner = self.sign_in.owner(_token(request))
+        if owner is None:
+            raise Denied(401, "Authorization: this token is not valid here or has expired; sign in again")
+        request[log.HOLDER] = owner
         return owner
 
     def token_seconds(self, request: web.Request) -> float:
-        """Return how long the request's bearer token is still good."""
-        return self.sign_in.seconds_left(request.headers.get("Authorization", "")[len(_BEARER) :].strip())
-
-    def owner_of_header(self, header: str) -> Owner:
-        """Return whom an Authorization header speaks for; raises Denied(401)."""
-        if not header[: len(_BEARER)].lower() == _BEARER:
-            raise Denied(401, "Authorization: a bearer token is needed; sign in at /oauth/authorize and /oauth/token")
-        owner = self.sign_in.owner(header[len(_BEARER) :].strip())
-        if owner is None:
-            raise Denied(401, "Authorization: this token is not valid here or has expired; sign in again")
-        return owner
+        """Return how long the request's bearer token is still good; raises Denied(401) without one."""
+        return self.sign_in.seconds_left(_token(request))
 
     def owner_beyond_loopback(self, request: web.Request) -> Owner | None:
         """Return None where no token is asked for: a hub without real sign-in that only this machine can reach.
@@ -150,3 +144,11 @@ class Hub:
         self.heartbeat.close()
         self.asking.close()
         await self.sockets.close()
+
+
+def _token(request: web.Request) -> str:
+    """Return the request's bearer token (RFC 6750, 2.1); raises Denied(401) without one."""
+    header = request.headers.get("Authorization", "")
+    if header[: len(_BEARER)].lower() != _BEARER:
+        raise Denied(401, "Authorization: a bearer token is needed; sign in at /oauth/authorize and /oauth/token")
+    return header[len(_BEARER) :].strip()

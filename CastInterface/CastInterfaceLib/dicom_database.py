@@ -9,7 +9,7 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.study_files import AmbiguousAccession, LocalStudy, StudyFiles
+from CastInterfaceLib.study_files import LocalStudy, StudyFiles, only_one
 from CastLib.client import Pump
 
 PATIENCE = 30.0  # seconds that a thread waits for the main thread to look into the database
@@ -74,15 +74,10 @@ class DatabaseStudies(StudyFiles):
         looked_at(0)
         if not study_uid:
             self.refresh(looked_at)
-            matching = [study for study in self.studies() if study.accession == accession]
-            if len(matching) > 1:
-                raise AmbiguousAccession(
-                    f"{len(matching)} studies in Slicer's database carry this accession number; "
-                    "open one by its StudyInstanceUID."
-                )
-            if not matching:
+            found = only_one(self.studies(), accession, "studies in Slicer's database")
+            if found is None:
                 return None
-            study_uid = matching[0].study_uid
+            study_uid = found.study_uid
         return self._pump.call(lambda: self._look(study_uid), PATIENCE)
 
     def studies(self) -> list[LocalStudy]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 import unittest
 from collections.abc import Callable
+from typing import Any
 
 import slicer
+import vtk
 
 
 def run_each(case: unittest.TestCase, *tests: Callable[[], object]) -> None:
@@ -17,6 +19,16 @@ def run_each(case: unittest.TestCase, *tests: Callable[[], object]) -> None:
             test()
         finally:
             case.tearDown()
+
+
+def add_volume(name: str, columns: int, rows: int, slices: int) -> Any:
+    """Put a volume of 16-bit numbers that came from no file into the scene, and return its node."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(columns, rows, slices)
+    image.AllocateScalars(vtk.VTK_SHORT, 1)
+    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    volume.SetAndObserveImageData(image)
+    return volume
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:

@@ -54,6 +54,20 @@ class LocalStudy:
     files: list[Path] = field(default_factory=list)
 
 
+def only_one(studies: list[LocalStudy], accession: str, of_which: str) -> LocalStudy | None:
+    """The study with an accession number, None when there is none.
+
+    Raises:
+        AmbiguousAccession: several carry it; ``of_which`` says what they are.
+    """
+    matching = [study for study in studies if study.accession == accession]
+    if len(matching) > 1:
+        raise AmbiguousAccession(
+            f"{len(matching)} {of_which} carry this accession number; open one by its StudyInstanceUID."
+        )
+    return matching[0] if matching else None
+
+
 class StudyFiles:
     """An index of the DICOM files under some folders. All methods may be called from any thread.
 
@@ -89,12 +103,7 @@ class StudyFiles:
         studies = self.studies()
         if study_uid:
             return next((study for study in studies if study.study_uid == study_uid), None)
-        matching = [study for study in studies if study.accession == accession]
-        if len(matching) > 1:
-            raise AmbiguousAccession(
-                f"{len(matching)} local studies carry this accession number; open one by its StudyInstanceUID."
-            )
-        return matching[0] if matching else None
+        return only_one(studies, accession, "local studies")
 
     def studies(self) -> list[LocalStudy]:
         """The studies known so far, in order of their UIDs; nothing is read."""

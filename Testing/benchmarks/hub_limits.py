@@ -27,7 +27,13 @@ import aiohttp
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from hub_process import HubProcess  # noqa: E402
+from hub_process import PACKAGE_FOLDERS, HubProcess  # noqa: E402
+
+sys.path[1:1] = map(str, PACKAGE_FOLDERS)
+
+from CastLib.manifest import parse_manifest  # noqa: E402
+from CastLib.message import Sender, make_message  # noqa: E402
+from CastLib.multipart import lay_out_batch  # noqa: E402
 
 PIECE = 1024 * 1024
 EVENTS = 300  # of one round of timing
@@ -106,28 +112,22 @@ async def _arrived(socket: aiohttp.ClientWebSocketResponse, id: str) -> None:
 def large_batch(url: str, headers: dict[str, str], topic: str, size: int, files: int) -> None:
     """Send a batch of ``size`` bytes in all; the bytes are made as they go out."""
     each = size // files
-    boundary = "cast" + uuid.uuid4().hex
-    entries = [{"fileName": f"s{index}.dcm", "byteLength": each} for index in range(files)]
-    event = {"hub.topic": topic, "hub.event": "dicom-send", "context": {"files": entries}}
-    wire = {"timestamp": "2026-01-01T00:00:00Z", "id": uuid.uuid4().hex, "subscriber.name": "LOAD", "event": event}
-    head = f"--{boundary}\r\nContent-Type: application/dicom+json\r\n\r\n{json.dumps(wire)}\r\n".encode()
-    mark = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    tail = f"--{boundary}--\r\n".encode()
+    context = {"files": [{"fileName": f"s{index}.dcm", "byteLength": each} for index in range(files)]}
+    wire = make_message("dicom-send", topic, context, sender=Sender("LOAD"))
+    layout = lay_out_batch(wire, parse_manifest(context))
     piece = os.urandom(PIECE)
 
     def body() -> Any:
-        yield head
-        for _ in range(files):
-            yield mark
+        yield layout.head
+        for part_head in layout.part_heads:
+            yield part_head
             for start in range(0, each, PIECE):
                 yield piece[: each - start]
-            yield b"\r\n"
-        yield tail
+        yield layout.tail
 
-    length = len(head) + files * (len(mark) + each + 2) + len(tail)
-    kind = f'multipart/related; boundary={boundary}; type="application/dicom"'
+    layout_headers = {"Content-Type": layout.content_type, "Content-Length": str(layout.content_length)}
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=300)
-    connection.request("POST", "/api/hub/", body(), {**headers, "Content-Type": kind, "Content-Length": str(length)})
+    connection.request("POST", "/api/hub/", body(), headers | layout_headers)
     answer = connection.getresponse()
     if answer.status != 200:
         raise SystemExit(f"batch: {answer.status} {answer.read()[:200]!r}")

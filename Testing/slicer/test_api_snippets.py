@@ -21,14 +21,11 @@ def test_the_snippets_work_when_pasted(
     either_host: Any, hub: HubProcess, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     import slicer
-    import vtk
 
     either_host.load_module("CastInterface")
-    image = vtk.vtkImageData()
-    image.SetDimensions(4, 4, 4)
-    image.AllocateScalars(vtk.VTK_SHORT, 1)
-    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Volume")
-    volume.SetAndObserveImageData(image)
+    from CastInterfaceLib.self_test import add_volume
+
+    add_volume("Volume", 4, 4, 4)
     console: dict[str, Any] = {"slicer": slicer}
     said: list[str] = []
 

@@ -117,15 +117,10 @@ def test_slicer_without_its_window_is_a_display_too(
 def test_a_batch_of_some_size_goes_out_and_comes_in_while_the_loop_keeps_the_lock(
     starving_host: Any, hub: HubProcess, tmp_path: Path
 ) -> None:
-    import slicer
-    import vtk
-
     part = InterfacePart(starving_host)
-    image = vtk.vtkImageData()
-    image.SetDimensions(256, 256, 400)
-    image.AllocateScalars(vtk.VTK_SHORT, 1)
-    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Large")
-    volume.SetAndObserveImageData(image)
+    from CastInterfaceLib.self_test import add_volume
+
+    volume = add_volume("Large", 256, 256, 400)
     part.connect(hub.url, "starving")
     sent: list[Any] = []
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -210,7 +211,10 @@ def test_python_slicer_knows_slicers_packages_but_not_the_extensions(host: Host)
     python = shutil.which("PythonSlicer")
     assert python
     script = "import requests, importlib.util as u; print(u.find_spec('CastLib'), u.find_spec('CastHubLib'))"
-    told = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True, cwd=host.folder)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # a developer's own
+    told = subprocess.run(
+        [python, "-c", script], capture_output=True, text=True, check=True, cwd=host.folder, env=environment
+    )
     assert told.stdout.split() == ["None", "None"]
 
 
