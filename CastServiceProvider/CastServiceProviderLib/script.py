@@ -11,7 +11,9 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from CastLib.errors import CastError
@@ -85,12 +87,23 @@ def load_on_message(path: Path) -> OnMessage:
     spec = importlib.util.spec_from_file_location(script.name, script.path)
     if spec is None or spec.loader is None:
         raise CastError(f"{path}: must end in .py")
+    spec.loader = _FromText(script.name, str(script.path))
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(script.path.parent))
     sys.modules[script.name] = module
     spec.loader.exec_module(module)
     function: OnMessage = module.onMessage
     return function
+
+
+class _FromText(SourceFileLoader):
+    """Runs the text as it is now, and leaves nothing beside it.
+
+    Python keeps compiled code and takes it again for a file of the same size and second: an edit could be passed over.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def write_skeleton(path: str | Path) -> Path:

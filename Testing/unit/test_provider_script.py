@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,12 @@ def test_every_example_is_a_script() -> None:
     assert examples
     for path in examples:
         assert read_script(path).description
+
+
+def test_an_edit_of_the_same_size_and_second_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for number in (1, 2):
+        path = script(tmp_path, f"def onMessage(message, context): return {number}")
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert load_on_message(path)({}, None) == number
+    assert [each.name for each in tmp_path.iterdir()] == ["Example.py"], "nothing is left beside a user's script"
