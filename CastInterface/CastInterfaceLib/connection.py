@@ -29,8 +29,8 @@ class Connection:
         timer: the process's pump.
         background: where closing takes place.
         open_host: makes the host; called at the first connect.
-        told_state, told_message, told_presence: called with each change of state, each message received, and the
-            answers to the announcement after connecting.
+        told_state, told_message, told_sent, told_presence: called with each change of state, each message received and
+            sent, and the answers to the announcement after connecting.
 
     Attributes:
         session, display: what is connected now, or None.
@@ -47,6 +47,7 @@ class Connection:
         *,
         told_state: Callable[[State], object],
         told_message: Callable[[Message], object],
+        told_sent: Callable[[Message], object],
         told_presence: Callable[[dict[str, Any]], object],
     ) -> None:
         self._timer = timer
@@ -54,6 +55,7 @@ class Connection:
         self._open_host = open_host
         self._told_state = told_state
         self._told_message = told_message
+        self._told_sent = told_sent
         self._told_presence = told_presence
         self._host: SlicerHost | None = None
         self._leftover: list[Any] = []
@@ -84,6 +86,7 @@ class Connection:
         self.session = session
         session.on_state(lambda state: self._tell(session, state))
         session.on_event(self._told_message, requests=True)
+        session.on_sent(self._told_sent)
         session.on_presence(self._told_presence)
         display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
         display.results.asked_for, display.results.told_result = self.asked_for, self.told_result

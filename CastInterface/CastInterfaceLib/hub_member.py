@@ -19,11 +19,10 @@ from CastInterfaceLib.local_hub import LOCAL_HUB, hub_status
 from CastInterfaceLib.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.peers import Peers
 from CastInterfaceLib.pump_timer import slicer_timer
-from CastInterfaceLib.sending import sender_of
 from CastLib.client import Session, SessionSettings, State
 from CastLib.errors import CastError
 from CastLib.events import EVERY, STATUS, event_key, request_event
-from CastLib.message import Message, Target, make_message, make_request, parse_publish
+from CastLib.message import Message, Target
 
 log = logging.getLogger("cast.display")
 
@@ -57,6 +56,7 @@ class HubMember:
             open_host,
             told_state=self._stateChanged,
             told_message=self._received,
+            told_sent=lambda message: self.messages.add(SENT, message),
             told_presence=lambda answer: self.peers.take_answer(answer),
         )
 
@@ -172,12 +172,7 @@ class HubMember:
         def work(job: Job) -> str:
             return session.publish(event, context, target=target)
 
-        def ended(id: Any, error: Exception | None) -> None:
-            if error is None:
-                self._sent(make_message(event, session.topic, context, sender=sender_of(session), target=target, id=id))
-            if callback is not None:
-                callback(id, error)
-
+        ended = callback or (lambda id, error: None)
         self._background.start_in_order(f"Publishing {event}", work, ended)
 
     def request(
@@ -220,10 +215,6 @@ class HubMember:
                 self.peers.take_answer(answer)
             callback(value, error)
 
-        event_topic = session.topic or EVERY
-        self._sent(
-            make_request(dataType, event_topic, context, sender=sender_of(session), target=target, timeout=timeout)
-        )
         return self._background.start(f"Asking for {request_event(dataType)}", work, ended)
 
     def askWhoIsThere(self, callback: Ended | None = None) -> None:
@@ -265,6 +256,3 @@ class HubMember:
             callback(value)
         except Exception:
             log.exception("a callback of the Cast Interface failed")
-
-    def _sent(self, wire: dict[str, Any]) -> None:
-        self.messages.add(SENT, parse_publish(wire))

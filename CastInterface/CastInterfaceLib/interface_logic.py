@@ -34,7 +34,7 @@ class InterfaceLogic(HubMember):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sendings = Sendings(self._background, self._timer.pump, self._connection, self._sent)
+        self._sendings = Sendings(self._background, self._timer.pump, self._connection)
         self._connection.asked_for = self._sendings.volume_of
         self._connection.told_result = self._sendings.tell_result
         scene = slicer.mrmlScene

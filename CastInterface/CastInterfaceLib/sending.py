@@ -18,7 +18,7 @@ from CastInterfaceLib.study_loading import array_of, body_of, name_volume
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
-from CastLib.message import Message, Sender, Target, answered_id, make_message, new_id
+from CastLib.message import Message, Sender, Target, answered_id, new_id
 
 Progress = Callable[[str, "float | None"], object]
 Result = Callable[[Sequence[str], str], object]
@@ -83,16 +83,12 @@ class Sendings:
         background: runs the threads.
         pump: the process's pump.
         connection: whose display shows results.
-        sent: called with the wire form of what was sent.
     """
 
-    def __init__(
-        self, background: Background, pump: Pump, connection: Connection, sent: Callable[[dict[str, Any]], object]
-    ) -> None:
+    def __init__(self, background: Background, pump: Pump, connection: Connection) -> None:
         self._background = background
         self._pump = pump
         self._connection = connection
-        self._told_sent = sent
         self._under_way: list[Sending] = []
         self._remembered: deque[Sending] = deque(maxlen=REMEMBERED)
 
@@ -101,19 +97,18 @@ class Sendings:
         files, session = sending.files, sending.session
         text = f"Sending {len(files.paths)} file{'s' if len(files.paths) != 1 else ''}"
 
-        def work(job: Job) -> dict[str, Any]:
+        def work(job: Job) -> str:
             if sending.volume is not None and files.event == DICOM_SEND:
                 found = scan(files.paths).series
                 array = self._pump.call(lambda: array_of(sending.volume), ADOPT_PATIENCE)
                 body = body_of(array)
                 self._pump.call(lambda: self._adopt(sending.volume, found, body), ADOPT_PATIENCE)
-            manifest = [{"fileName": path.name, "byteLength": path.stat().st_size} for path in files.paths]
 
             def told(done: int, total: int) -> None:
                 job.check()
                 job.tell(text, done, total)
 
-            session.send_files(
+            return session.send_files(
                 files.event,
                 files.paths,
                 context=sending.context,
@@ -121,20 +116,14 @@ class Sendings:
                 progress=told,
                 id=sending.id,
             )
-            context = {**sending.context, "files": manifest}
-            return make_message(
-                files.event, session.topic, context, sender=sender_of(session), target=sending.target, id=sending.id
-            )
 
-        def ended(wire: Any, error: Exception | None) -> None:
+        def ended(id: Any, error: Exception | None) -> None:
             self._under_way.remove(sending)
             sending.remove_folder()
-            if error is None:
-                self._told_sent(wire)
-            else:
+            if error is not None:
                 sending.answered = True
             if sending.ended is not None:
-                sending.ended(sending.id if error is None else None, error)
+                sending.ended(id, error)
 
         self._under_way.append(sending)
         self._remembered.append(sending)
@@ -207,9 +196,3 @@ class Sendings:
             name_volume(volume, series[0])
             if display is not None:
                 display.adopt(series[0], volume, body)
-
-
-def sender_of(session: Session) -> Sender:
-    """How a session names itself in what it sends."""
-    settings = session.settings
-    return Sender(settings.name, settings.product, settings.version, settings.actors)

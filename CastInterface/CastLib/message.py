@@ -122,6 +122,14 @@ def parse_publish(body: Any) -> Message:
     return _parse_event(need_object(body, "body"), need_topic=True)
 
 
+def parse_message(body: Any) -> Message:
+    """Return any message, whatever it is for: an event, a request (its topic may be ``""``) or an answer.
+
+    Raises FieldError naming the field.
+    """
+    return _parse_event(need_object(body, "body"), need_topic=False)
+
+
 def parse_request(body: Any) -> Request:
     """Return the question in a request body (protocol: request and response).
 

@@ -6,7 +6,6 @@ hands out slices of what it was fed, and checks that a boundary stands where the
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -242,11 +241,11 @@ class BatchLayout:
     content_length: int
 
 
-def lay_out_batch(wire: dict[str, Any], entries: Sequence[FileEntry]) -> BatchLayout:
-    """Return the layout of a batch with this envelope; ``entries`` are its manifest, in order."""
+def lay_out_batch(envelope: bytes, entries: Sequence[FileEntry]) -> BatchLayout:
+    """Return the layout of a batch with this envelope (JSON); ``entries`` are its manifest, in order."""
     boundary = "cast-" + secrets.token_hex(16)
     mark = f"--{boundary}\r\nContent-Type: "
-    head = f"{mark}application/dicom+json\r\n\r\n{json.dumps(wire, ensure_ascii=False, separators=(',', ':'))}".encode()
+    head = f"{mark}application/dicom+json\r\n\r\n".encode() + envelope
     with_part = [entry for entry in entries if entry.has_part]
     part_heads = tuple(
         f"\r\n{mark}{entry.mime_type or guess_mime_type(entry.file_name)}\r\n\r\n".encode() for entry in with_part

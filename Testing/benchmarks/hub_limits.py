@@ -114,7 +114,7 @@ def large_batch(url: str, headers: dict[str, str], topic: str, size: int, files:
     each = size // files
     context = {"files": [{"fileName": f"s{index}.dcm", "byteLength": each} for index in range(files)]}
     wire = make_message("dicom-send", topic, context, sender=Sender("LOAD"))
-    layout = lay_out_batch(wire, parse_manifest(context))
+    layout = lay_out_batch(json.dumps(wire).encode(), parse_manifest(context))
     piece = os.urandom(PIECE)
 
     def body() -> Any:

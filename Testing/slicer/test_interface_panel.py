@@ -12,6 +12,7 @@ import pytest
 from display_parts import write_phantom
 from hub_process import ROOT, HubProcess
 from interface_parts import DisplayProcess, InterfacePart, run_cast, study_uid_in
+from overhearing import OverhearingRelay
 from provider_process import ProviderProcess
 
 BRAIN_TISSUE = ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py"
@@ -366,10 +367,8 @@ def test_messages_are_listed_filtered_and_read(part: InterfacePart, hub: HubProc
     patient = json.dumps([{"key": "patient", "resource": {"resourceType": "Patient", "id": "P1"}}])
     run_cast("publish", "Patient-open", "--context", patient, "--hub", hub.url, "--user", "reading").wait()
     part.until(lambda: table.rowCount >= 31)
-    numbers = [
-        one.wire["event"]["context"]["number"] for one in part.logic.messages.records() if one.direction == "out"
-    ]
-    assert numbers == list(range(30))
+    sent = [one.wire["event"]["context"] for one in part.logic.messages.records() if one.event == "Home-open"]
+    assert [context["number"] for context in sent] == list(range(30))
     part.type(part.ui.filterEdit, "patient")
     shown = [row for row in range(table.rowCount) if not table.isRowHidden(row)]
     assert [table.item(row, 2).text() for row in shown] == ["Patient-open"]
@@ -380,6 +379,33 @@ def test_messages_are_listed_filtered_and_read(part: InterfacePart, hub: HubProc
     pictures(part, "messages", WIDTHS)
     part.click(part.ui.clearButton)
     assert table.rowCount == 0 and not part.ui.messageText.isVisible()
+
+
+def test_what_was_sent_is_shown_as_the_hub_got_it(part: InterfacePart, hub: HubProcess) -> None:
+    part.open_section("messages")
+    table = part.ui.messagesTable
+    with OverhearingRelay(int(hub.url.rsplit(":", 1)[1])) as relay:
+        part.connect(f"http://127.0.0.1:{relay.port}", "overheard")
+        part.logic.publish("Home-open", {"name": "Müller 🙂", "small": 1e-7, "whole": 1.0, "large": 2**70})
+        part.logic.request("SCENEVIEW", lambda answer, error: None, timeout=0.1)
+        run_cast("request", "STATUS", "--hub", hub.url, "--user", "overheard").wait()
+        part.until(lambda: "status-response" in [one.event for one in part.logic.messages.records()])
+        part.until(lambda: any(b'"status-response"' in text for text in relay.messages))
+        heard = [json.loads(text) for text in relay.messages if b'"event"' in text]
+        part.click(part.ui.connectButton)
+        part.until(lambda: part.logic.state.kind == "offline")
+    sent = [row for row in range(table.rowCount) if table.item(row, 1).text() == "→"]
+    shown = []
+    for row in sent:
+        table.selectRow(row)
+        shown.append(part.ui.messageText.plainText)
+    assert sorted(shown) == sorted(json.dumps(wire, indent=2, ensure_ascii=False) for wire in heard)
+    assert sorted(wire["event"]["hub.event"] for wire in heard) == [
+        "Home-open",
+        "sceneview-request",
+        "status-request",
+        "status-response",
+    ]
 
 
 def test_only_the_last_500_messages_are_kept(part: InterfacePart) -> None:

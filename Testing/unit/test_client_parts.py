@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from CastLib.client.address import HubAddress
 from CastLib.client.backoff import Backoff
 from CastLib.client.batch import choose_entries, fetch_into
+from CastLib.client.calls import dump
 from CastLib.client.failures import HubUnusable, is_passing, not_reachable, refusal
 from CastLib.client.network import CA_VARIABLES, Network, find_ca_bundle, find_proxy
 from CastLib.client.remembered import RememberedIds
@@ -225,7 +226,7 @@ def test_a_refusals_words(kind, body, reason):
 def batch(paths, progress=None):
     context, files = manifest_context(paths, {"task": "t"})
     entries = parse_manifest(context)
-    layout = lay_out_batch(make_message("dicom-send", "t", context), entries)
+    layout = lay_out_batch(dump(make_message("dicom-send", "t", context)), entries)
     return layout, BatchBody(layout, entries, files, progress)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import json_values
 
+from CastLib.client.calls import dump
 from CastLib.errors import FieldError, FileRefused
 from CastLib.manifest import (
     check_file_name,
@@ -138,7 +139,7 @@ def test_any_context_gives_entries_or_a_field_error(value):
 def batch(blobs, event="dicom-send", **context):
     files = [entry(f"f{i}.dcm", len(blob)) for i, blob in enumerate(blobs)]
     wire = make_message(event, "ann", {**context, "files": files})
-    layout = lay_out_batch(wire, parse_manifest({"files": files}))
+    layout = lay_out_batch(dump(wire), parse_manifest({"files": files}))
     body = layout.head + b"".join(a + b for a, b in zip(layout.part_heads, blobs, strict=True)) + layout.tail
     assert len(body) == layout.content_length
     return layout.content_type, body, wire

@@ -22,8 +22,8 @@ _TOO_LARGE = 413
 class Answers:
     """The functions that answer, by data type.
 
-    ``workers`` run those for the background, ``senders`` send what the main thread answered. ``send`` sends a frame,
-    ``refuse(message, status)`` says no.
+    ``workers`` run those for the background, ``senders`` send what the main thread answered. ``send`` sends a frame
+    (JSON), ``refuse(message, status)`` says no.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Answers:
         senders: Workers,
         sender: Sender,
         *,
-        send: Callable[[dict[str, Any]], None],
+        send: Callable[[bytes], None],
         refuse: Callable[[Message, int], None],
         largest: int,
     ) -> None:
@@ -68,8 +68,8 @@ class Answers:
         if data is None:
             return
         try:
-            frame = make_response(message, data, sender=self._sender)
-            if len(dump(frame)) > self._largest:
+            frame = dump(make_response(message, data, sender=self._sender))
+            if len(frame) > self._largest:
                 _log.warning("the answer to %s is over %d bytes: id %s", message.event, self._largest, message.id)
                 self._refuse(message, _TOO_LARGE)
                 return

@@ -11,6 +11,7 @@ import requests
 from CastLib.client.failures import HubUnusable, without_hub
 from CastLib.client.http import Http, json_object
 from CastLib.client.sign_in import SignIn
+from CastLib.client.upload import BatchBody, JsonBody
 from CastLib.errors import FieldError, Refused
 from CastLib.subscription import Subscription, make_subscribe_form, make_unsubscribe_form
 
@@ -42,22 +43,22 @@ class HubCalls:
         token = self.sign_in.token()
         self.http.send("POST", self._address.api(), token=token, timeout=timeout, data=form)
 
-    def publish(self, wire: dict[str, Any]) -> None:
+    def publish(self, body: JsonBody) -> None:
         """Publish an event."""
-        self._post_json(self._address.api(), wire)
+        self._post_json(self._address.api(), body)
 
-    def publish_batch(self, body: Any, content_type: str) -> None:
-        """Publish an event with its bytes; ``body`` has a length and yields its pieces anew each time it is read."""
-        headers = {"Content-Type": content_type}
+    def publish_batch(self, body: BatchBody) -> None:
+        """Publish an event with its files."""
+        headers = {"Content-Type": body.content_type}
         self.sign_in.authorised(
             lambda token: self.http.send(
                 "POST", self._address.api(), token=token, headers=headers, patient=True, data=body
             )
         )
 
-    def request(self, wire: dict[str, Any], timeout: float) -> dict[str, Any]:
+    def request(self, body: JsonBody, timeout: float) -> dict[str, Any]:
         """Return the collated answer to a request whose own time-out is ``timeout`` seconds."""
-        response = self._post_json(self._address.api("/request"), wire, timeout=timeout + _REQUEST_MARGIN)
+        response = self._post_json(self._address.api("/request"), body, timeout=timeout + _REQUEST_MARGIN)
         return json_object(response, self._address)
 
     def payload(self, payload_id: str, offset: int = 0) -> requests.Response:
@@ -76,9 +77,8 @@ class HubCalls:
             raise without_hub(str(self._address), error, "status") from None
         return json_object(response, self._address)
 
-    def _post_json(self, url: str, wire: dict[str, Any], timeout: float | None = None) -> requests.Response:
+    def _post_json(self, url: str, body: JsonBody, timeout: float | None = None) -> requests.Response:
         headers = {"Content-Type": "application/json"}
-        body = dump(wire)
         return self.sign_in.authorised(
             lambda token: self.http.send("POST", url, token=token, headers=headers, timeout=timeout, data=body)
         )

@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from CastLib.client.backoff import Backoff
 from CastLib.client.calls import HubCalls, dump
@@ -78,12 +77,12 @@ class Receiver:
                 self._thread = threading.Thread(target=self._run, name=f"cast {self._settings.name}", daemon=True)
                 self._thread.start()
 
-    def send(self, frame: dict[str, Any]) -> None:
-        """Send a frame from any thread; HubNotReachable when there is no connection now."""
+    def send(self, frame: bytes) -> None:
+        """Send a frame (JSON) from any thread; HubNotReachable when there is no connection now."""
         channel = self._channel
         if channel is None:
             raise HubNotReachable("there is no connection to the hub now")
-        channel.send(dump(frame))
+        channel.send(frame)
 
     def stop(self) -> None:
         """Leave the hub: unsubscribe, close with 1000. Does not wait for the thread; ``join`` does."""

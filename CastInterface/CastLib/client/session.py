@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 from CastLib.client.address import HubAddress
 from CastLib.client.answers import Answer, Answers
 from CastLib.client.batch import Choose, choose_entries, fetch_into
-from CastLib.client.calls import HubCalls
+from CastLib.client.calls import HubCalls, dump
 from CastLib.client.download import Download
 from CastLib.client.failures import without_frames
 from CastLib.client.http import Http
@@ -24,7 +25,7 @@ from CastLib.client.remembered import RememberedIds
 from CastLib.client.settings import SessionSettings
 from CastLib.client.sign_in import SignIn
 from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State
-from CastLib.client.upload import BatchBody, Progress, manifest_context
+from CastLib.client.upload import BatchBody, JsonBody, Progress, manifest_context
 from CastLib.client.workers import Workers
 from CastLib.errors import CastError, FieldError, HubNotReachable, TimedOut
 from CastLib.events import EVERY, STATUS, is_request
@@ -37,6 +38,7 @@ from CastLib.message import (
     make_acknowledgement,
     make_message,
     make_request,
+    parse_message,
 )
 from CastLib.multipart import lay_out_batch
 from CastLib.subscription import Subscription, make_subscription
@@ -86,6 +88,7 @@ class Session:
         )
         self._event_handlers: list[Callable[[Message], object]] = []
         self._message_handlers: list[Callable[[Message], object]] = []
+        self._sent_handlers: list[Callable[[Message], object]] = []
         self._state_handlers: list[Callable[[State], object]] = []
         self._presence_handlers: list[Callable[[dict[str, Any]], object]] = []
         self._changed = threading.Condition()
@@ -127,6 +130,14 @@ class Session:
         """Have every event handed to ``handler``; those that are requests only when it wants ``requests`` too."""
         handlers = self._message_handlers if requests else self._event_handlers
         handlers.append(self._unless_closed(handler))
+
+    def on_sent(self, handler: Callable[[Message], object]) -> None:
+        """Have every message that goes out handed to ``handler``: events, requests, batches and answers.
+
+        It is read from the very bytes that the hub gets, as these leave: whatever the hub then says of them. An
+        acknowledgement is no message.
+        """
+        self._sent_handlers.append(self._unless_closed(handler))
 
     def on_request(self, data_type: str, answer: Answer, in_background: bool = False) -> None:
         """Have requests for ``data_type`` answered with what ``answer(message)`` returns, any JSON value.
@@ -209,7 +220,9 @@ class Session:
     ) -> str:
         """Publish an event on ``topic``, the session's own by default; return its id."""
         wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target)
-        return self._sent(wire, lambda: self._calls.publish(wire))
+        text = self._written(wire)
+        self._calls.publish(JsonBody(text, lambda: self._tell_sent(text)))
+        return str(wire["id"])
 
     def request(
         self,
@@ -226,7 +239,8 @@ class Session:
         """
         asked_topic = self._topic_for(topic, everyone=True)
         wire = make_request(data_type, asked_topic, context, sender=self._sender, target=target, timeout=timeout)
-        return self._calls.request(wire, timeout)
+        text = dump(wire)
+        return self._calls.request(JsonBody(text, lambda: self._tell_sent(text)), timeout)
 
     def announce(self) -> dict[str, Any]:
         """Ask everybody for STATUS, by which they learn of this session too; return the collated answer."""
@@ -253,10 +267,11 @@ class Session:
         manifest, files = manifest_context(paths, context, names)
         wire = make_message(event, self._topic_for(topic), manifest, sender=self._sender, target=target, id=id)
         entries = parse_manifest(manifest)
-        layout = lay_out_batch(wire, entries)
-        body = BatchBody(layout, entries, files, progress)
+        text = self._written(wire)
+        body = BatchBody(lay_out_batch(text, entries), entries, files, progress, lambda: self._tell_sent(text))
         with self._pump.moving():
-            return self._sent(wire, lambda: self._calls.publish_batch(body, layout.content_type))
+            self._calls.publish_batch(body)
+        return str(wire["id"])
 
     def fetch_files(
         self,
@@ -324,11 +339,23 @@ class Session:
             raise FieldError("topic", "must be named: this session belongs to no single topic")
         return topic
 
-    def _sent(self, wire: dict[str, Any], send: Callable[[], None]) -> str:
-        id = str(wire["id"])
-        self._sent_ids.add(id)  # before it is sent: the hub may return it before it answers
-        send()
-        return id
+    def _written(self, wire: dict[str, Any]) -> bytes:
+        """Return an event as JSON, and know it again: the hub may return it before it answers."""
+        text = dump(wire)
+        self._sent_ids.add(str(wire["id"]))
+        return text
+
+    def _tell_sent(self, text: bytes) -> None:
+        """Tell what goes out. On the thread that sends it, so that reading it costs the main thread nothing."""
+        if not self._sent_handlers:
+            return
+        try:
+            message = parse_message(json.loads(text))
+        except FieldError as error:
+            _log.info("what is sent is no message: %s", error)  # the hub refuses it
+            return
+        for handler in self._sent_handlers:
+            self._pump.post(handler, message)
 
     def _subscription(self) -> Subscription:
         settings = self.settings
@@ -371,12 +398,13 @@ class Session:
         for handler in self._presence_handlers:
             self._pump.post(handler, answer)
 
-    def _send_frame(self, frame: dict[str, Any]) -> None:
+    def _send_frame(self, frame: bytes) -> None:
         self._receiver.send(frame)
+        self._tell_sent(frame)
 
     def _acknowledge(self, message: Message, status: int) -> None:
         try:
-            self._receiver.send(make_acknowledgement(message.id, status))
+            self._receiver.send(dump(make_acknowledgement(message.id, status)))
         except HubNotReachable as error:
             _log.info("the acknowledgement %d was not sent: %s: id %s", status, error, message.id)
 

@@ -1,4 +1,4 @@
-"""Sending a batch: the files go from disk to the hub piece by piece (protocol: binary batches)."""
+"""Bodies of calls: a message, or a batch, whose files go from disk to the hub piece by piece (protocol: batches)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from CastLib.multipart import BatchLayout
 _PIECE = 1024 * 1024  # bytes read and sent at once
 
 Progress = Callable[[int, int], None]
+Sent = Callable[[], object]
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def manifest_context(
@@ -46,19 +51,44 @@ def manifest_context(
     return {**(extra or {}), "files": entries}, files
 
 
+class JsonBody:
+    """A message as requests sends it: it has a length, and yields its bytes anew each time it is read.
+
+    ``sent()`` is called when its last byte is about to go to the hub: before an answer to it can come.
+    """
+
+    def __init__(self, text: bytes, sent: Sent) -> None:
+        self._text = text
+        self._sent = sent
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._sent()
+        yield self._text
+
+
 class BatchBody:
     """The body of a batch as requests sends it: it has a length, and yields its bytes anew each time it is read.
 
-    ``progress(done, total)`` counts the files' bytes. Raises TransferError, while it is sent, when a file is not what
-    it was when the manifest was made.
+    ``progress(done, total)`` counts the files' bytes; ``sent()`` is called as a `JsonBody`'s. Raises TransferError,
+    while it is sent, when a file is not what it was when the manifest was made.
     """
 
     def __init__(
-        self, layout: BatchLayout, entries: tuple[FileEntry, ...], paths: list[Path], progress: Progress | None
+        self,
+        layout: BatchLayout,
+        entries: tuple[FileEntry, ...],
+        paths: list[Path],
+        progress: Progress | None = None,
+        sent: Sent = _nothing,
     ) -> None:
+        self.content_type = layout.content_type
         self._layout = layout
         self._files = [(path, entry.byte_length or 0) for path, entry in zip(paths, entries, strict=True)]
-        self._progress = progress or _no_progress
+        self._progress = progress or _nothing
+        self._sent = sent
 
     def __len__(self) -> int:
         return self._layout.content_length
@@ -79,6 +109,7 @@ class BatchBody:
                     yield view
                 done += len(view)
                 self._progress(done, total)
+        self._sent()
         yield pending + self._layout.tail
 
 
@@ -113,7 +144,3 @@ def _dicom_metadata(path: Path) -> dict[str, Any]:
 
 def _words(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
-
-
-def _no_progress(done: int, total: int) -> None:
-    pass
