@@ -32,7 +32,7 @@ class CastHub(ScriptedLoadableModule):
             "Runs a Cast hub: the small server through which viewers, worklists, reporting systems and processing "
             "services share events, answers and files."
         )
-        self.parent.helpText = f'{text} <a href="{HOMEPAGE}">{HOMEPAGE}</a>'
+        self.parent.helpText = f'{text} <a href="{HOMEPAGE}">{_("Documentation")}</a>'
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 

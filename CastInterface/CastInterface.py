@@ -15,6 +15,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
+HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastInterface-requirements.txt"
 
 
@@ -27,11 +28,12 @@ class CastInterface(ScriptedLoadableModule):
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Informatics")]
         self.parent.dependencies = []
         self.parent.contributors = ["Cast Interface contributors"]
-        self.parent.helpText = _(
+        text = _(
             "Connects Slicer to a Cast hub as an image display: opens and closes the studies that a worklist names, "
             "shows the results that services send, asks other applications what they show, and sends images to "
             "services."
         )
+        self.parent.helpText = f'{text} <a href="{HOMEPAGE}">{_("Documentation")}</a>'
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 

@@ -17,6 +17,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
+HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastServiceProvider-requirements.txt"
 SCRIPTS = Path(__file__).parent / "Resources" / "Scripts"
 
@@ -30,10 +31,11 @@ class CastServiceProvider(ScriptedLoadableModule):
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Informatics")]
         self.parent.dependencies = ["CastInterface"]  # CastLib and the panels, which all three use
         self.parent.contributors = ["Cast Interface contributors"]
-        self.parent.helpText = _(
+        text = _(
             "Offers processing as a service on a Cast hub: runs a Python script on the images that viewers send and "
             "returns its result to them."
         )
+        self.parent.helpText = f'{text} <a href="{HOMEPAGE}">{_("Documentation")}</a>'
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 

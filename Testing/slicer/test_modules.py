@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,9 @@ def test_a_module_describes_itself(host: Host, name: str) -> None:
     module = host.load_module(name).object
     assert module.title
     assert module.categories == ("Informatics",)
-    assert len(module.helpText) > 50
+    homepage = re.search(r'set\(EXTENSION_HOMEPAGE "(.+)"\)', (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    assert homepage and f'<a href="{homepage[1]}">Documentation</a>' in module.helpText
+    assert len(module.helpText.partition("<a ")[0]) > 50
     assert not module.icon.isNull()
     assert set(module.dependencies) <= set(MODULES) - {name}
 

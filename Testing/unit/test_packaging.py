@@ -73,7 +73,18 @@ def test_the_extension_builds_every_module_and_says_what_it_is() -> None:
         addresses = extension_facts()[address].split()
         assert addresses
         for each in addresses:
-            assert (ROOT / each.removeprefix(extension_facts()["HOMEPAGE"] + "/")).is_file(), each
+            path = each.removeprefix(extension_facts()["HOMEPAGE"] + "/")
+            assert (ROOT / re.sub("^raw/[^/]+/", "", path)).is_file(), each  # as GitHub serves a file
+
+
+def test_every_address_of_the_project_begins_with_its_homepage() -> None:
+    """So that all of them change at once, as CONTRIBUTING.md says."""
+    homepage = extension_facts()["HOMEPAGE"]
+    assert catalogue_entry()["scm_url"].startswith(homepage)
+    for module in MODULES:
+        constants = re.findall(r'^HOMEPAGE = "(.+)"$', (ROOT / module / f"{module}.py").read_text(), re.MULTILINE)
+        assert constants == [homepage], module
+    assert f"{homepage} | xargs sed" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def extension_facts() -> dict[str, str]:
