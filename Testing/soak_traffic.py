@@ -100,7 +100,7 @@ class Traffic:
             data_type = "SCENEVIEW" if round % 8 == 0 else "STATUS"
             answer = session.request(data_type, target=self._slicer, timeout=PATIENCE)
             if not answer["responses"]:
-                raise RuntimeError(f"{data_type} was not answered")
+                raise RuntimeError(f"{data_type} was not answered: {answer}")
             self.counts[data_type] += 1
             if not self._wait(0.5):
                 break

@@ -114,8 +114,7 @@ class ImageDisplay:
     def close(self, seconds: float = 3.0) -> None:
         """Call everything off and delete what was fetched."""
         self._scene_views.close()
-        self._jobs.close(seconds)
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._jobs.close(seconds, lambda: shutil.rmtree(self._temporary, ignore_errors=True))
 
     def _new_folder(self) -> Path:
         """A folder for files, which is made when the first one comes."""

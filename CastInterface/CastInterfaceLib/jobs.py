@@ -96,13 +96,28 @@ class Jobs:
         """The oldest job that is under way, wanted and to be told of; any thread may ask."""
         return next((job for job in list(self._running.values()) if job.told and not job.cancelled()), None)
 
-    def close(self, seconds: float) -> None:
-        """Call all jobs off and wait for their threads; on the main thread do meanwhile what they ask of it."""
+    def close(self, seconds: float, then: Callable[[], object] = lambda: None) -> None:
+        """Call all jobs off and wait for their threads; on the main thread do meanwhile what they ask of it.
+
+        ``then()`` is called when the last of them has ended: here, or on a thread when some take longer than this.
+        """
         end = time.monotonic() + seconds
         for job in list(self._running.values()):
             job.cancel()
-        for thread in list(self._running):
+        threads = list(self._running)
+        for thread in threads:
             while thread.is_alive() and time.monotonic() < end:
                 thread.join(0.01)
                 if self._pump.on_main_thread():
                     self._pump.serve_calls()
+        late = [thread for thread in threads if thread.is_alive()]
+        if not late:
+            then()
+            return
+
+        def clean_up() -> None:
+            for thread in late:
+                thread.join()
+            then()
+
+        threading.Thread(target=clean_up, name="cast clean-up", daemon=True).start()

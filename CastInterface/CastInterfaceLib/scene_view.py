@@ -92,19 +92,19 @@ class SceneViews:
 
     def _make(self, patience: float) -> dict[str, Any]:
         shot = self._pump.call(self._take, max(0.0, patience))
-        if shot is None:
-            return self.last
+        if not isinstance(shot, _Shot):
+            return shot
         made = _encode(shot)
-        if self._state is not None:  # else it was closed meanwhile
+        if self._state is shot.state:  # else what it shows was closed meanwhile, or drawn anew
             self.last, self._made = made, shot.state
         return made
 
-    def _take(self) -> _Shot | None:
-        """Draw the views; None when the last scene view still holds."""
+    def _take(self) -> _Shot | dict[str, Any]:
+        """Draw the views; the last scene view where it still holds."""
         if self._closed:
             raise Cancelled("the display was closed")
         if self.last and self._made is not None and self._made == _scene_state(self._host.scene):
-            return None
+            return self.last  # this very one: it may be forgotten before the thread that asks looks for it
         shot = _draw(self._host, self._product)
         self._state = shot.state
         return shot

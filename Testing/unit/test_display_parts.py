@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ from display_parts import study_uid_of, write_phantom
 from hypothesis import given
 from hypothesis import strategies as st
 
+from CastInterfaceLib import scene_view
 from CastInterfaceLib.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
 from CastInterfaceLib.jobs import Cancelled, Job, Jobs
 from CastInterfaceLib.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
@@ -156,6 +161,72 @@ def test_jobs_end_on_the_pump_whatever_happens() -> None:
     assert pump.run_until(lambda: len(ended) == 2, 5)
     assert sorted(ended, key=str) == [(7, None), (None, ValueError)]
     assert jobs.current is None
+
+
+def test_what_comes_after_the_jobs_waits_for_the_slowest_of_them() -> None:
+    jobs = Jobs(Pump())
+    go, steps, over = threading.Event(), list[str](), threading.Event()
+
+    def stubborn() -> None:
+        go.wait(30)
+        steps.append("job")
+
+    jobs.start(Job("does not look whether it is wanted"), stubborn, lambda value, error: None)
+    jobs.close(0.05, lambda: (steps.append("after"), over.set()))
+    assert steps == []
+    go.set()
+    assert over.wait(30) and steps == ["job", "after"]
+    Jobs(Pump()).close(0.0, lambda: steps.append("at once"))
+    assert steps[-1] == "at once"
+
+
+class Meanwhile(Pump):
+    """A pump whose main thread does something more before the thread that called goes on."""
+
+    def __init__(self, more: Callable[[], object]) -> None:
+        super().__init__()
+        self.more = more
+
+        self.main = False
+
+    def on_main_thread(self) -> bool:
+        return self.main
+
+    def call(self, function: Callable[[], Any], timeout: float) -> Any:
+        value = function()
+        self.main = True
+        self.more()
+        self.main = False
+        return value
+
+
+def in_a_thread(function: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(function).result(30)
+
+
+def test_a_scene_view_is_that_of_its_moment_and_none_of_a_closed_study_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = [1]
+    monkeypatch.setattr(scene_view, "_scene_state", lambda scene: tuple(state))
+    monkeypatch.setattr(scene_view, "_draw", lambda host, product: scene_view._Shot({}, [], tuple(state)))
+    monkeypatch.setattr(scene_view, "_encode", lambda shot: {"of": shot.state[0]})
+    pump = Meanwhile(lambda: None)
+    views = scene_view.SceneViews(SimpleNamespace(scene=None), "P", pump)  # type: ignore[arg-type]
+    assert in_a_thread(lambda: views.current(1)) == views.last == {"of": 1}
+
+    pump.more = views.forget  # after the main thread found that the last one holds, its study is closed
+    assert in_a_thread(lambda: views.current(1)) == {"of": 1}
+    assert views.last == {}
+
+    def close_and_open() -> None:
+        pump.more = lambda: None
+        views.forget()
+        state[0] = 3
+        views.current(1)  # of the next study, on the main thread
+
+    state[0], pump.more = 2, close_and_open
+    assert in_a_thread(lambda: views.current(1)) == {"of": 2}
+    assert views.last == {"of": 3}
 
 
 def message(context: Any) -> Any:

@@ -12,14 +12,13 @@ _log = logging.getLogger("cast.client")
 
 
 class Workers:
-    """Up to ``most`` threads, started when work comes. An exception in a piece of work is logged and stops nothing."""
+    """``count`` threads, started with the first work. An exception in a piece of work is logged and stops nothing."""
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(self, name: str, count: int) -> None:
         self._name = name
-        self._most = most
+        self._count = count
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
         self._stopped = False
         self._lock = threading.Lock()
 
@@ -29,8 +28,10 @@ class Workers:
             if self._stopped:
                 return
             self._queue.put(work)
-            if self._idle < self._queue.qsize() and len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name=f"{self._name} {len(self._threads)}", daemon=True)
+            if self._threads:
+                return
+            for number in range(self._count):
+                thread = threading.Thread(target=self._work, name=f"{self._name} {number}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -52,16 +53,7 @@ class Workers:
         return not any(thread.is_alive() for thread in others)
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                self._idle += 1
-            work = self._queue.get()
-            with self._lock:
-                self._idle -= 1
-                if self._stopped:
-                    return
-            if work is None:
-                return
+        while (work := self._queue.get()) is not None and not self._stopped:
             try:
                 work()
             except Exception:
