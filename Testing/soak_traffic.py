@@ -1,8 +1,8 @@
 """A process full of applications that keep one Slicer and one service busy, for the soak test.
 
-    python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS
+    python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
 
-Three applications publish small events; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images
+Three applications publish small events, the first BURST of them as fast as they can; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images
 and segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. Prints how many of
 each as JSON, and ends with an error when anybody was refused or got no answer.
 """
@@ -34,12 +34,15 @@ PATIENCE = 30.0
 class Traffic:
     """The applications, each on a thread of its own."""
 
-    def __init__(self, hub: str, topic: str, slicer: str, service: str, folder: Path, seconds: float) -> None:
+    def __init__(
+        self, hub: str, topic: str, slicer: str, service: str, folder: Path, seconds: float, burst: int
+    ) -> None:
         self._hub, self._topic = hub, topic
         self._slicer, self._service = Target(name=slicer), Target(product=service)
         self._folder = folder
         self._pump = Pump()
         self._end = time.monotonic() + seconds
+        self._burst = burst
         self._over = threading.Event()
         self.counts: Counter[str] = Counter()
         self.errors: list[str] = []
@@ -84,7 +87,7 @@ class Traffic:
 
     def _publish(self, number: int) -> None:
         session = self._session(f"PUBLISHER-{number}")
-        while self._wait(1 / EVENTS_A_SECOND):
+        while self._wait(0.0 if self.counts["events"] < self._burst else 1 / EVENTS_A_SECOND):
             session.publish("Home-open", {"number": self.counts["events"], "text": "x" * 200})
             self.counts["events"] += 1
         session.close()
@@ -134,8 +137,8 @@ class Traffic:
 
 
 def main() -> int:
-    hub, topic, slicer, service, folder, seconds = sys.argv[1:]
-    traffic = Traffic(hub, topic, slicer, service, Path(folder), float(seconds))
+    hub, topic, slicer, service, folder, seconds, burst = sys.argv[1:]
+    traffic = Traffic(hub, topic, slicer, service, Path(folder), float(seconds), int(burst))
     traffic.run()
     print(json.dumps(traffic.counts))
     for error in traffic.errors:

@@ -270,6 +270,35 @@ def test_jobs_are_called_off_whether_they_run_or_wait(
     assert asker.errors == ["the job was called off"] * 2
 
 
+def test_of_a_hundred_jobs_and_one_more_only_the_new_one_is_written(part: ProviderPart, tmp_path: Path) -> None:
+    from CastLib.message import make_message, parse_publish
+    from CastServiceProviderLib.running_job import Outcome
+
+    service = part.add(script(tmp_path, ECHO))
+
+    def work(number: int) -> Any:
+        record = service.records.new(parse_publish(make_message("dicom-send", "T", {"number": number})))
+        record.asker = f"Asker {number}"
+        record.end(Outcome("No brain was found" if number % 2 else ""))
+        return record
+
+    records = [work(number) for number in range(100)]
+    part.until(lambda: part.ui.jobsTable.item(99, 1) is not None)
+    assert [part.job(row, 1) for row in range(100)] == [f"Asker {99 - row}" for row in range(100)]
+    assert (part.job(0, 2), part.job(99, 2)) == ("Failed", "Done, 0.0 s")
+
+    written: set[int] = set()
+    model = part.ui.jobsTable.model()
+    model.connect("dataChanged(QModelIndex,QModelIndex)", lambda first, last: written.add(first.row()))
+    work(100)
+    part.until(lambda: written)
+    part.panel.refresh()
+    assert written == {0}
+    assert part.ui.jobsTable.rowCount == 100 and part.job(99, 1) == "Asker 1"
+    assert part.panel.jobs.selected() is service.records.all()[-1]  # for the one that was selected is over
+    assert records[0] not in service.records.all()
+
+
 def test_the_box_in_the_table_starts_and_stops_by_keyboard(part: ProviderPart, hub: HubProcess, tmp_path: Path) -> None:
     service = part.add(script(tmp_path, ECHO))
     part.type(part.ui.hubEdit, hub.url)

@@ -19,10 +19,12 @@ from typing import Any
 
 import psutil
 from hub_process import package_environment
-from interface_parts import InterfacePart
+from interface_parts import PATIENCE, InterfacePart
 from panel_parts import HubPart, ProviderPart, empty
 
 TRAFFIC = Path(__file__).resolve().parents[1] / "soak_traffic.py"
+REMEMBERED = 16_384  # ids that a session remembers of what it received: so many events fill its memory
+STANDING = ("MainThread", "The hub", "cast")  # how the threads are called that last; others do one thing and end
 TURN = 2.0  # seconds until another panel is chosen
 # Connections to the hub that may come to be after the warm-up: a session keeps as many as it ever used at once, and two
 # of them answer on four threads each.
@@ -61,6 +63,7 @@ def measure(host: Any) -> Measure:
     import slicer
     from slicer_host.app import state
 
+    host.spin(lambda: all(thread.name.startswith(STANDING) for thread in threading.enumerate()), PATIENCE)
     host.spin(None, 0.5)
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):
@@ -97,11 +100,11 @@ class Soak:
         self.provider.add(script)
         self.provider.start(self.hub)
 
-    def traffic(self, seconds: float) -> dict[str, int]:
-        """Be busy for so long, showing one panel after the other; how much there was of each."""
+    def traffic(self, seconds: float, burst: int = 0) -> dict[str, int]:
+        """Be busy for so long, with this many events at first, showing one panel after the other; how much there was."""
         command = [sys.executable, str(TRAFFIC), self.hub, "soak", self.display.logic.name, "SoakService"]
         process = subprocess.Popen(
-            [*command, str(self.folder / "files"), str(seconds)],
+            [*command, str(self.folder / "files"), str(seconds), str(burst)],
             env=package_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -130,7 +133,7 @@ def test_nothing_grows(starving_host: Any, tmp_path: Path, long: bool) -> None:
     warm_up, minutes, megabytes = (60.0, 540.0, 5.0) if long else (15.0, 45.0, 150.0)
     settle_memory()
     soak = Soak(starving_host, tmp_path)
-    soak.traffic(warm_up)
+    soak.traffic(warm_up, REMEMBERED if long else 0)
     before = measure(starving_host)
     counts = soak.traffic(minutes)
     after = measure(starving_host)

@@ -9,11 +9,12 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
-from CastInterfaceLib.panels.tables import low_rows
+from CastInterfaceLib.panels.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
 STEP = 40
 
+_TIME, _DIRECTION, _EVENT, _FROM, _TO = range(5)  # columns
 _NUMBER = qt.Qt.UserRole
 
 
@@ -26,11 +27,11 @@ class MessagesSection:
         self._last = 0
         self._selected = False
         header = ui.messagesTable.horizontalHeader()
-        for column, mode in enumerate("RRSII"):
-            modes = {"R": qt.QHeaderView.ResizeToContents, "S": qt.QHeaderView.Stretch, "I": qt.QHeaderView.Interactive}
-            header.setSectionResizeMode(column, modes[mode])
         header.setStretchLastSection(False)
-        for column, width in ((3, 80), (4, 60)):
+        fit_columns(ui.messagesTable, _TIME, _DIRECTION)
+        header.setSectionResizeMode(_EVENT, qt.QHeaderView.Stretch)
+        for column, width in ((_FROM, 80), (_TO, 60)):
+            header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
             header.resizeSection(column, width)
         low_rows(ui.messagesTable)
         ui.filterEdit.connect("textChanged(QString)", self._filter)

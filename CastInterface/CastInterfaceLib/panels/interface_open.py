@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
 from CastInterfaceLib.panels.looks import BUSY, color_icon, show_text
-from CastInterfaceLib.panels.tables import fit_rows, stretch
+from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
 
 PROBLEMS_MOST = 3
 ROWS_SEEN = 8  # rows before the table scrolls
@@ -25,8 +25,7 @@ class OpenSection:
         self._shown: tuple[Any, ...] | None = None
         ui.cancelButton.connect("clicked()", logic.cancelOpening)
         stretch(ui.contentTable)
-        header = ui.contentTable.horizontalHeader()
-        header.setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
+        fit_columns(ui.contentTable, 1)
         self.refresh()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
-from CastInterfaceLib.panels.tables import Cell, fill_row, fit_rows, stretch
+from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
 
@@ -108,11 +108,11 @@ class JobsSection:
         self._ui = ui
         self._logic = logic
         self._shown: list[Any] = []
+        self._rows = MovingRows(ui.jobsTable)
         self._log = ""
         stretch(ui.jobsTable)
         ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
-        for column in (_FOR, _STATE):
-            ui.jobsTable.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        fit_columns(ui.jobsTable, _FOR, _STATE)
         ui.jobsTable.connect("itemSelectionChanged()", self._show_selected)
         ui.cancelButton.connect("clicked()", self.cancel)
         self.refresh()
@@ -134,27 +134,11 @@ class JobsSection:
         new = bool(found) and (not self._shown or found[0][1] is not self._shown[0])
         self._shown = [record for _service, record in found]
         blocked = table.blockSignals(True)
-        if table.rowCount != len(found):
-            table.setRowCount(len(found))
+        self._rows.show([(record, job_cells(service, record)) for service, record in found])
         fit_rows(table, 1, ROWS_SEEN)
         self._ui.jobsLabel.setVisible(not found)
         for widget in (table, self._ui.jobProgress, self._ui.cancelButton, self._ui.logText):
             widget.setVisible(bool(found))
-        for row, (service, record) in enumerate(found):
-            words, why, look = job_words(record)
-            asker = _("Trial") if record.trial else record.asker or "?"
-            files = _("{event}, {count} files").format(event=record.event, count=record.files)
-            told = progress_words(record)
-            fill_row(
-                table,
-                row,
-                (
-                    (service.product, service.product, None),
-                    (asker, files, None),
-                    (words, why, look),
-                    (told, told, None),
-                ),
-            )
         if new and (chosen is None or chosen.over):
             chosen = self._shown[0]
         if chosen in self._shown:
@@ -184,6 +168,14 @@ class JobsSection:
             self._log = log
             ui.logText.setPlainText(log)
             ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
+
+
+def job_cells(service: Any, record: Any) -> tuple[Cell, ...]:
+    """A job's row: which service, for whom, where it stands, what it told last."""
+    asker = _("Trial") if record.trial else record.asker or "?"
+    files = _("{event}, {count} files").format(event=record.event, count=record.files)
+    told = progress_words(record)
+    return (service.product, service.product, None), (asker, files, None), job_words(record), (told, told, None)
 
 
 def job_words(record: Any) -> Cell:

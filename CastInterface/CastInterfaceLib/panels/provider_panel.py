@@ -13,7 +13,7 @@ from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text, with
 from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastInterfaceLib.panels.sections import SectionsPanel
-from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
+from CastInterfaceLib.panels.tables import fill_row, fit_columns, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
@@ -55,8 +55,7 @@ class ServicesSection:
         ui.hubEdit.text = hub or SavedHubs().last()[0] or LOCAL_HUB
         ui.clientEdit.text = client_id
         stretch(ui.servicesTable)
-        for column in (_ON, _STATE, _QUEUE):
-            ui.servicesTable.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        fit_columns(ui.servicesTable, _ON, _STATE, _QUEUE)
         ui.servicesTable.connect("cellChanged(int,int)", self._cell_changed)
         ui.addButton.connect("clicked()", self.add)
         ui.newButton.connect("clicked()", self.add_new)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import qt
 
-from CastInterfaceLib.panels.looks import color_of
+from CastInterfaceLib.panels.looks import color_of, is_dark
 
 Cell = tuple[str, str, "tuple[str, str] | None"]
+
+STEP = 20  # rows of a long table that are written at a time
 
 _KEY = qt.Qt.UserRole
 
@@ -21,6 +23,17 @@ def stretch(table: qt.QTableWidget) -> None:
     header.setMinimumSectionSize(24)
     header.setHighlightSections(False)
     low_rows(table)
+
+
+def fit_columns(table: qt.QTableWidget, *columns: int) -> None:
+    """Make columns as wide as what is seen of them.
+
+    Qt would look at a thousand rows otherwise, and again whenever a cell is written.
+    """
+    header = table.horizontalHeader()
+    header.setResizeContentsPrecision(0)
+    for column in columns:
+        header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
 
 
 def low_rows(table: qt.QTableWidget) -> None:
@@ -55,3 +68,36 @@ def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
         item.setText(text)
         item.setToolTip(tip)
         item.setData(qt.Qt.ForegroundRole, qt.QBrush(qt.QColor(color)) if color else None)
+
+
+class MovingRows:
+    """A table with one row for each of some things, most of which only move: for long tables that grow at the top.
+
+    A row moves with its thing, and is written when its cells, or the window's colours, have changed. At most `STEP` are
+    written at a time, the upper ones first, and the others when it is shown next: the window never stands still.
+    """
+
+    def __init__(self, table: qt.QTableWidget) -> None:
+        self._table = table
+        self._dark = is_dark()
+        self._rows: list[tuple[object, Sequence[Cell] | None]] = []
+
+    def show(self, rows: Sequence[tuple[object, Sequence[Cell]]]) -> None:
+        """Show these things and their cells, in this order; those that were shown before come in the same order."""
+        kept = {id(thing) for thing, _cells in rows}
+        for row in reversed(range(len(self._rows))):
+            if id(self._rows[row][0]) not in kept:
+                self._table.removeRow(row)
+                del self._rows[row]
+        if self._dark != is_dark():
+            self._dark = not self._dark
+            self._rows = [(thing, None) for thing, _cells in self._rows]
+        left = STEP
+        for row, (thing, cells) in enumerate(rows):
+            if row == len(self._rows) or self._rows[row][0] is not thing:
+                self._table.insertRow(row)
+                self._rows.insert(row, (thing, None))
+            if left and self._rows[row][1] != cells:
+                self._rows[row] = thing, cells
+                fill_row(self._table, row, cells)
+                left -= 1
