@@ -2,9 +2,10 @@
 
     python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
 
-Three applications publish small events, the first BURST of them as fast as they can; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images
-and segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. Prints how many of
-each as JSON, and ends with an error when anybody was refused or got no answer.
+Three applications publish small events, the first BURST of them as fast as they can; one asks for STATUS and SCENEVIEW;
+one opens and closes a study whose images and segmentation it sends (made in FOLDER when they are not there); one sends
+batches to the service. Prints how many of each as JSON, and ends with an error when anybody was refused or got no
+answer.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Soak:
         self.provider.start(self.hub)
 
     def traffic(self, seconds: float, burst: int = 0) -> dict[str, int]:
-        """Be busy for so long, with this many events at first, showing one panel after the other; how much there was."""
+        """Be busy for so long, so many events at once first, one panel after the other; how much there was of each."""
         command = [sys.executable, str(TRAFFIC), self.hub, "soak", self.display.logic.name, "SoakService"]
         process = subprocess.Popen(
             [*command, str(self.folder / "files"), str(seconds), str(burst)],
@@ -130,7 +130,7 @@ class Soak:
 def test_nothing_grows(starving_host: Any, tmp_path: Path, long: bool) -> None:
     # A view's first pictures of each kind cost Mesa memory that it keeps: a minute sees them all, a quarter of it
     # not. So the short run's bar for memory is a coarse one, and Python's own objects are counted beside it.
-    warm_up, minutes, megabytes = (60.0, 540.0, 5.0) if long else (15.0, 45.0, 150.0)
+    warm_up, minutes, megabytes = (60.0, 540.0, 5.0) if long else (15.0, 45.0, 50.0)
     settle_memory()
     soak = Soak(starving_host, tmp_path)
     soak.traffic(warm_up, REMEMBERED if long else 0)
