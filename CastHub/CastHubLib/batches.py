@@ -47,7 +47,7 @@ class Uploads:
         batch: Batch | None = None
         try:
             with Patience(request.content, self._settings.upload_idle_seconds):
-                while piece := await request.content.readany():
+                async for piece, _ in request.content.iter_chunks():  # each as it came, never joined
                     for item in parser.feed(piece):
                         if isinstance(item, Envelope):
                             admit(item.wire)

@@ -67,9 +67,11 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_DONE
     args.log_level = settings.log_level  # what run_guarded looks at
     from CastHubLib import log
+    from CastHubLib.memory import keep_freed
 
     log.set_up(settings.log_level, settings.log_form)
     _allow_many_sockets()
+    keep_freed()
     loop = new_loop()
     try:
         return loop.run_until_complete(_serve(settings, is_child=args.end_with_stdin))

@@ -9,6 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from typing import BinaryIO
 
+from CastHubLib.memory import Room
 from CastLib.errors import CastError
 from CastLib.manifest import CHUNK
 
@@ -40,30 +41,27 @@ class Content(ABC):
 
 
 class MemoryContent(Content):
-    """Bytes in memory; what was read stays good when the rest is let go."""
+    """Bytes in memory; what was read stays good when the rest is let go. OSError when there is none."""
 
     in_memory = True
 
     def __init__(self, size: int) -> None:
-        self._data: memoryview | None = memoryview(bytearray(size))
-        self._end = 0
+        self._room: Room | None = Room(size)
 
     async def write(self, data: memoryview) -> None:
-        if self._data is not None:
-            end = self._end + len(data)
-            self._data[self._end : end] = data
-            self._end = end
+        if self._room is not None:
+            self._room.append(data)
 
     async def finish(self) -> None:
         pass
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
-        if self._data is None:
+        if self._room is None:
             raise ValueError("these bytes have been let go")
-        return self._data[offset : offset + length]
+        return self._room.view[offset : offset + length]
 
     def close(self) -> None:
-        self._data = None
+        self._room = None
 
 
 class FileContent(Content):

@@ -83,7 +83,7 @@ class PayloadStore:
         if self._claimed[sender] + size > settings.sender_payloads_most:
             raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
         in_memory = self._claimed_memory + size <= settings.payload_memory_most
-        content = MemoryContent(size) if in_memory else _file_content(size)
+        content = _content(size, in_memory)
         self._claimed[sender] += size
         self._claimed_memory += size * in_memory
         return Batch(sender, size, content, {sender})
@@ -148,8 +148,9 @@ class PayloadStore:
         return f"(the first in {max(0, round(self._batches[0].expires - now))} s)"
 
 
-def _file_content(size: int) -> FileContent:
+def _content(size: int, in_memory: bool) -> Content:
     try:
-        return FileContent(size)
+        return MemoryContent(size) if in_memory else FileContent(size)
     except OSError as error:
-        raise StoreFull(f"the hub cannot make a temporary file: {error.strerror or error}") from None
+        where = "has no memory for this batch" if in_memory else "cannot make a temporary file"
+        raise StoreFull(f"the hub {where}: {error.strerror or error}") from None

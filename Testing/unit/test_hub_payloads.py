@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import mmap
+import platform
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +17,7 @@ import pytest
 from CastHubLib.content import StoreFull
 from CastHubLib.core import Owner
 from CastHubLib.payloads import Batch, Chunk, PayloadStore
-from CastHubLib.settings import HubSettings
+from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK
 from CastLib.message import make_message, parse_publish
 
@@ -20,6 +26,11 @@ ALICE, BOB = Owner("alice", "alice"), Owner("bob", "bob")
 
 def store(**settings: Any) -> PayloadStore:
     return PayloadStore(HubSettings(**settings))
+
+
+def resident() -> int:
+    """Bytes of memory that this process has taken."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 async def fill(batch: Batch, data: bytes, piece: int = 70_000) -> None:
@@ -51,6 +62,48 @@ def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
         assert await found(payloads, ids[1]).read(5, 9) == data[15:19]
 
     asyncio.run(run())
+
+
+def test_memory_is_taken_as_bytes_come_and_given_back() -> None:
+    """A sender that announces much and sends little costs little."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("the system does not tell how much memory is taken")
+    size, piece = 96 * MIB, bytes(MIB)
+    payloads = store(payload_memory_most=size)
+    before = resident()
+    batch = payloads.claim(ALICE, size, 0.0)
+    assert batch.content.in_memory
+    asyncio.run(batch.content.write(memoryview(piece)))
+    assert resident() - before < 16 * MIB
+    asyncio.run(fill(batch, piece * 95))
+    assert resident() - before > 64 * MIB
+    payloads.drop(batch)
+    assert resident() - before < 48 * MIB
+
+
+def test_what_was_read_stays_good_when_its_batch_has_gone() -> None:
+    for size in (1000, CHUNK + 1000):
+        payloads = store()
+        batch = payloads.claim(ALICE, size, 0.0)
+        asyncio.run(fill(batch, b"a" * size))
+        data = asyncio.run(batch.content.read(size - 5, 5))
+        payloads.drop(batch)
+        other = payloads.claim(BOB, size, 0.0)
+        asyncio.run(fill(other, b"b" * size))
+        assert bytes(data) == b"a" * 5
+        with pytest.raises(ValueError, match="let go"):
+            asyncio.run(batch.content.read(0, 1))
+
+
+def test_a_hub_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(size: int) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("CastHubLib.content.Room", none)
+    payloads = store()
+    with pytest.raises(StoreFull, match="has no memory for this batch"):
+        payloads.claim(ALICE, 10, 0.0)
+    assert payloads.size == 0
 
 
 def test_time_to_live() -> None:
@@ -114,3 +167,29 @@ def test_who_was_sent_a_payload_may_read_it_as_far_as_the_sender_may() -> None:
     assert batch.readers == {ALICE}, "Bob may not read it, so he cannot give it to himself"
     payloads.share(event, ALICE, {BOB})
     assert batch.readers == {ALICE, BOB}
+
+
+PIECES = """
+import resource, sys
+from CastHubLib.memory import keep_freed
+if sys.argv[1] == "keeping":
+    keep_freed()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for _ in range(100):
+    pieces = [bytearray(256_000) for _ in range(4)]
+    del pieces
+print(faults() - before)
+"""
+
+
+def test_pieces_of_an_upload_are_not_new_memory_each() -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another library, which has its own way")
+    pages = 400 * 256_000 // mmap.PAGESIZE
+    first_touched = {}
+    for how in ("keeping", "as it is"):
+        command = [sys.executable, "-c", PIECES, how]
+        first_touched[how] = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert first_touched["as it is"] > pages / 2
+    assert first_touched["keeping"] < pages / 20

@@ -117,6 +117,36 @@ def test_batches_beyond_memory_lie_in_a_file(tmp_path: Path) -> None:
         assert wire.payload(big["payloadIds"][1], Range="bytes=5-9").content == data[4 * MIB + 5 : 4 * MIB + 10]
 
 
+def test_a_batch_in_chunks_of_any_size_is_the_same_batch(wire: Wire) -> None:
+    """Transfer-Encoding: chunked; the ends of chunks mean nothing (RFC 9112, 7.1)."""
+    parts = [random.Random(4).randbytes(length) for length in (1, 5 * MIB, 300_000)]
+    files = [entry(f"{index}.dcm", len(part)) for index, part in enumerate(parts)]
+    receiver = wire.listen("RECEIVER")
+    body, sizes = batch_body(envelope(wire.topic, files), parts), random.Random(5)
+
+    def chunks() -> Iterator[bytes]:
+        start = 0
+        while start < len(body):
+            end = start + sizes.choice((1, 2, 700, 64 * 1024, MIB))
+            yield body[start:end]
+            start = end
+
+    assert wire.send_batch(chunks()).status_code == 200
+    for part, file in zip(parts, receiver.event()["event"]["context"]["files"], strict=True):
+        assert b"".join(wire.payload(id).content for id in file["payloadIds"]) == part
+
+
+def test_a_page_may_read_a_payload_and_ask_for_its_headers(wire: Wire) -> None:
+    [file] = sent_files(wire, [entry("a.dcm", 3)], [b"abc"])
+    [id] = file["payloadIds"]
+    for method, body in (("GET", b"abc"), ("HEAD", b"")):
+        origin = {"Origin": "http://localhost:3000"}
+        answer = wire.http.request(method, wire.at(f"payloads/{id}"), headers=origin, timeout=WAIT)
+        assert answer.content == body and answer.headers["Content-Length"] == "3"
+        assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
 @pytest.mark.parametrize("memory", [0, 1 << 30], ids=["file", "memory"])
 def test_a_sender_that_disappears_leaves_nothing(tmp_path: Path, memory: int) -> None:
     with hub_in_thread(tmp_path, payload_memory_most=memory) as url, Wire(url) as wire:
