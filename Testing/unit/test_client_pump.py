@@ -140,6 +140,11 @@ def test_the_longest_callback_is_measured_by_name():
     pump.drain()
     assert pump.held.longest >= 0.02 > pump.held.longest_cpu
     assert "slow_one" in pump.held.longest_name
+    pump.held.reset()
+    thread = threading.Thread(target=lambda: pump.call(slow_one, 30))
+    thread.start()
+    assert pump.run_until(lambda: not thread.is_alive(), 30)
+    assert "slow_one" in pump.held.longest_name
 
 
 def test_what_is_spent_elsewhere_does_not_count():

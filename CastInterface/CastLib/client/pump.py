@@ -31,6 +31,7 @@ class _Call(Generic[T]):
     """One ``Pump.call``: a function to run on the main thread, and the thread that waits for its value."""
 
     def __init__(self, function: Callable[[], T]) -> None:
+        self.__qualname__ = name_of(function)  # by which it is known when it held the main thread
         self._function = function
         self._taken = threading.Lock()
         self._done = threading.Event()
@@ -41,7 +42,7 @@ class _Call(Generic[T]):
         """Claim the right to run it, or to give it up; whoever is first has it."""
         return self._taken.acquire(blocking=False)
 
-    def run(self) -> None:
+    def __call__(self) -> None:
         if not self.take():
             return
         try:
@@ -95,7 +96,7 @@ class Pump:
         pending = _Call(function)
         with self._lock:
             self._calls.add(pending)
-        self._queue.put((pending.run, ()))
+        self._queue.put((pending, ()))
         try:
             return pending.wait(timeout)
         finally:
@@ -157,7 +158,7 @@ class Pump:
         with self._lock:
             pending = list(self._calls)
         for call in pending:
-            self._run(call.run, ())
+            self._run(call, ())
 
     @contextmanager
     def connected(self, hungry: Callable[[], bool] | None = None) -> Iterator[None]:
