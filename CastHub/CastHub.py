@@ -17,6 +17,7 @@ from slicer.ScriptedLoadableModule import (
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastHub-requirements.txt"
+IMPORTS = ("requests", "CastInterfaceLib.hub_process", "CastInterfaceLib.panels.hub_panel")
 
 
 class CastHub(ScriptedLoadableModule):
@@ -39,20 +40,23 @@ class CastHub(ScriptedLoadableModule):
 class CastHubWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together."""
 
-    frame = logic = panel = None
+    frame = None
+    logic = property(lambda self: self.frame.logic)
+    panel = property(lambda self: self.frame.panel)
+    ui = property(lambda self: self.frame.ui)
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
         from CastInterfaceLib.panels.module_frame import ModuleFrame
 
-        self.frame = ModuleFrame(self, _("Cast Hub"), None, self.makePanel)
+        self.frame = ModuleFrame(self, _("Cast Hub"), None, IMPORTS, self.makePanel)
 
     def makePanel(self, ui):
         from CastInterfaceLib.dependencies import install_requirements
         from CastInterfaceLib.panels.hub_panel import HubPanel
 
-        self.logic = CastHubLogic()
-        return HubPanel(ui, self.logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
+        logic = CastHubLogic()
+        return logic, HubPanel(ui, logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
 
     def enter(self):
         if self.frame is not None:

@@ -17,6 +17,12 @@ from slicer.ScriptedLoadableModule import (
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastInterface-requirements.txt"
+IMPORTS = (
+    "CastInterfaceLib.study_reading",
+    "CastInterfaceLib.image_display",
+    "CastInterfaceLib.interface_logic",
+    "CastInterfaceLib.panels.interface_panel",
+)
 
 
 class CastInterface(ScriptedLoadableModule):
@@ -40,19 +46,22 @@ class CastInterface(ScriptedLoadableModule):
 class CastInterfaceWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    frame = logic = panel = None
+    frame = None
+    logic = property(lambda self: self.frame.logic)
+    panel = property(lambda self: self.frame.panel)
+    ui = property(lambda self: self.frame.ui)
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.panels.module_frame import ModuleFrame
+        from CastInterfaceLib.panels.module_frame import CLIENT, ModuleFrame
 
-        self.frame = ModuleFrame(self, _("Cast Interface"), REQUIREMENTS, self.makePanel)
+        self.frame = ModuleFrame(self, _("Cast Interface"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
 
     def makePanel(self, ui):
         from CastInterfaceLib.panels.interface_panel import InterfacePanel
 
-        self.logic = CastInterfaceLogic()
-        return InterfacePanel(ui, self.logic)
+        logic = CastInterfaceLogic()
+        return logic, InterfacePanel(ui, logic)
 
     def enter(self):
         if self.frame is not None:

@@ -19,6 +19,11 @@ from slicer.ScriptedLoadableModule import (
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastServiceProvider-requirements.txt"
+IMPORTS = (
+    "CastServiceProviderLib.services",
+    "CastInterfaceLib.provider_logic",
+    "CastInterfaceLib.panels.provider_panel",
+)
 SCRIPTS = Path(__file__).parent / "Resources" / "Scripts"
 
 
@@ -42,19 +47,22 @@ class CastServiceProvider(ScriptedLoadableModule):
 class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    frame = logic = panel = None
+    frame = None
+    logic = property(lambda self: self.frame.logic)
+    panel = property(lambda self: self.frame.panel)
+    ui = property(lambda self: self.frame.ui)
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.panels.module_frame import ModuleFrame
+        from CastInterfaceLib.panels.module_frame import CLIENT, ModuleFrame
 
-        self.frame = ModuleFrame(self, _("Cast Service Provider"), REQUIREMENTS, self.makePanel)
+        self.frame = ModuleFrame(self, _("Cast Service Provider"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
 
     def makePanel(self, ui):
         from CastInterfaceLib.panels.provider_panel import ProviderPanel
 
-        self.logic = CastServiceProviderLogic()
-        return ProviderPanel(ui, self.logic.provider, str(SCRIPTS))
+        logic = CastServiceProviderLogic()
+        return logic, ProviderPanel(ui, logic.provider, str(SCRIPTS))
 
     def enter(self):
         if self.frame is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from interface_parts import PATIENCE, InterfacePart
+from interface_parts import PATIENCE, InterfacePart, open_module
 
 WIDTHS = (400, 800, 1600)
 
@@ -16,7 +16,7 @@ class HubPart:
 
     def __init__(self, host: Any) -> None:
         self.host = host
-        self.module = host.load_module("CastHub")
+        self.module = open_module(host, "CastHub")
         self.ui = self.module.widget.ui
         self.ui.portBox.value = 0
 
@@ -60,7 +60,7 @@ class ProviderPart(InterfacePart):
 
     def __init__(self, host: Any) -> None:
         self.host = host
-        self.module = host.load_module("CastServiceProvider")
+        self.module = open_module(host, "CastServiceProvider")
         self.ui = self.module.widget.ui
         self.logic = self.module.logic.provider
         self.panel = self.module.widget.panel

@@ -12,6 +12,7 @@ import time
 
 from CastInterfaceLib.slow_calls import slow_call
 
+_MANY = 10_000  # new objects: an import on a thread makes them, or the headers of a study, and most of them stay
 _WHOLE_EVERY = 60.0  # seconds between looks at everything, which may take a tenth of a second in a large process
 
 
@@ -49,5 +50,8 @@ class MainThreadCollector:
             with slow_call("Python's collector looks at everything"):
                 gc.collect()
             self._whole_next = time.monotonic() + _WHOLE_EVERY
+        elif gc.get_count()[0] > _MANY:
+            with slow_call("Python's collector looks at many new objects"):
+                gc.collect(1)  # they count as old then, and are not looked at again with the next ones
         else:
             gc.collect(1 if middle else 0)

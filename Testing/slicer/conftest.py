@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from interface_parts import HOLD_MOST
 
 if TYPE_CHECKING:
     from slicer_host import Host, LoadedModule
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 # Seconds that threads and processes of a module have to end after it was unloaded.
 PATIENCE = 5.0
-# Seconds of the processor that one handler of the product may hold the main thread, but for the slow calls it names.
-# The processor's time is asserted and the clock's is printed: on a machine that does other things too, the clock goes
-# on while nothing of ours runs.
-HOLD_MOST = 0.05
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

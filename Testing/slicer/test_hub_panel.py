@@ -206,6 +206,7 @@ def test_reload_ends_the_hub_and_begins_anew(part: HubPart) -> None:
     assert not child.is_running()
     part.ui = part.module.widget.ui
     assert part.ui.stateLabel.text == "Stopped"
+    part.wait(lambda: part.ui.startButton.isVisible())
     part.start()
 
 

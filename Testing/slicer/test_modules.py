@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from interface_parts import open_module
 
 if TYPE_CHECKING:
     from slicer_host import Host
@@ -33,7 +34,7 @@ def test_a_module_describes_itself(host: Host, name: str) -> None:
 
 @each_module
 def test_a_panel_fits_into_400_pixels_in_light_and_dark(host: Host, name: str) -> None:
-    module = host.load_module(name)
+    module = open_module(host, name)
     for dark in (False, True):
         host.set_dark(dark)
         host.grab(module, f"{name}-{'dark' if dark else 'light'}.png", width=400)
@@ -45,7 +46,7 @@ def test_tab_goes_through_a_panel_from_top_to_bottom(host: Host, name: str) -> N
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 
-    module = host.load_module(name)
+    module = open_module(host, name)
     host.grab(module, f"{name}-tabs.png", 500)
     ui = module.widget.ui
     named = {widget: key for key, widget in vars(ui).items() if hasattr(widget, "mapTo")}
@@ -86,7 +87,7 @@ def test_the_self_test_passes_and_passes_after_a_reload(host: Host, name: str) -
 
 @each_module
 def test_a_module_goes_without_a_trace(host: Host, name: str) -> None:
-    host.load_module(name)
+    open_module(host, name)
     host.unload_all()
     assert host.leftovers(5) == []
 

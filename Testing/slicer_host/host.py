@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parents[1]
+ROOT = HERE.parent
 PACKAGE_FOLDERS = [ROOT / name for name in ("CastInterface", "CastServiceProvider", "CastHub")]
 
 # QCoreApplication::exec(), to be called without letting go of the GIL.
@@ -40,6 +41,20 @@ def start_host(starving: bool = False, main_window: bool = True, packages: list[
     _host.set_starving(starving)
     _host.set_main_window(main_window)
     return _host
+
+
+def import_slicer() -> None:
+    """Import Slicer's engine without the folder of its tests.
+
+    The package ``slicer`` imports every file of any folder on the path that has its name: the tests beside this package
+    would be imported, and all that they import would be there before a module is opened.
+    """
+    path = list(sys.path)
+    sys.path[:] = [folder for folder in path if Path(folder).resolve() != HERE]
+    try:
+        importlib.import_module("slicer")
+    finally:
+        sys.path[:] = path
 
 
 class LoadedModule:
@@ -129,6 +144,7 @@ class Host:
         self._light = self.app.palette()
 
     def _start_slicer(self) -> None:
+        import_slicer()
         import slicer
         import slicer.util
 

@@ -12,6 +12,7 @@ import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from slicer_host.pythonqt import count_as_cpp, keep
+from slicer_host.pythonqt_signals import measured
 from slicer_host.qmrml import qMRMLWidget
 from slicer_host.strict import missing
 
@@ -91,7 +92,8 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
         made = getattr(module, f"{self._name}Widget")(self)
         keep(self, "_self", made)
         setattr(slicer.modules, f"{self._name}Widget", made)
-        made.setup()
+        with measured(made.setup):
+            made.setup()
         self.setMRMLScene(slicer.mrmlScene)
 
     def end(self) -> None:
@@ -115,13 +117,15 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
         """The module was chosen."""
         keep(self, "_entered", True)
         if hasattr(self._self, "enter"):
-            self._self.enter()
+            with measured(self._self.enter):
+                self._self.enter()
 
     def exit(self) -> None:
         """Another module was chosen."""
         keep(self, "_entered", False)
         if hasattr(self._self, "exit"):
-            self._self.exit()
+            with measured(self._self.exit):
+                self._self.exit()
 
     isEntered = Property(bool, lambda self: self._entered)
 

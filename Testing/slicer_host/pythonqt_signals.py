@@ -13,7 +13,7 @@ from weakref import WeakMethod
 import shiboken6
 from PySide6 import QtCore
 
-from CastLib.held import Held, name_of
+from CastLib.held import Held
 
 from .main_thread import check_thread
 from .origins import is_products
@@ -32,15 +32,14 @@ def seconds_in_slow_calls() -> tuple[float, float]:
     return module.seconds_inside() if module is not None else (0.0, 0.0)
 
 
-# How long the product's slots held the main thread, but for those calls. The pump's own slot is left out: it runs as
-# many callbacks as fit, and the pump measures each.
+# How long the product's slots, and what else Slicer calls of it (a panel's setup), held the main thread, but for those
+# calls. The pump's slot is one of them: a tick, with all callbacks that it runs.
 slots_held = Held(seconds_in_slow_calls)
-NOT_MEASURED = ("PumpTimer._tick",)
 
 
 def measured(slot: Any) -> AbstractContextManager[None]:
     """A context that measures the slot, when it is the product's."""
-    if is_products(slot) and name_of(slot) not in NOT_MEASURED:
+    if is_products(slot):
         return slots_held.by(slot)
     return nullcontext()
 

@@ -94,7 +94,9 @@ def picture_main_job(folder: Path) -> int:
 
 def take(host: Any, module: str, folder: Path) -> None:
     """The picture of one panel."""
-    print(host.grab(host.load_module(module), folder / PICTURES[module], WIDTH))
+    from interface_parts import open_module
+
+    print(host.grab(open_module(host, module), folder / PICTURES[module], WIDTH))
 
 
 def play_main_job(host: Any, hub: str, service: str) -> None:

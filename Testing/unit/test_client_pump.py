@@ -9,6 +9,7 @@ import time
 import pytest
 
 from CastLib.client import Pump
+from CastLib.client.pump import BUDGET
 from CastLib.errors import TimedOut
 
 
@@ -65,6 +66,30 @@ def test_a_drain_keeps_its_budget_but_always_makes_progress():
     assert pump.drain(0.0) == 1
     assert pump.drain(0.025) < 9
     assert ran == list(range(len(ran)))
+
+
+def test_a_tick_stops_at_its_budget_and_the_next_goes_on(monkeypatch):
+    """By a clock that only the callbacks move: many short messages fill a tick no further than one long one does."""
+    clock = [0.0]
+    monkeypatch.setattr("CastLib.client.pump.time.perf_counter", lambda: clock[0])
+    pump, ran = Pump(), []
+
+    def work(seconds: float) -> None:
+        clock[0] += seconds
+        ran.append(seconds)
+
+    for _ in range(100):
+        pump.post(work, 0.003)
+    pump.post(work, 0.049)
+    pump.post(work, 0.001)
+    ticks = []
+    while len(ran) < 102:
+        began, before = clock[0], len(ran)
+        pump.drain()
+        assert clock[0] - began < BUDGET + ran[-1], "none is begun after the budget"
+        ticks.append(len(ran) - before)
+    assert set(ticks[:14]) == {7} and sum(ticks) == 102
+    assert ran == [0.003] * 100 + [0.049, 0.001]
 
 
 def test_call_brings_the_value_or_the_exception_to_the_caller():

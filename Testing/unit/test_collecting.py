@@ -59,6 +59,17 @@ def test_it_dies_on_the_main_thread():
     assert gc.isenabled()
 
 
+def test_very_many_new_objects_are_looked_at_once():
+    collector = MainThreadCollector()
+    collector.begin()
+    _thread, made = allocate_on_a_thread()
+    _thread, more = allocate_on_a_thread()
+    collector.look()
+    old = {id(one) for one in gc.get_objects(generation=2)}
+    assert id(made) in old and id(more) in old
+    collector.end()
+
+
 def test_old_garbage_goes_too(monkeypatch):
     monkeypatch.setattr("CastInterfaceLib.collecting._WHOLE_EVERY", 0.0)
     gc.set_threshold(10, 1, 1)

@@ -22,6 +22,9 @@ _log = logging.getLogger("cast.pump")
 
 T = TypeVar("T")
 
+BUDGET = (
+    0.02  # seconds of one tick: with the one callback that goes beyond it, a window stands still for less than 50 ms
+)
 FEED_CONNECTED = 0.001  # seconds: 10 % of the main thread at a tick of 10 ms, and frames come within it
 FEED_MORE = 0.004  # at most, on a busy machine: while a thread has not yet taken all that came for it
 FEED_MOVING = 0.002  # seconds: while a batch is sent or fetched, so that it is not ten times slower
@@ -107,10 +110,11 @@ class Pump:
         """Tell whether this is the thread that runs the callbacks: the last to do so, at first the pump's maker."""
         return threading.get_ident() == self._owner
 
-    def drain(self, budget_seconds: float = 0.03) -> int:
+    def drain(self, budget_seconds: float = BUDGET) -> int:
         """Run what is there until the budget is used, feed the threads, run what that brought; return how many ran.
 
-        For a QTimer's slot. One callback runs even when the budget is zero. Called from within a callback (a handler
+        For a QTimer's slot. No callback is begun after the budget: what is left waits for the next tick. One callback
+        runs even when the budget is zero. Called from within a callback (a handler
         that lets Qt process events) it only feeds the threads: events are never handled in the midst of another one.
         """
         if self._depth and self.on_main_thread():

@@ -1,0 +1,106 @@
+"""What holds the main thread beside slots and callbacks: a module that is opened first, and a tick of the pump."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interface_parts import HOLD_MOST
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ("CastInterface", "CastServiceProvider", "CastHub")
+
+# In a process where nothing of the product is imported yet; what a module before has imported is forgotten.
+OPEN_EACH = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from slicer_host import start_host
+from slicer_host.pythonqt_signals import slots_held
+host = start_host()
+for name in sys.argv[2:]:
+    for library in [one for one in sys.modules if one.startswith("Cast")]:
+        del sys.modules[library]
+    slots_held.reset()
+    module = host.load_module(name)
+    at_once = module.widget.frame.ready
+    assert host.spin(lambda: module.widget.frame.ready, 30), name
+    from CastInterfaceLib.slow_calls import longest_calls
+    facts = [at_once, slots_held.longest_cpu, str(slots_held), longest_calls()]
+    print(json.dumps([name, *facts]), flush=True)
+    host.unload_all()
+host.quit()
+"""
+
+
+def test_a_module_that_is_opened_first_does_not_hold_the_main_thread() -> None:
+    command = [sys.executable, "-c", OPEN_EACH, str(ROOT / "Testing"), *MODULES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert [line[0] for line in lines] == list(MODULES), done.stderr
+    for name, at_once, seconds, words, calls in lines:
+        print(f"{name}: {words}; calls to others:")
+        for call, took in sorted(calls.items()):
+            print(f"  {call}: {took * 1000:.0f} ms")
+        assert seconds < HOLD_MOST, f"{name}: {words}"
+        assert not at_once, "it is made in steps"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_who_asks_for_a_panel_that_is_being_made_has_it_at_once(host: Any, name: str) -> None:
+    import slicer.util
+
+    module = host.load_module(name)
+    assert not module.widget.frame.ready
+    logic = slicer.util.getModuleLogic(name)
+    assert logic is not None and module.widget.frame.ready
+    assert module.widget.panel is not None and slicer.util.getModuleLogic(name) is logic
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_that_goes_while_its_panel_is_being_made_leaves_nothing(host: Any, name: str) -> None:
+    module = host.load_module(name)
+    frame = module.widget.frame
+    host.unload_all()
+    assert not host.spin(lambda: frame.ready, 0.1)
+
+
+def test_a_panel_that_cannot_be_made_is_told(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from CastInterfaceLib.panels import module_frame
+
+    def fail(name: str) -> None:
+        raise ImportError("no module named teapot")
+
+    monkeypatch.setattr(module_frame, "import_step", fail)
+    module = host.load_module("CastHub")
+    assert host.spin(lambda: host.messages, 5)
+    assert "The panel could not be opened." in host.messages[0].text and "teapot" in host.messages[0].text
+    assert not host.spin(lambda: len(host.messages) > 1, 0.1), "it is not tried for ever"
+    assert not module.widget.frame.ready
+
+
+def test_a_burst_of_messages_is_taken_in_ticks_that_do_not_hold_the_main_thread(host: Any) -> None:
+    """The fixture asserts that no tick did."""
+    from slicer_host.pythonqt_signals import slots_held
+
+    from CastInterfaceLib.pump_timer import acquire, release, slicer_pump
+
+    taken: list[int] = []
+
+    def take(number: int) -> None:
+        end = time.thread_time() + 0.002
+        while time.thread_time() < end:
+            pass
+        taken.append(number)
+
+    for number in range(200):
+        slicer_pump().post(take, number)
+    acquire()
+    assert host.spin(lambda: len(taken) == 200, 30)
+    release()
+    assert taken == list(range(200))
+    assert slots_held.longest_cpu > 0.002, "a tick is measured"
