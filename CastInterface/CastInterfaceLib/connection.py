@@ -112,16 +112,22 @@ class Connection:
         self._set_state(State())
 
     def close(self) -> None:
-        """Leave the hub and wait for it: for the end of the module, when no event loop may come any more."""
+        """Leave the hub and wait for it: for the end of the module, when no event loop may come any more.
+
+        What the hub has opened goes too: nobody would know any more that it was the hub's.
+        """
         session, display = self.session, self.display
         self.session = self.display = None
         if session is not None and display is not None:
+            display.close_study()
             session.close()
             display.close()
             self._timer.release()
         if self._host is not None:
+            remove_nodes(self._host.scene, reversed(self._leftover))
             self._host.close()
             self._host = None
+        self._leftover = []
         self.state = State()
 
     def forget_study(self) -> None:
@@ -129,6 +135,11 @@ class Connection:
         self._leftover = []
         if self.display is not None:
             self.display.close_study()
+
+    def node_removed(self) -> None:
+        """A node has gone from the scene, whoever took it out."""
+        if self.display is not None:
+            self.display.forget_removed()
 
     def _keep(self, display: ImageDisplay) -> None:
         if display.study is not None and not display.study.adopted:

@@ -227,7 +227,10 @@ class HubMember:
         return self._background.start(text, work, callback)
 
     def cleanup(self) -> None:
-        """End everything: for the end of the module or of Slicer. The logic cannot be used again."""
+        """End everything: for the end of the module or of Slicer. The logic cannot be used again.
+
+        What the hub has opened is taken out of the scene.
+        """
         self._state_callbacks.clear()
         self._event_callbacks.clear()
         self._background.close()

@@ -225,6 +225,15 @@ class ImageDisplay:
             self._scene.remove(study)
             study.remove_folder()
 
+    def forget_removed(self) -> None:
+        """Somebody else has taken something out of the scene: what was of the open study is not shown any more."""
+        study = self._study
+        if study is None:
+            return
+        self._scene.forget_removed(study)
+        if study.adopted and not study.series:  # the user's own, which no hub has opened
+            self.close_study()
+
     def _receive(self, message: Message) -> None:
         """A batch of DICOM files: images or results for the open study, or for one that is about to be opened."""
         uids = studies_of_batch(message)

@@ -42,11 +42,11 @@ ALIKE = 0.8
 
 @dataclass(slots=True)
 class ShownResult:
-    """What came of a batch: nodes in the scene, their names, and what STATUS tells of them."""
+    """What came of a batch: nodes in the scene, names, and the segmentations with what STATUS tells of each."""
 
     nodes: list[Any] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    items: list[dict[str, Any]] = field(default_factory=list)
+    results: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
 
 
 def is_image_result(message: Message) -> bool:
@@ -112,9 +112,10 @@ class ImageResults:
     def _show_seg(self, prepared: Any, volume: Any, shown: ShownResult) -> None:
         series_of([volume], prepared.segmentation)
         body = self._bring_up(volume)
-        shown.nodes.append(show_segmentation(self._host, prepared, volume, body))
+        node = show_segmentation(self._host, prepared, volume, body)
+        shown.nodes.append(node)
         shown.names += [segment.label for segment in prepared.segmentation.segments]
-        shown.items.append(segmentation_item(prepared.segmentation, ""))
+        shown.results.append((node, segmentation_item(prepared.segmentation, "")))
 
     # NIfTI and NRRD
 
@@ -134,9 +135,10 @@ class ImageResults:
         finally:
             if not kept:
                 self._pump.call(lambda: remove_node(self._host.scene, loaded), PATIENCE)
-        series, segments = self._on_main(volume, lambda: self._load_segmentation(path, volume, shown))
+        node, series, segments = self._on_main(volume, lambda: self._load_segmentation(path, volume, shown))
         # Counted on this thread, in numpy's views of the voxels as they are now.
-        shown.items.append(label_map_item(path.name, series, [segment.counted() for segment in segments]))
+        told = label_map_item(path.name, series, [segment.counted() for segment in segments])
+        shown.results.append((node, told))
 
     def _load_volume(self, path: Path, volume: Any) -> tuple[Any, np.ndarray]:
         """Its node, and its voxels as numpy sees them without a copy."""
@@ -151,8 +153,8 @@ class ImageResults:
             raise NotShown(409, "other-study", f"{path.name} lies in another place than the volume it is sent for.")
         return node, array_of(node)
 
-    def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> tuple[str, list[_Segment]]:
-        """Show it; the series it lies over, and its segments."""
+    def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> tuple[Any, str, list[_Segment]]:
+        """Show it; its node, the series it lies over, and its segments."""
         logic = self._host.application_logic.GetModuleLogic("Segmentations")
         with slow_call("Slicer's segmentations logic reads a file"):
             node = logic.LoadSegmentationFromFile(str(path), True, _name_of(path))
@@ -175,7 +177,7 @@ class ImageResults:
         set_segmentation_look(node)
         for view in self._host.threed_views:
             view.fit()
-        return volume.GetAttribute(SERIES) or "", _segments_of(node)
+        return node, volume.GetAttribute(SERIES) or "", _segments_of(node)
 
     def _lay_over(self, node: Any, volume: Any, path: Path, shown: ShownResult) -> None:
         if node.GetDisplayNode() is None:

@@ -39,7 +39,10 @@ class InterfaceLogic(HubMember):
         self._connection.told_result = self._sendings.tell_result
         scene = slicer.mrmlScene
         self._scene = scene
-        self._observation = scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, lambda *_: self._sceneClosed())
+        self._observations = (
+            scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, lambda *_: self._sceneClosed()),
+            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, lambda *_: self._connection.node_removed()),
+        )
 
     def sendNode(
         self,
@@ -131,8 +134,12 @@ class InterfaceLogic(HubMember):
         return volumes_with_image(self._scene)
 
     def cleanup(self) -> None:
-        """End everything: for the end of the module or of Slicer. The logic cannot be used again."""
-        self._scene.RemoveObserver(self._observation)
+        """End everything: for the end of the module or of Slicer. The logic cannot be used again.
+
+        What the hub has opened is taken out of the scene.
+        """
+        for observation in self._observations:
+            self._scene.RemoveObserver(observation)
         super().cleanup()
         self._sendings.close()
 

@@ -42,7 +42,7 @@ class OpenStudy:
         busy: a thread works for it.
         adopted: its images were put into the scene by the user, who keeps them and what is shown over them.
         nodes: the volumes and segmentations that were put into the scene for it and go with it.
-        segmentations: what STATUS tells of each SEG shown.
+        results: each segmentation shown, with what STATUS tells of it.
     """
 
     message: Message
@@ -57,7 +57,7 @@ class OpenStudy:
     adopted: bool = False
     files: tuple[Path, ...] = ()
     series: dict[str, ShownSeries] = field(default_factory=dict)
-    segmentations: list[dict[str, Any]] = field(default_factory=list)
+    results: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
     nodes: list[Any] = field(default_factory=list)
 
     def is_meant_by(self, reference: StudyReference) -> bool:
@@ -69,6 +69,25 @@ class OpenStudy:
             (reference.accession, self.reference.accession),
         )
         return any(one and one == other for one, other in pairs)
+
+    @property
+    def segmentations(self) -> list[dict[str, Any]]:
+        """What STATUS tells of each segmentation shown."""
+        return [told for _node, told in self.results]
+
+    def forget_removed(self) -> list[ShownSeries]:
+        """Leave out what somebody else has taken out of the scene; without any image it waits to be opened again.
+
+        Returns:
+            the series that are left out.
+        """
+        gone = [shown for shown in self.series.values() if shown.volume.GetScene() is None]
+        self.nodes = [node for node in self.nodes if node.GetScene() is not None]
+        self.results = [(node, told) for node, told in self.results if node.GetScene() is not None]
+        self.series = {uid: one for uid, one in self.series.items() if one.volume.GetScene() is not None}
+        if self.state == SHOWN and not self.series:
+            self.state = AWAITED
+        return gone
 
     def instances(self) -> frozenset[str]:
         """The SOPInstanceUIDs of what is shown."""

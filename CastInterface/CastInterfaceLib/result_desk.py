@@ -102,7 +102,7 @@ class ResultDesk:
                 return
             if study is not None:
                 study.nodes += shown.nodes
-                study.segmentations += shown.items
+                study.results += shown.results
             if shown.names:
                 self.told_result(message, shown.names, "")
             if error is not None:

@@ -122,9 +122,15 @@ class StudyScene:
         shown = next(one for one in study.series.values() if one.volume is volume)
         if not is_shown(self._host, volume):
             show_volume(self._host, volume, shown.body)
-        study.nodes.append(show_segmentation(self._host, prepared, volume, shown.body))
-        study.segmentations.append(segmentation_item(segmentation, shown.series.uid))
+        node = show_segmentation(self._host, prepared, volume, shown.body)
+        study.nodes.append(node)
+        study.results.append((node, segmentation_item(segmentation, shown.series.uid)))
         self._told_result(message, [segment.label for segment in segmentation.segments], "")
+
+    def forget_removed(self, study: OpenStudy) -> None:
+        """Leave out what somebody else has taken out of the scene."""
+        for shown in study.forget_removed():
+            forget_files(shown.series)
 
     def remove(self, study: OpenStudy) -> None:
         """Take out what was shown for a study; a volume of the user's stays, with the results that he got for it."""

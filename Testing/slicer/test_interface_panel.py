@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from display_parts import write_phantom
+from display_parts import write_balls, write_phantom
 from hub_process import ROOT, HubProcess
 from interface_parts import DisplayProcess, InterfacePart, run_cast, study_uid_in
 from overhearing import OverhearingRelay
@@ -239,6 +239,56 @@ def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
     publish_study("ImagingStudy-close", uid, hub, "closing")
     part.until(lambda: not part.logic.openNow.study_uid)
     assert volumes_in_scene() == [own]
+
+
+def test_what_the_user_takes_out_of_the_scene_is_open_no_more(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path
+) -> None:
+    import slicer
+
+    write_phantom(tmp_path / "study")
+    result = write_balls(tmp_path / "study", tmp_path / "seg.dcm")
+    uid = study_uid_in(tmp_path / "study")
+    part.host.import_dicom(tmp_path / "study")
+    part.connect(hub.url, "deleting")
+    publish_study("ImagingStudy-open", uid, hub, "deleting")
+    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+    assert run_cast("send", "dicom-send", str(result), "--hub", hub.url, "--user", "deleting").wait() == 0
+    part.until(lambda: len(part.logic.openNow.segments) == 2 and not part.logic.openNow.doing)
+
+    slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode"))
+    assert not part.logic.openNow.segments
+    slicer.mrmlScene.RemoveNode(*volumes_in_scene())
+    assert part.logic.openNow.awaited and not part.logic.openNow.series
+    part.until(lambda: part.ui.studyLabel.text.startswith("This study is asked for and not shown"))
+    publish_study("ImagingStudy-open", uid, hub, "deleting")
+    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+    assert len(volumes_in_scene()) == 1
+
+
+def test_what_the_hub_opened_goes_with_the_module_and_the_users_own_stays(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path
+) -> None:
+    from CastInterfaceLib.self_test import add_volume
+
+    write_phantom(tmp_path / "study")
+    uid = study_uid_in(tmp_path / "study")
+    part.host.import_dicom(tmp_path / "study")
+    own = add_volume("Mine", 4, 5, 6)
+
+    def open_and_reload(part: InterfacePart, disconnect: bool) -> InterfacePart:
+        part.connect(hub.url, "reloading")
+        publish_study("ImagingStudy-open", uid, hub, "reloading")
+        part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+        assert len(volumes_in_scene()) == 2
+        if disconnect:
+            part.click(part.ui.connectButton)
+        part.host.reload(part.module)
+        assert volumes_in_scene() == [own]
+        return InterfacePart(part.host)
+
+    again = open_and_reload(open_and_reload(part, False), True)
+    assert again.ui.stateLabel.text == "Offline" and again.ui.studyLabel.text == "Nothing is open."
 
 
 def test_the_files_of_a_volume_that_came_over_the_hub_are_known(
