@@ -16,6 +16,8 @@ from CastInterfaceLib.study_loading import SERIES, STUDY
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND
 
+NAME_LONGEST = 60  # characters of a volume's name in its file's: systems want all of it within 255 bytes
+
 # By the event: the ending, and the storage node that writes it.
 _WRITERS = {
     NRRD_SEND: (".nrrd", "vtkMRMLNRRDStorageNode"),
@@ -72,7 +74,7 @@ def files_of_node(node: Any, event: str, folder: Path) -> NodeFiles:
 def write_volume(node: Any, event: str, folder: Path) -> Path:
     """Write a volume with Slicer's own storage node. Raises CastError when it cannot."""
     ending, kind = _WRITERS[event]
-    name = re.sub(r"[^\w-]+", "-", node.GetName() or "").strip("-") or "volume"
+    name = re.sub(r"[^\w-]+", "-", node.GetName() or "")[:NAME_LONGEST].strip("-") or "volume"
     path = folder / f"{name}{ending}"
     storage = getattr(slicer, kind)()
     storage.SetFileName(str(path))

@@ -405,6 +405,15 @@ def test_a_volume_without_dicom_files_goes_as_nrrd(part: InterfacePart, hub: Hub
     assert sent.wire["event"]["context"]["files"][0]["fileName"] == "Made-here.nrrd"
 
 
+def test_a_volume_with_a_name_longer_than_a_files_may_be_is_written(host: Any, tmp_path: Path) -> None:
+    from CastInterfaceLib.node_files import files_of_node
+    from CastInterfaceLib.self_test import add_volume
+
+    for ending, event in ((".nrrd", "nrrd-send"), (".nii.gz", "nifti-send")):
+        (path,) = files_of_node(add_volume("脳" * 300, 4, 5, 6), event, tmp_path).paths
+        assert path.name.endswith(f"脳{ending}") and path.stat().st_size > 0
+
+
 # Messages
 
 
