@@ -12,6 +12,7 @@ from typing import Any
 from CastInterfaceLib.background import Background, Ended
 from CastInterfaceLib.connection import Connection
 from CastInterfaceLib.jobs import Job
+from CastInterfaceLib.message_log import cut
 from CastInterfaceLib.node_files import NodeFiles
 from CastInterfaceLib.slices_in_3d import Box
 from CastInterfaceLib.study_loading import array_of, body_of, name_volume
@@ -137,7 +138,7 @@ class Sendings:
         context = message.context_dict()
         text, fraction = str(context.get("message", "")), context.get("fraction")
         who = message.sender.product or message.sender.name
-        line = f"{who}: {text}" if who else text
+        line = str(cut(f"{who}: {text}" if who else text))  # one line of a megabyte would hold the window for seconds
         if context.get("level") == "error":
             sending.answered = True
             if sending.result is not None:

@@ -28,8 +28,12 @@ LONGEST_LINE = 64 * 1024 * 1024  # bytes; a message holds the manifest of thousa
 
 
 def write_line(stream: IO[bytes], value: dict[str, Any]) -> None:
-    """Write one object as one line; raises OSError when the other side has gone."""
-    stream.write(json.dumps(value, default=str).encode() + b"\n")
+    """Write one object as one line; raises OSError when the other side has gone.
+
+    Half of a surrogate pair, as in the name of a file that is not UTF-8, becomes a question mark: JSON has no place for
+    it, and what a script tells of such a file should still arrive.
+    """
+    stream.write(json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace") + b"\n")
     stream.flush()
 
 

@@ -20,6 +20,9 @@ WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "faile
 
 MOST = 100  # jobs remembered
 _LINES = 200  # lines of progress remembered of each
+# Of what a script printed a person sees the last lines, long ones broken: a line of 64 KiB would hold a window.
+_PRINTED_LINES = 500
+_PRINTED_WIDTH = 400  # characters
 
 CALLED_OFF = "the job was called off"
 
@@ -58,10 +61,10 @@ class JobRecord:
 
     @property
     def log(self) -> str:
-        """Its lines of progress, what it printed so far, and the trace of the exception that ended it."""
+        """Its lines of progress, the last of what it printed so far, and the trace of the exception that ended it."""
         running, outcome = self._running, self._outcome
         printed = running.output if running is not None else outcome.output if outcome is not None else ""
-        parts = ["\n".join(self._lines), printed.rstrip(), outcome.trace.rstrip() if outcome is not None else ""]
+        parts = ["\n".join(self._lines), _readable(printed), _readable(outcome.trace) if outcome is not None else ""]
         return "\n\n".join(part for part in parts if part)
 
     def tell(self, text: str, fraction: float | None) -> None:
@@ -138,3 +141,12 @@ class RecordingHost:
         """See `Host`."""
         self._record.tell(text, fraction)
         self._host.tell(message, text, level=level, fraction=fraction)
+
+
+def _readable(text: str) -> str:
+    lines = [
+        line[start : start + _PRINTED_WIDTH]
+        for line in text.rstrip().splitlines()
+        for start in range(0, len(line) or 1, _PRINTED_WIDTH)
+    ]
+    return "\n".join(lines[-_PRINTED_LINES:])

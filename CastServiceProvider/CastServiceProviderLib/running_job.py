@@ -34,8 +34,9 @@ class JobSettings:
     """Limits of jobs; times in seconds.
 
     ``slots`` jobs run at once, ``queue`` more wait. A job that runs longer than ``timeout`` is ended. ``output`` is how
-    many bytes of what a script prints are kept. Lines of progress go out ``progress_interval`` apart at least. When the
-    provider stops, jobs have ``grace`` to end by themselves. ``python`` runs the jobs.
+    many bytes of what a script prints are kept, ``text`` how many characters of a line of progress or of an error are
+    told. Lines of progress go out ``progress_interval`` apart at least. When the provider stops, jobs have ``grace`` to
+    end by themselves. ``python`` runs the jobs.
     """
 
     slots: int = 1
@@ -43,11 +44,13 @@ class JobSettings:
     timeout: float = 1800.0
     grace: float = 2.0
     output: int = 64 * 1024
+    text: int = 1000
     progress_interval: float = 0.25
     python: str = sys.executable
 
     def __post_init__(self) -> None:
-        for field, least in (("slots", 1), ("queue", 0), ("output", 0), ("progress_interval", 0), ("grace", 0)):
+        least_of = {"slots": 1, "queue": 0, "output": 0, "text": 1, "progress_interval": 0, "grace": 0}
+        for field, least in least_of.items():
             if getattr(self, field) < least:
                 raise FieldError(field, f"must be {least} or more")
         if not self.timeout > 0:
@@ -159,7 +162,7 @@ class RunningJob:
                 return self._without_last_word(process), ""
             name = line.get("call")
             if name == "progress":
-                self._progress = str(line.get("message", "")), line.get("fraction")
+                self._progress = self._short(line.get("message", "")), line.get("fraction")
                 continue
             if name not in ("files", "send_files", "done", "raised"):
                 return f"the job told nonsense: {str(name)[:80]}", ""
@@ -169,7 +172,7 @@ class RunningJob:
                     process.wait(_LEAVE)
                 return (self._why if self._tell_always else ""), ""
             if name == "raised":
-                return str(line.get("message") or "the script failed"), str(line.get("trace", ""))
+                return self._short(line.get("message") or "the script failed"), str(line.get("trace", ""))
             with contextlib.suppress(OSError):
                 write_line(job, {"id": line.get("id"), **self._answer(name, line, process, folder)})
 
@@ -190,6 +193,10 @@ class RunningJob:
         except Exception as error:
             _log.exception("a job's call failed inside")
             return {"error": f"{name} failed inside the provider: {type(error).__name__}"}
+
+    def _short(self, told: object) -> str:
+        text, most = str(told), self._settings.text
+        return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
     def _flush_progress(self, at_once: bool = False) -> None:
         if self._progress is None:
@@ -215,7 +222,7 @@ class RunningJob:
             while (line := read_line(stream)) is not None:
                 self._put(line)
         except FieldError as error:
-            self._put({"call": f"a line that is {error.reason}"})
+            self._put({"call": f"a line, {error.reason}"})
         except (OSError, ValueError):  # closed under our hands, after the end
             pass
         self._put(None)

@@ -112,6 +112,22 @@ def test_a_service_that_fails_says_why(part: InterfacePart, start_service: Any) 
     part.host.grab(part.module, "cast-interface-send-failed-400.png", 400)
 
 
+def test_a_service_that_tells_a_very_long_line_does_not_hold_the_window(part: InterfacePart, hub: HubProcess) -> None:
+    peer = Asker(hub.url, topic="several", actors=("EC",), name="LONG")
+    peer.session.announce()
+    add_volume("One", 1)
+    part.until(lambda: "LONG" in part.ui.toBox.currentText and part.ui.sendButton.enabled)
+    part.click(part.ui.sendButton)
+    sent = part.panel.send._sent[0]
+    part.until(lambda: sent.waiting)
+    for level in ("info", "error"):
+        told = {"message": level * 100_000, "level": level}
+        peer.session.publish("status-update", told, target=Target(name=part.logic.name))
+    part.until(lambda: sent.state == "Failed")
+    assert max(map(len, sent.lines)) < 1000 and "characters)" in sent.lines[-1]
+    peer.close()
+
+
 def test_a_service_that_does_not_say_what_it_speaks_of(part: InterfacePart, hub: HubProcess, tmp_path: Path) -> None:
     """Other makers' services name the asker and no batch: a result is taken only when it can be of one volume alone."""
     service = Asker(hub.url, "several", name="THEIRS", product="THEIRS", actors=("EC",))

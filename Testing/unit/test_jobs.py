@@ -223,6 +223,28 @@ def test_floods_of_output_are_bounded(make_desk: Callable[..., Desk], caplog: py
     assert psutil.Process().memory_info().rss - before < 30e6
 
 
+def test_long_lines_are_cut_in_what_is_told_and_broken_in_the_log(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(text=20)
+    errors = desk.run(
+        """
+        context.progress("p" * 100_000)
+        print("x" * 100_000)
+        print("\\n" * 10_000)
+        raise ValueError("e" * 100_000)
+        """
+    )
+    assert errors == [f"{'e' * 20}… (100,000 characters)"]
+    assert desk.told[0][1] == f"{'p' * 20}… (100,000 characters)"
+    (record,) = desk.records.all()
+    lines = record.log.splitlines()
+    assert len(lines) < 1200 and max(map(len, lines)) <= 400
+
+
+def test_a_text_that_is_no_unicode_arrives_all_the_same(desk: Desk) -> None:
+    assert desk.run(r"""context.progress("f\udcfc.dcm"); raise ValueError("bad \ud800")""") == ["bad ?"]
+    assert ("info", "f?.dcm", None) in desk.told
+
+
 def test_floods_of_progress_are_thinned(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(progress_interval=60.0)
     assert not desk.run("for i in range(5000): context.progress(f'step {i}', i / 4999)")
@@ -382,6 +404,13 @@ def test_results_that_are(tmp_path: Path) -> None:
 
 
 def test_settings_out_of_range() -> None:
-    for field, value in (("slots", 0), ("queue", -1), ("timeout", 0.0), ("timeout", float("nan")), ("grace", -1.0)):
+    for field, value in (
+        ("slots", 0),
+        ("queue", -1),
+        ("text", 0),
+        ("timeout", 0.0),
+        ("timeout", float("nan")),
+        ("grace", -1.0),
+    ):
         with pytest.raises(FieldError, match=field):
             JobSettings(**{field: value})
