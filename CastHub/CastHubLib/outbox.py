@@ -70,7 +70,7 @@ class Outbox:
         self._on_slow = on_slow
         self._on_lost = on_lost
         self._sockets: dict[str, asyncio.WriteTransport] = {}
-        self._gathered: list[tuple[Receivers, bytes, Notification | None]] = []
+        self._gathered: list[_Run] = []
         self._gathered_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
@@ -103,7 +103,9 @@ class Outbox:
     def _gather(self, receivers: Receivers, frame: bytes, notification: Notification | None) -> None:
         if not receivers:
             return
-        self._gathered.append((receivers, frame, notification))
+        if not self._gathered or self._gathered[-1].receivers is not receivers:  # routing keeps its answers
+            self._gathered.append(_Run(receivers))
+        self._gathered[-1].add(frame, notification)
         self._gathered_bytes += len(frame)
         if self._timer is None:
             pause = self._not_before - perf_counter()
@@ -121,8 +123,7 @@ class Outbox:
             self._timer = None
         if not self._gathered:
             return
-        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        runs = _runs(gathered)
+        runs, self._gathered, self._gathered_bytes = self._gathered, [], 0
         sockets = self._write_all(runs[0]) if len(runs) == 1 else self._write_each(runs)
         self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * sockets)
 
@@ -198,16 +199,8 @@ class _Run:
         self.notifications: list[Notification] = []
         self.size = 0
 
-
-def _runs(gathered: list[tuple[Receivers, bytes, Notification | None]]) -> list[_Run]:
-    """Group what goes to the same receivers (the same tuple: routing keeps its answers)."""
-    runs: list[_Run] = []
-    for receivers, frame, notification in gathered:
-        if not runs or runs[-1].receivers is not receivers:
-            runs.append(_Run(receivers))
-        run = runs[-1]
-        run.frames.append(frame)
+    def add(self, frame: bytes, notification: Notification | None) -> None:
+        self.frames.append(frame)
         if notification is not None:
-            run.notifications.append(notification)
-            run.size += len(frame)
-    return runs
+            self.notifications.append(notification)
+            self.size += len(frame)

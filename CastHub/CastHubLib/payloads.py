@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from CastHubLib import log
@@ -123,13 +123,17 @@ class PayloadStore:
         chunk = self._chunks.get(id)
         return chunk if chunk and chunk.batch.expires > now else None
 
-    def share(self, message: Message, sender: Owner, receivers: set[Owner]) -> None:
-        """Let those who are sent an event read the payloads that it names, as far as its sender may."""
-        for entry in parse_received_manifest(message.context):
-            for id in entry.payload_ids:
-                chunk = self._chunks.get(id)
-                if chunk is not None and sender in chunk.batch.readers:
-                    chunk.batch.readers |= receivers
+    def share(self, message: Message, sender: Owner, receivers: Iterable[Owner]) -> None:
+        """Let those who are sent an event read the payloads that it names, as far as its sender may.
+
+        ``receivers`` is not gone through for an event that names none: most do not, and it may be long.
+        """
+        ids = [id for entry in parse_received_manifest(message.context) for id in entry.payload_ids]
+        chunks = [chunk for chunk in map(self._chunks.get, ids) if chunk is not None and sender in chunk.batch.readers]
+        if chunks:
+            owners = set(receivers)
+            for batch in {chunk.batch for chunk in chunks}:
+                batch.readers |= owners
 
     def expire(self, now: float) -> None:
         """Drop every batch whose time is over."""

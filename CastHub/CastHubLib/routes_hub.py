@@ -62,8 +62,8 @@ class HubRoutes:
         ]
         return [
             *(() if self._strict else of_cast),
+            web.post(f"{path}/", self.post),  # as clients write it: the first is found first
             web.post(path, self.post),
-            web.post(f"{path}/", self.post),
             web.post(path + "/{topic}", self.post),
             web.get(path + "/{topic}", self.context, allow_head=False),
         ]
@@ -178,7 +178,7 @@ class HubRoutes:
     def _deliver(self, message: Message, frame: bytes, owner: Owner) -> None:
         receivers = self._hub.table.route(message)
         if is_binary_family(message.key):
-            self._hub.payloads.share(message, owner, {subscriber.owner for subscriber in receivers})
+            self._hub.payloads.share(message, owner, (subscriber.owner for subscriber in receivers))
         self._hub.publisher.send(message, receivers, frame)
         if self._hub.context is not None:
             self._hub.context.published(message, frame, owner)

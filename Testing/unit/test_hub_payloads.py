@@ -9,6 +9,7 @@ import platform
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,16 @@ def test_who_was_sent_a_payload_may_read_it_as_far_as_the_sender_may() -> None:
     assert batch.readers == {ALICE}, "Bob may not read it, so he cannot give it to himself"
     payloads.share(event, ALICE, {BOB})
     assert batch.readers == {ALICE, BOB}
+
+
+def test_an_event_without_payloads_costs_nothing_for_each_receiver() -> None:
+    def receivers() -> Iterator[Owner]:
+        raise AssertionError("nobody needs to know them")
+        yield
+
+    payloads = store()
+    for context in ({"files": [{"fileName": "a.dcm", "url": "http://x/a.dcm"}]}, [{"key": "study", "resource": {}}]):
+        payloads.share(parse_publish(make_message("ImagingStudy-open", "t", context)), ALICE, receivers())
 
 
 PIECES = """
