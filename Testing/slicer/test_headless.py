@@ -125,12 +125,13 @@ def test_a_hub_that_cannot_start_says_why_and_ends(start_slicer: Start, hub: Hub
 def test_a_display(start_slicer: Start, hub: HubProcess, tmp_path: Path) -> None:
     asker = Asker(hub.url)
     (first, *_) = write_phantom(tmp_path / "studies")
-    arguments = ("--hub", hub.url, "--user", asker.topic, "--size", "128x128", "--studies", str(tmp_path / "studies"))
-    slicer = start_slicer(DISPLAY, *arguments)
+    arguments = ("--hub", hub.url, "--user", asker.topic, "--size", "128x128", "--name=READING-ROOM")
+    slicer = start_slicer(DISPLAY, *arguments, "--studies", str(tmp_path / "studies"))
     slicer.wait_line("online")
 
     def ask(data_type: str) -> Any:
         (response,) = asker.session.request(data_type, target=Target(product="3DSLICER-ID"), timeout=20)["responses"]
+        assert response["subscriber"] == "READING-ROOM"
         return response["data"]
 
     asker.session.publish("ImagingStudy-open", make_study_context(study_uid_of(first)))
@@ -149,7 +150,7 @@ def test_a_provider(start_slicer: Start, hub: HubProcess, tmp_path: Path) -> Non
     script.write_text(SCRIPT)
     file = tmp_path / "image.dcm"
     file.write_bytes(b"not looked at")
-    slicer = start_slicer(PROVIDER, str(script), "--hub", hub.url, "--product", "WHICH-PYTHON")
+    slicer = start_slicer(PROVIDER, "--hub", hub.url, "--product", "WHICH-PYTHON", str(script))
     slicer.wait_line("serves")
     asker = Asker(hub.url)
     assert asker.status_items("WHICH-PYTHON")
@@ -160,3 +161,18 @@ def test_a_provider(start_slicer: Start, hub: HubProcess, tmp_path: Path) -> Non
     asker.close()
     assert slicer.end() == 0, slicer.log
     assert "Traceback" not in slicer.log and not temporary_files(slicer.temp)
+
+
+def test_the_commands_of_the_documentation_reach_their_scripts() -> None:
+    """Slicer and Qt take some of what stands after the two dashes for their own."""
+    from slicer_host.command import parse, without_qts
+
+    lines = (ROOT / "docs" / "headless.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith("Slicer --")]
+    assert len(commands) == 3
+    for command, script in zip(commands, (HUB, DISPLAY, PROVIDER), strict=True):
+        options, rest = parse(without_qts(command))
+        assert options.python_script == f"MODULES/{script.parent.name}/{script.name}"
+        assert rest == command[command.index("--") + 1 :]
+    options, rest = parse(without_qts(["--python-script", "main.py", "--", "other.py", "--name", "ME", "--hub", "URL"]))
+    assert (options.python_script, rest) == ("other.py", ["--hub", "URL"])

@@ -4,6 +4,11 @@
 
 As in Slicer the script runs inside Qt's loop as ``__main__``, with ``sys.argv`` the script and what stands after the
 two dashes, and the application goes on until something ends it; an exception does not end it, ``sys.exit`` does.
+
+Not all that stands after the two dashes is the script's, as in Slicer:
+
+- Qt looks through the whole command line for its own flags, with one dash or two, and takes them out (xcb on Linux).
+- A first argument whose name ends with ``.py`` is run instead of the script, and Slicer ends after it.
 """
 
 from __future__ import annotations
@@ -13,6 +18,19 @@ import sys
 import traceback
 from pathlib import Path
 from typing import Any
+
+OF_QT = ("--name", "--display", "--visual")  # those of Qt's that could be taken for a script's; each has a value
+
+
+def without_qts(arguments: list[str]) -> list[str]:
+    """What Qt leaves of a command line."""
+    left: list[str] = []
+    each = iter(arguments)
+    for argument in each:
+        if argument in OF_QT and next(each, None) is not None:
+            continue
+        left.append(argument)
+    return left
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -27,7 +45,11 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--python-script", metavar="FILE", required=True)
     parser.add_argument("--additional-module-path", metavar="DIR", type=Path, help="else the source tree")
     parser.add_argument("--fed", action="store_true", help="(the stand-in's own) let threads run, as no Slicer does")
-    return parser.parse_args(own), rest
+    options = parser.parse_args(own)
+    if rest and rest[0].endswith(".py"):
+        print("Ignore script specified using '--python-script'", file=sys.stderr)
+        options.python_script = rest.pop(0)
+    return options, rest
 
 
 def run_script(script: str, arguments: list[str], end: Any) -> None:
@@ -46,7 +68,7 @@ def run_script(script: str, arguments: list[str], end: Any) -> None:
 
 def main() -> int:
     """Run; the exit code."""
-    options, rest = parse(sys.argv[1:])
+    options, rest = parse(without_qts(sys.argv[1:]))
     from slicer_host import start_host
 
     packages = [options.additional_module_path] if options.additional_module_path else None
