@@ -33,9 +33,9 @@ class Asking:
     async def ask(self, request: Request, asker: Owner, gave_up: Callable[[], bool]) -> dict[str, Any]:
         """Return the collated answer, when all have answered, the request's time is over or the asker ``gave_up``."""
         message = request.message
-        if message.id in self._open:
-            raise Denied(409, "id: a request with this id is still open; give each request an id of its own")
         asked = self._table.ask(message, asker)
+        if self._open.would_mix(message.id, asked):
+            raise Denied(409, "id: a request with this id is still open; give each request an id of its own")
         opened = self._open.open(request, asker, asked)
         log.debug("request", id=message.id, event=log.event(message.event), by=log.holder(asker), asked=len(asked))
         try:

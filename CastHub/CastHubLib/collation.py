@@ -48,26 +48,37 @@ class OpenRequest:
 
 
 class OpenRequests:
-    """The requests waiting for answers, by id. Ids are the askers' own."""
+    """The requests waiting for answers, by id.
+
+    Ids are the askers' own, so two askers may choose the same; only nobody may be asked twice under one, for the
+    answers could not be told apart.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[str, OpenRequest] = {}
+        self._open: dict[str, list[OpenRequest]] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return sum(len(opened) for opened in self._open.values())
 
     def __contains__(self, id: str) -> bool:
         return id in self._open
 
+    def would_mix(self, id: str, asked: Receivers) -> bool:
+        """Tell whether one of these is asked by an open request of this id already."""
+        return any(subscriber.id in opened.asked for opened in self._open.get(id, ()) for subscriber in asked)
+
     def open(self, request: Request, asker: Owner, asked: Receivers) -> OpenRequest:
-        """Enter a request; its id must not be open already."""
+        """Enter a request; it must not mix with one that is open."""
         opened = OpenRequest(request, asker, {subscriber.id: subscriber for subscriber in asked})
-        self._open[request.message.id] = opened
+        self._open.setdefault(request.message.id, []).append(opened)
         return opened
 
     def close(self, opened: OpenRequest) -> None:
         """Forget a request: what is answered from now on comes too late."""
-        self._open.pop(opened.request.message.id, None)
+        id = opened.request.message.id
+        self._open[id].remove(opened)
+        if not self._open[id]:
+            del self._open[id]
 
     def answer(self, subscriber: Subscriber, response: Response) -> OpenRequest | None:
         """Count an answer. None when it was not asked for: unknown or closed request, someone else, a second time."""
@@ -78,23 +89,23 @@ class OpenRequests:
 
     def awaiting(self, subscriber: Subscriber, request_id: str) -> OpenRequest | None:
         """Return the request with this id when it still waits for this subscriber's answer."""
-        opened = self._open.get(request_id)
-        if opened is None or subscriber.id not in opened.asked or subscriber.id in opened.answers:
-            return None
-        return opened
+        for opened in self._open.get(request_id, ()):
+            if subscriber.id in opened.asked:
+                return None if subscriber.id in opened.answers else opened
+        return None
 
     def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:
         """Return the asked subscriber that an answer over HTTP comes from (its owner's, of its name), and the asker."""
-        opened = self._open.get(response.request_id)
-        for subscriber in opened.asked.values() if opened else ():
-            same = subscriber.owner == owner and subscriber.subscription.name == response.sender.name
-            if opened and same and self.awaiting(subscriber, response.request_id):
-                return subscriber, opened.asker
+        for opened in self._open.get(response.request_id, ()):
+            for subscriber in opened.asked.values():
+                same = subscriber.owner == owner and subscriber.subscription.name == response.sender.name
+                if same and self.awaiting(subscriber, response.request_id):
+                    return subscriber, opened.asker
         return None
 
     def subscriber_gone(self, subscriber: Subscriber) -> list[OpenRequest]:
         """Stop waiting for a subscriber that has ended; return the requests it was asked by."""
-        concerned = [opened for opened in self._open.values() if subscriber.id in opened.asked]
+        concerned = [each for opened in self._open.values() for each in opened if subscriber.id in each.asked]
         for opened in concerned:
             opened.gone.add(subscriber.id)
         return concerned

@@ -141,6 +141,19 @@ def _(hub: Hub) -> None:
     assert answer.result()["ok"] is True
 
 
+@row(SECTION, "askers of different topics may give their requests the same id at once", CAST)
+def _(hub: Hub) -> None:
+    programs = hub.program(), hub.program()
+    displays = [program.listen("DISPLAY") for program in programs]
+    bodies = [question(program) | {"id": programs[0].topic} for program in programs]
+    answers = [asked(program, body) for program, body in zip(programs, bodies, strict=True)]
+    frames = [display.event() for display in displays]
+    for program, display, frame in zip(programs, displays, frames, strict=True):
+        display.answer(frame, program.topic, "DISPLAY")
+    for program, answer in zip(programs, answers, strict=True):
+        assert [each["data"] for each in answer.result()["responses"]] == [program.topic]
+
+
 @row(SECTION, "a FHIRcast subscriber is asked only what it has listed", CAST)
 def _(hub: Hub) -> None:
     program = hub.program()
