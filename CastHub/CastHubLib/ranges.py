@@ -44,6 +44,8 @@ def _range(request: web.Request, tag: str, length: int) -> tuple[int, int] | Non
     start, stop = asked.start, asked.stop
     if start is None:
         return None
+    if not start and request.headers["Range"].partition("=")[2].strip().startswith("-"):
+        return length, length  # the last none of them
     if start < 0:
         return max(0, length + start), length
     return start, length if stop is None else min(stop, length)

@@ -45,6 +45,7 @@ _MIME_TYPES = {
     ".obj": "model/obj",
 }
 _LONGEST_FIRST = tuple(sorted(SUFFIXES, key=len, reverse=True))
+_PATH = re.compile(r"[/\\]|^[A-Za-z]:")  # C:a.dcm lies in the folder that is open on another drive
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSAFE_LOCALLY = re.compile(r'[<>:"|?*]')
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))})
@@ -175,7 +176,7 @@ def check_file_name(name: Any, field: str = "fileName") -> None:
         raise FileRefused(field, f"must be text, not {kind_of(name)}", "invalid_file_name", "")
     if not name.strip():
         raise FileRefused(field, "is empty", "empty_file_name", name)
-    if _CONTROL.search(name) or "/" in name or "\\" in name or name in (".", "..") or len(name) > NAME_MOST:
+    if _CONTROL.search(name) or _PATH.search(name) or name in (".", "..") or len(name) > NAME_MOST:
         reason = f"must be a plain name of at most {NAME_MOST} characters, without a path or control characters"
         raise FileRefused(field, reason, "invalid_file_name", name[:NAME_MOST])
     suffix = suffix_of(name)

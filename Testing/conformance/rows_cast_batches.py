@@ -103,6 +103,7 @@ RANGES: list[tuple[str, int, bytes, str | None]] = [
     ("bytes=-3", 206, b"789", "bytes 7-9/10"),
     ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
     ("bytes=10-", 416, b"", "bytes */10"),
+    ("bytes=-0", 416, b"", "bytes */10"),
     ("bytes=0-1,4-5", 200, b"0123456789", None),
     ("lines=1-2", 200, b"0123456789", None),
 ]
@@ -212,6 +213,7 @@ NAMES: list[tuple[str | None, str]] = [
     ("study.exe.dcm", "double_extension"),
     ("../a.dcm", "invalid_file_name"),
     ("a\x00.dcm", "invalid_file_name"),
+    ("C:a.dcm", "invalid_file_name"),
     ("", "empty_file_name"),
     (None, "missing_file_name"),
 ]

@@ -37,6 +37,7 @@ def test_names_that_pass(name):
         (7, "invalid_file_name"),
         ("../a.dcm", "invalid_file_name"),
         ("a\\b.dcm", "invalid_file_name"),
+        ("C:a.dcm", "invalid_file_name"),
         ("a\n.dcm", "invalid_file_name"),
         ("a" * 300 + ".dcm", "invalid_file_name"),
         ("a.exe", "unsupported_file_extension"),
