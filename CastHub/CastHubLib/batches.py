@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from CastHubLib.core import Owner
+from CastHubLib.inviting import invite
 from CastHubLib.patience import Patience
 from CastHubLib.payloads import Batch, PayloadStore, StoredFile
 from CastHubLib.settings import HubSettings
@@ -45,6 +46,7 @@ class Uploads:
         clock = asyncio.get_running_loop().time
         envelope: Envelope | None = None
         batch: Batch | None = None
+        await invite(request)
         try:
             with Patience(request.content, self._settings.upload_idle_seconds):
                 async for piece, _ in request.content.iter_chunks():  # each as it came, never joined

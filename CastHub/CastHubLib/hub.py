@@ -17,13 +17,14 @@ from CastHubLib.connections import Connections
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
+from CastHubLib.inviting import invite
 from CastHubLib.origins import Origins, opened_by
 from CastHubLib.outbox import Outbox
 from CastHubLib.patience import Patience
 from CastHubLib.payloads import PayloadStore
 from CastHubLib.public_address import PublicAddress
 from CastHubLib.publishing import Publisher
-from CastHubLib.settings import KEEP, HubSettings
+from CastHubLib.settings import KEEP, SINGLE_USER, HubSettings
 from CastHubLib.signin import SignIn
 from CastHubLib.sockets import Sockets
 from CastLib.events import EVERY
@@ -97,6 +98,10 @@ class Hub:
         """
         return self.owner(request) if opened_by(self.settings) else None
 
+    def meant_topic(self, topic: str, owner: Owner) -> str:
+        """Return the topic that is meant: in single-user mode ``*`` is the one that there is."""
+        return owner.topic if topic == EVERY and self.settings.auth == SINGLE_USER else topic
+
     def check_topic(self, topic: str, owner: Owner, field: str) -> None:
         """Raise Denied(403) for a topic that the owner may not use: ``*`` is for the provider flow alone.
 
@@ -110,6 +115,7 @@ class Hub:
         length = request.content_length
         if length is not None and length > most:
             raise Denied(413, f"the body has {length} bytes, this address takes {most}")
+        await invite(request)
         if request.content.is_eof():
             body = await request.read()
         else:

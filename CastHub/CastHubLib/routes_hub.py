@@ -17,7 +17,6 @@ from CastHubLib.answers import JSON, Denied, json_answer, text_refusal
 from CastHubLib.core import Owner, Subscriber
 from CastHubLib.hub import Hub
 from CastHubLib.outbox import json_frame, text_frame
-from CastHubLib.settings import SINGLE_USER
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_binary_family, is_request, is_response
 from CastLib.fields import need_object, need_text, parse_json
@@ -26,6 +25,7 @@ from CastLib.manifest import refuse_inline_bytes
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
 from CastLib.subscription import Subscription, parse_subscribe, parse_unsubscribe
 
+_NO_KIND = "application/octet-stream"  # some HTTP clients say so of no body at all
 _RECEIVED = b'{"status":"received"}'
 _PATH, _STRICT_PATH = "/api/hub", "/fhircast"
 
@@ -73,6 +73,8 @@ class HubRoutes:
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == "multipart/related" and not self._strict:
             return await self._batch(request, self._hub.owner(request))
+        if kind == _NO_KIND and not request.can_read_body:
+            kind = ""
         if kind in ("", FORM) or (kind == FORM_DATA and not self._strict):
             return await self._form(request)
         if not kind.endswith("json"):
@@ -117,8 +119,7 @@ class HubRoutes:
         subscription = form.subscription
         if self._strict:
             subscription = _plain(fields, subscription)
-        if subscription.everyone and self._hub.settings.auth == SINGLE_USER:
-            subscription = replace(subscription, topic=owner.topic)
+        subscription = replace(subscription, topic=self._hub.meant_topic(subscription.topic, owner))
         self._hub.check_topic(subscription.topic, owner, "hub.topic")
         if not form.endpoint_id:
             return self._hub.connections.subscribe(subscription, owner, strict=self._strict, lease_most=lease_most)
@@ -135,7 +136,7 @@ class HubRoutes:
         if form.endpoint_id:
             subscriber = self._own(form.endpoint_id, owner)
         else:
-            found = self._hub.table.named(form.topic, form.name, owner)
+            found = self._hub.table.named(self._hub.meant_topic(form.topic, owner), form.name, owner)
             found = [each for each in found if each.connected] or found  # not one that its client has lost
             if len(found) != 1:
                 count = "no subscription" if not found else f"{len(found)} subscriptions"
@@ -152,13 +153,17 @@ class HubRoutes:
 
     def _publish(self, request: web.Request, body: bytes, value: dict[str, Any], owner: Owner) -> web.Response:
         """Route an event; the frame holds the body's very bytes, so numbers and spelling stay as they were sent."""
-        message = parse_publish(value)
+        message, frame = parse_publish(value), text_frame(body)
+        topic = self._hub.meant_topic(message.topic, owner)
+        if topic != message.topic:
+            value["event"]["hub.topic"] = topic
+            message, frame = parse_publish(value), json_frame(value)
         if self._strict:
             need_text(value, "timestamp")  # (FHIRcast 2.6.2)
         self._check_publish(request, message, owner)
         if is_binary_family(message.key):
             refuse_inline_bytes(message.context)
-        self._deliver(message, text_frame(body), owner)
+        self._deliver(message, frame, owner)
         return self._received(message)
 
     def _received(self, message: Message) -> web.Response:
@@ -169,7 +174,7 @@ class HubRoutes:
     def _check_publish(self, request: web.Request, message: Message, owner: Owner) -> None:
         request[log.MESSAGE] = message.id
         topic = request.match_info.get("topic")
-        if topic is not None and topic != message.topic:
+        if topic is not None and self._hub.meant_topic(topic, owner) != message.topic:
             raise FieldError("event.hub.topic", "is not the topic in the address")
         self._hub.check_topic(message.topic, owner, "event.hub.topic")
         if message.topic == EVERY:  # one user's images must never reach all the others
@@ -189,7 +194,9 @@ class HubRoutes:
             if is_response(str(wire["event"]["hub.event"])):
                 self._answering(parse_response(wire), owner)
             else:
-                self._check_publish(request, parse_publish(wire), owner)
+                message = parse_publish(wire)
+                topic = wire["event"]["hub.topic"] = self._hub.meant_topic(message.topic, owner)
+                self._check_publish(request, replace(message, topic=topic), owner)
 
         upload = await self._hub.uploads.take(request, owner, admit)
         id, batch = str(upload.wire["id"]), upload.batch
@@ -226,8 +233,8 @@ class HubRoutes:
             return await self.post(request)
         question = parse_request(value)
         request[log.MESSAGE] = question.message.id
-        if question.message.topic == EVERY and self._hub.settings.auth == SINGLE_USER:
-            question = replace(question, message=replace(question.message, topic=owner.topic))
+        topic = self._hub.meant_topic(question.message.topic, owner)
+        question = replace(question, message=replace(question.message, topic=topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
         return json_answer(await self._hub.asking.ask(question, owner, lambda: request.transport is None))
 

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from CastHubLib import log
 from CastHubLib.answers import error_answer, refusal
 from CastHubLib.hub import Hub
+from CastHubLib.inviting import ask_nothing, close_if_uninvited
 from CastHubLib.origins import is_loopback_name, opened_by
 from CastHubLib.routes_conferences import ConferenceRoutes
 from CastHubLib.routes_documents import DocumentRoutes
@@ -36,12 +37,19 @@ class HubServer:
         self.url = ""
         app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
         of_hub = HubRoutes(self.hub)
-        app.add_routes(ConferenceRoutes(self.hub, of_hub.post).routes())
-        for routes in (StatusRoutes, SignInRoutes, PayloadRoutes, SampleRoutes):
-            app.add_routes(routes(self.hub).routes())
-        app.add_routes(DocumentRoutes().routes())
-        app.add_routes(of_hub.routes())
-        app.add_routes(HubRoutes(self.hub, strict=True).routes())
+        for routes in (
+            ConferenceRoutes(self.hub, of_hub.post),
+            StatusRoutes(self.hub),
+            SignInRoutes(self.hub),
+            PayloadRoutes(self.hub),
+            SampleRoutes(self.hub),
+            DocumentRoutes(),
+            of_hub,
+            HubRoutes(self.hub, strict=True),
+        ):
+            for route in routes.routes():
+                route.kwargs["expect_handler"] = ask_nothing
+                app.add_routes((route,))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -94,6 +102,7 @@ class HubServer:
             answer = await _answer(request, handler)
             if answer.status >= 400:
                 _log_refusal(request, answer.status)
+            close_if_uninvited(request, answer)
             if "Origin" in headers and not answer.prepared:
                 answer.headers.update(origins.headers(headers))
             return answer

@@ -55,6 +55,33 @@ def test_a_body_in_pieces_is_taken(hub: HubProcess) -> None:
         assert line.recv(65_536).startswith(b"HTTP/1.1 202 ")
 
 
+LINES = {
+    "an event": ("application/json", 100, b""),
+    "a batch": ("multipart/related; boundary=b", 100, b""),
+    "a form": ("application/x-www-form-urlencoded", 100, b""),
+    "an event without a token": ("application/json", 100, b"401"),
+    "a batch without a token": ("multipart/related; boundary=b", 10**9, b"401"),
+    "a body of no kind that is known": ("text/plain", 100, b"415"),
+    "an event that is too large": ("application/json", 10**9, b"413"),
+}
+
+
+@pytest.mark.parametrize("title", LINES)
+def test_who_asks_before_it_sends_is_invited_only_when_its_body_is_read(hub: HubProcess, title: str) -> None:
+    kind, length, refused = LINES[title]
+    with Wire(hub.url) as wire, socket.create_connection(("127.0.0.1", port(hub)), WAIT) as line:
+        asked = head(wire, kind, length).replace(b"\r\n\r\n", b"\r\nExpect: 100-Continue\r\n\r\n")
+        line.sendall(asked.replace(b"Bearer", b"Basic") if refused == b"401" else asked)
+        answer = line.recv(65_536)
+        if not refused:
+            assert answer == b"HTTP/1.1 100 Continue\r\n\r\n"
+            line.sendall(b"{" * length)
+            answer, refused = line.recv(65_536), b"400"
+        else:
+            assert b"\r\nConnection: close\r\n" in answer, "what would come next could be the body"
+        assert answer.startswith(b"HTTP/1.1 " + refused + b" ")
+
+
 def test_a_connection_without_a_request_is_closed(impatient: HubProcess) -> None:
     for begun in (b"", b"GET /api/hub/status HTTP/1.1\r\nHost:"):
         with socket.create_connection(("127.0.0.1", port(impatient)), WAIT) as line:

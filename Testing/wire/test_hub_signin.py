@@ -10,7 +10,7 @@ import pytest
 import requests
 import websocket
 from hub_process import HubProcess
-from hub_wire import Socket, Wire, event
+from hub_wire import Socket, Wire, batch_body, event
 
 FOREIGN = "https://evil.example"
 PAGE = "http://localhost:3000"
@@ -98,6 +98,14 @@ def test_single_user_mode(start_hub: Callable[..., HubProcess]) -> None:
         assert socket.frame()["hub.topic"] == "SINGLE-USER", "* is granted and means the one topic"
         wire.publish(event("Patient-open", "SINGLE-USER"), 202)
         assert socket.event()["event"]["hub.topic"] == "SINGLE-USER"
+        wire.publish(event("Patient-open", "*"), 202)
+        assert socket.event()["event"]["hub.topic"] == "SINGLE-USER"
+        batch = event("dicom-send", "*", {"files": [{"fileName": "a.dcm", "byteLength": 1}]})
+        assert wire.send_batch(batch_body(batch, [b"a"])).status_code == 200
+        assert socket.event()["event"]["hub.topic"] == "SINGLE-USER"
+        form = {"hub.mode": "unsubscribe", "hub.topic": "*", "subscriber.name": "S"}
+        assert wire.http.post(wire.hub, data=form).status_code == 202, "as clients do that name no endpoint"
+        assert socket.frame()["hub.mode"] == "denied"
         socket.close()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import websocket
@@ -51,6 +53,24 @@ def test_lease_granted(wire: Wire, dialect: str, lease: str, granted: int) -> No
     socket = Socket(wire.subscribe("S", "Patient-open", hub__lease_seconds=lease, **more))
     assert granted - 10 < socket.frame()["hub.lease_seconds"] <= granted, "and never longer than the token's life"
     socket.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "body", "status"),
+    [
+        (None, "hub.mode hub.channel.type hub.topic hub.events", "", 202),
+        ("application/octet-stream", "hub.mode hub.channel.type hub.topic hub.events", "", 202),
+        ("application/x-www-form-urlencoded", "hub_mode hub_topic", "hub_channel_type hub_events", 202),
+        ("application/x-www-form-urlencoded", "hub.topic", "hub.mode hub.channel.type hub.topic hub.events", 400),
+    ],
+)
+def test_fields_may_stand_in_the_address_too(wire: Wire, kind: str, address: str, body: str, status: int) -> None:
+    values = {"mode": "subscribe", "type": "websocket", "topic": wire.topic, "events": "Patient-open"}
+    query, form = (
+        urlencode([(name, values[re.split("[._]", name)[-1]]) for name in names.split()]) for names in (address, body)
+    )
+    answer = wire.http.post(f"{wire.hub}?{query}", data=form, headers={"Content-Type": kind})
+    assert answer.status_code == status, answer.text
 
 
 def test_bind_without_upgrade_is_a_client_error(wire: Wire) -> None:
