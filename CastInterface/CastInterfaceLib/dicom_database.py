@@ -10,6 +10,7 @@ import slicer
 
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_files import LocalStudy, StudyFiles, only_one
+from CastInterfaceLib.study_loading import remove_nodes
 from CastLib.client import Pump
 
 PATIENCE = 30.0  # seconds that a thread waits for the main thread to look into the database
@@ -38,14 +39,29 @@ def instance_files(uids: Sequence[str]) -> tuple[Path, ...]:
     return tuple(Path(path) for path in series) if all(series) else ()
 
 
-def load_series(uid: str) -> Any:
-    """Have Slicer's own DICOM loaders make a volume node of a series; None when they make none. Main thread only."""
+def load_series(uid: str) -> list[Any]:
+    """Have Slicer's own DICOM loaders make a volume node of a series. Main thread only.
+
+    Returns:
+        the nodes they have made, the volume first; transforms, tables and the like may come with it. Empty when no
+        volume came of it: then nothing else stays.
+    """
     from DICOMLib import DICOMUtils
 
     with slow_call("Slicer's DICOM loaders load a series"):
         ids = DICOMUtils.loadSeriesByUID([uid])
-    nodes = [slicer.mrmlScene.GetNodeByID(id) for id in ids or ()]
-    return next((node for node in nodes if node is not None and node.IsA("vtkMRMLScalarVolumeNode")), None)
+    found = [slicer.mrmlScene.GetNodeByID(id) for id in ids or ()]
+    nodes = [node for node in found if node is not None and not _is_the_scenes(node)]
+    nodes.sort(key=lambda node: not node.IsA("vtkMRMLScalarVolumeNode"))
+    if nodes and nodes[0].IsA("vtkMRMLScalarVolumeNode"):
+        return nodes
+    remove_nodes(slicer.mrmlScene, nodes)
+    return []
+
+
+def _is_the_scenes(node: Any) -> bool:
+    """Whether there is one of this node to a scene; it goes with no study."""
+    return bool(node.GetSingletonTag()) or node.IsA("vtkMRMLSubjectHierarchyNode")
 
 
 class DatabaseStudies(StudyFiles):

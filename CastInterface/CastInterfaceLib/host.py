@@ -55,8 +55,10 @@ class Host(Protocol):
         """Whether `read` is to be used for a series rather than decoded voxels. Any thread."""
         ...
 
-    def read(self, series: Series) -> tuple[Any, bool]:
+    def read(self, series: Series) -> tuple[list[Any], bool]:
         """A series as a volume node, read by the host's own loader, and whether that told it how to be shown.
+
+        Other nodes that the loader has made stand after the volume in the list.
 
         Raises CastError.
         """

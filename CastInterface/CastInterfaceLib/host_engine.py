@@ -74,9 +74,9 @@ class EngineHost:
         """No series: decoding on a thread lets requests be answered meanwhile."""
         return False
 
-    def read(self, series: Series) -> tuple[Any, bool]:
+    def read(self, series: Series) -> tuple[list[Any], bool]:
         """See `read_with_engine`."""
-        return read_with_engine(self.application_logic, series), False
+        return [read_with_engine(self.application_logic, series)], False
 
     def close(self) -> None:
         """Empty the scene and close the views."""

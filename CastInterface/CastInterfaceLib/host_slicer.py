@@ -205,13 +205,13 @@ class WindowHost:
         """Series in Slicer's database are left to Slicer's own loaders. Any thread."""
         return self._studies is not None and series.uid in self._studies.series_uids
 
-    def read(self, series: Series) -> tuple[Any, bool]:
+    def read(self, series: Series) -> tuple[list[Any], bool]:
         """A series as a volume node: by Slicer's loaders when its database has it, else by its volumes logic."""
-        volume = load_series(series.uid) if self.reads(series) else None
-        if volume is None:
-            return read_with_engine(self.application_logic, series), False
-        name_volume(volume, series)
-        return volume, True
+        nodes = load_series(series.uid) if self.reads(series) else []
+        if not nodes:
+            return [read_with_engine(self.application_logic, series)], False
+        name_volume(nodes[0], series)
+        return nodes, True
 
     def close(self) -> None:
         """Let go of the views; they and the scene are Slicer's."""

@@ -12,6 +12,7 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from CastInterfaceLib.host import Host
+from CastInterfaceLib.patient_folders import remove_empty, take_out
 from CastInterfaceLib.slices_in_3d import Box, box_corners, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Look, Voxels, look_of
@@ -198,7 +199,9 @@ def remove_node(scene: Any, node: Any) -> None:
     """Take a node out of the scene together with its display and storage nodes, which nobody else uses."""
     displays = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
     storages = [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    folder = take_out(scene, node)
     scene.RemoveNode(node)
     for helper in (*displays, *storages):
         if helper is not None:
             scene.RemoveNode(helper)
+    remove_empty(scene, folder)

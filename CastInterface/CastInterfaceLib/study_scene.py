@@ -79,12 +79,15 @@ class StudyScene:
         return self._host.reads(series)
 
     def read_series(self, study: OpenStudy, series: Series) -> tuple[Any, bool, Any]:
-        """Have the host read a series into the scene: what `Host.read` gives, and the voxels. Raises CastError."""
+        """Have the host read a series into the scene: the volume, whether the host told it how to be shown, the voxels.
+
+        Raises CastError.
+        """
         if not self._is_open(study):
             raise Cancelled("the study is not open any more")
-        volume, looks_good = self._host.read(series)
-        study.nodes.append(volume)  # at once: it goes with its study, shown or not
-        return volume, looks_good, array_of(volume)
+        nodes, looks_good = self._host.read(series)
+        study.nodes += nodes  # at once: they go with their study, shown or not
+        return nodes[0], looks_good, array_of(nodes[0])
 
     def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume | ReadVolume) -> None:
         """Show a series that was decoded on a thread or read by the host."""

@@ -241,6 +241,46 @@ def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
     assert volumes_in_scene() == [own]
 
 
+def test_a_study_that_is_closed_leaves_nothing_of_its_patient(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer's loaders make more than a volume: folders with the patient's name, and nodes beside it."""
+    import slicer
+    from slicer_host import dicom
+
+    write_phantom(tmp_path / "own", PatientID="P2")
+    own = load_into_scene(part, tmp_path / "own")
+    load = dicom.load_series
+
+    def load_more(*arguments: Any) -> list[str]:
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Acquisition")
+        return [transform.GetID(), *load(*arguments)]
+
+    monkeypatch.setattr(dicom, "load_series", load_more)
+    write_phantom(tmp_path / "study")
+    uid = study_uid_in(tmp_path / "study")
+    part.host.import_dicom(tmp_path / "study")
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    names = patients(tree)
+    part.connect(hub.url, "leaving")
+    publish_study("ImagingStudy-open", uid, hub, "leaving")
+    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+    assert len(patients(tree)) == 2
+    publish_study("ImagingStudy-close", uid, hub, "leaving")
+    part.until(lambda: not part.logic.openNow.study_uid)
+    assert patients(tree) == names and volumes_in_scene() == [own]
+    assert slicer.mrmlScene.GetFirstNodeByName("Acquisition") is None
+
+
+def patients(tree: Any) -> list[str]:
+    """The names at the top of the subject hierarchy."""
+    import vtk
+
+    items = vtk.vtkIdList()
+    tree.GetItemChildren(tree.GetSceneItemID(), items)
+    return [tree.GetItemName(items.GetId(index)) for index in range(items.GetNumberOfIds())]
+
+
 def test_what_the_user_takes_out_of_the_scene_is_open_no_more(
     part: InterfacePart, hub: HubProcess, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ def show_phantom(folder: Path) -> Any:
     from CastLib.dicom_series import read_series
 
     room = WindowHost(PICTURE)
-    volume, _ = room.read(read_series(write_phantom(folder))[0])
+    (volume,), _ = room.read(read_series(write_phantom(folder))[0])
     volume.GetDisplayNode().SetAutoWindowLevel(False)
     volume.GetDisplayNode().SetWindowLevel(1200, 600)
     show_volume(room, volume, box_corners(geometry_of(volume), body_of(array_of(volume))))

@@ -132,8 +132,21 @@ def load_series(database: DICOMDatabase, uids: Iterable[str]) -> list[str]:
         node = logic.AddArchetypeScalarVolume(names.GetValue(0), name, 0, names)
         if node is not None:
             node.SetAttribute("DICOM.instanceUIDs", " ".join(headers[index].SOPInstanceUID for index in order))
+            put_under_patient(node, first)
             ids.append(node.GetID())
     return ids
+
+
+def put_under_patient(node: Any, header: pydicom.Dataset) -> None:
+    """Put a volume under its patient and study in the subject hierarchy, as Slicer's loaders do."""
+    import slicer
+
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(state.engine.scene)
+    item = tree.CreateItem(tree.GetSceneItemID(), node)
+    uid, study, patient = header.SeriesInstanceUID, header.StudyInstanceUID, f"Patient-{header.PatientID}"
+    tree.SetItemUID(item, slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMUIDName(), uid)
+    slicer.vtkSlicerSubjectHierarchyModuleLogic.InsertDicomSeriesInHierarchy(tree, patient, study, uid)
+    tree.SetItemName(tree.GetItemParent(tree.GetItemParent(item)), str(header.PatientName))
 
 
 class DICOMUtils(ModuleType):
