@@ -22,7 +22,7 @@ class PayloadRoutes:
         """Return the addresses served here."""
         return [web.get("/api/hub/payloads/{id}", self.payload)]  # HEAD comes with it
 
-    async def payload(self, request: web.Request) -> web.StreamResponse:
+    async def payload(self, request: web.Request) -> web.Response:
         """Give the bytes of one chunk to those who may read it; to others it does not exist."""
         owner, id = self._hub.owner(request), request.match_info["id"]
         chunk = self._hub.payloads.get(id, asyncio.get_running_loop().time())
@@ -38,13 +38,7 @@ class PayloadRoutes:
             raise _unknown() from None
         by, message = log.holder(owner), chunk.batch.message_id
         log.debug("payload", id=message, by=by, method=request.method, status=wants.status, bytes=len(body))
-        headers |= {"Content-Type": "application/octet-stream", **self._hub.origins.headers(request.headers)}
-        answer = web.StreamResponse(status=wants.status, headers=headers)
-        answer.content_length = len(body)
-        await answer.prepare(request)
-        if request.method == "GET":
-            await answer.write(body)  # apart from the headers: joined to them it would be copied
-        return answer
+        return web.Response(body=body, status=wants.status, headers=headers, content_type="application/octet-stream")
 
 
 def _unknown() -> Denied:

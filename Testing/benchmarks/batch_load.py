@@ -3,8 +3,8 @@
 Usage: batch_load.py BASE_URL [--files 200] [--size 524288] [--rounds 3] [--receivers 16] [--pid HUB]
 
 As ``hub_load.py`` does it, but from plain blocking sockets, so that the load is not the limit: the body is made before
-the clock starts and goes out as one buffer, and each receiver reads into a buffer of its own on a connection that stays
-open. What came is compared after the clock has stopped.
+the clock starts and goes out as one buffer, and each file is read, on a connection that stays open, into a buffer that
+was there and touched before. What came is compared after the clock has stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import http.client
 import json
 import os
+import re
+import socket
 import statistics
 import time
 import urllib.parse
@@ -74,12 +76,34 @@ class Load:
         )
         return f'multipart/related; boundary={boundary}; type="application/dicom"', body
 
+    def connect(self) -> socket.socket:
+        host, port = self.address.rsplit(":", 1)
+        return socket.create_connection((host, int(port)), timeout=WAIT)
+
+    def fetch(self, connection: socket.socket, path: str, room: memoryview) -> int:
+        """Bytes of the answer to a GET, which are read into ``room``."""
+        lines = [f"GET {path} HTTP/1.1", f"Host: {self.address}", *(f"{k}: {v}" for k, v in self.headers.items())]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        come = b""
+        while b"\r\n\r\n" not in come:
+            come += _some(connection.recv(64 * 1024))
+        head, _, begun = come.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: *(\d+)", head.lower())
+        if length is None or not head.startswith(b"HTTP/1.1 200 "):
+            raise SystemExit(f"{path}: {head[:80]!r}")
+        filled, end = len(begun), int(length[1])
+        room[:filled] = begun
+        while filled < end:
+            filled += _some(connection.recv_into(room[filled:end]))
+        return end
+
     def round(self, files: list[bytes], receivers: int, clocks: tuple[Clock, ...]) -> list[tuple[float, float]]:
         """By each clock, the seconds to send a batch, and until every file of it has been fetched."""
         kind, body = self.batch(files)
         channel = self.subscribe()
         sender = http.client.HTTPConnection(self.address, timeout=WAIT)
         sender.connect()
+        fetched = [bytearray(len(data)) for data in files]
         began = [clock() for clock in clocks]
         sender.request("POST", "/api/hub/", body, {**self.headers, "Content-Type": kind})
         answer = sender.getresponse()
@@ -90,21 +114,17 @@ class Load:
         while (event := json.loads(channel.recv()).get("event") or {}).get("hub.event") != "dicom-send":
             pass
         jobs = list(enumerate(event["context"]["files"]))
-        fetched: list[bytes] = [b""] * len(files)
 
         def receive() -> None:
-            connection = http.client.HTTPConnection(self.address, timeout=WAIT)
-            while jobs:
-                try:
-                    index, entry = jobs.pop()
-                except IndexError:
-                    break
-                pieces = []
-                for id in entry.get("payloadIds") or [entry["payloadId"]]:
-                    connection.request("GET", f"/api/hub/payloads/{id}", headers=self.headers)
-                    pieces.append(connection.getresponse().read())
-                fetched[index] = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            connection.close()
+            with self.connect() as connection:
+                while jobs:
+                    try:
+                        index, entry = jobs.pop()
+                    except IndexError:
+                        break
+                    room = memoryview(fetched[index])
+                    for id in entry.get("payloadIds") or [entry["payloadId"]]:
+                        room = room[self.fetch(connection, f"/api/hub/payloads/{id}", room) :]
 
         with ThreadPoolExecutor(receivers) as pool:
             for done in [pool.submit(receive) for _ in range(receivers)]:
@@ -139,6 +159,12 @@ def main() -> None:
         figures[f"down{word}_MBps"] = rate(megabytes, [whole - sent for sent, whole in times])
         figures[f"end_to_end{word}_MBps"] = rate(megabytes, [whole for _, whole in times])
     print(json.dumps(figures))
+
+
+def _some(come: Any) -> Any:
+    if not come:
+        raise SystemExit("the hub has closed a connection")
+    return come
 
 
 def rate(megabytes: float, seconds: list[float]) -> int:
