@@ -80,6 +80,23 @@ def test_the_test_button_tells_whether_a_hub_answers(part: InterfacePart, hub: H
     pictures(part, "tested")
 
 
+def test_colours_follow_when_slicer_turns_dark(part: InterfacePart, hub: HubProcess) -> None:
+    from CastInterfaceLib.panels.looks import BAD, BUSY
+
+    part.connect(hub.url, "dark")
+    part.open_section("ask")
+    part.click(part.ui.askButton)
+    part.until(lambda: "Nobody answered" in part.ui.answerLabel.text)
+    part.click(part.ui.connectButton)
+    part.type(part.ui.hubBox, f"http://127.0.0.1:{closed_port()}")
+    part.click(part.ui.testButton)
+    part.until(lambda: "no hub answers" in part.ui.hubLabel.text)
+    for dark in (0, 1, 0):
+        part.host.set_dark(bool(dark))
+        for label, pair in ((part.ui.hubLabel, BAD), (part.ui.answerLabel, BUSY)):
+            part.until(lambda label=label, pair=pair: pair[dark] in label.styleSheet)  # type: ignore[misc]  # noqa: B023
+
+
 def test_enter_connects_and_the_hub_is_kept(part: InterfacePart, hub: HubProcess) -> None:
     part.type(part.ui.hubBox, hub.url)
     part.type(part.ui.userEdit, "anna")

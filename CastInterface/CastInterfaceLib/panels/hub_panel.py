@@ -46,7 +46,9 @@ class HubPanel:
         self.refresh()
 
     def enter(self) -> None:
-        """It is seen; the hub tells of its changes whether it is or not."""
+        """It is seen; the hub tells of its changes whether it is or not, and nobody of another palette."""
+        self._shown = None
+        self.refresh()
 
     def exit(self) -> None:
         """It is not seen any more."""

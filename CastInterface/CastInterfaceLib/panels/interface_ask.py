@@ -28,6 +28,7 @@ class AskSection:
         self._pictures: list[PeerPicture] = []
         self._has_answer = False
         self._window: Any = None
+        self._said: tuple[str, tuple[str, str] | None] = ("", None)
         ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
         ui.dataBox.addItem(STATUS, STATUS)
         ui.askButton.connect("clicked()", self.ask)
@@ -47,7 +48,7 @@ class AskSection:
     def refresh(self) -> None:
         """Offer who is there now, and show what there is of an answer."""
         ui = self._ui
-        ui.answerLabel.setVisible(bool(ui.answerLabel.text))
+        self._say(*self._said)  # anew, for the palette may have changed
         ui.pictureList.setVisible(bool(self._pictures))
         ui.saveButton.setVisible(bool(self._pictures))
         ui.jsonButton.setVisible(self._has_answer)
@@ -69,14 +70,14 @@ class AskSection:
         if self._job is not None:
             self._job.cancel()
             self._job = None
-            show_text(self._ui.answerLabel, _("The answer is not waited for any more."))
+            self._say(_("The answer is not waited for any more."))
             self.refresh()
             return
         with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
             self._job = self._logic.request(
                 self._ui.dataBox.currentData, self._answered, peer=self._ui.peerBox.currentData or "", digest=_digest
             )
-            show_text(self._ui.answerLabel, _("Waiting for the answer …"), BUSY)
+            self._say(_("Waiting for the answer …"), BUSY)
             self.refresh()
 
     def _answered(self, value: Any, error: Exception | None) -> None:
@@ -85,7 +86,7 @@ class AskSection:
         self._job = None
         ui = self._ui
         if error is not None:
-            show_text(ui.answerLabel, str(error), BAD)
+            self._say(str(error), BAD)
             self.refresh()
             return
         answer, self._pictures, text = value
@@ -94,7 +95,7 @@ class AskSection:
         said = _("Answered: {names}.").format(names=", ".join(names)) if names else _("Nobody answered.")
         if missing:
             said += " " + _("No answer from {names}.").format(names=", ".join(missing))
-        show_text(ui.answerLabel, said, None if names and not missing else BUSY)
+        self._say(said, None if names and not missing else BUSY)
         ui.answerText.setPlainText(text)
         self._has_answer = True
         ui.pictureList.clear()
@@ -105,6 +106,10 @@ class AskSection:
             item.setToolTip(f"{picture.peer}: {picture.name}")
             ui.pictureList.addItem(item)
         self.refresh()
+
+    def _say(self, text: str, look: tuple[str, str] | None = None) -> None:
+        self._said = (text, look)
+        show_text(self._ui.answerLabel, text, look)
 
     def _open_picture(self, item: Any) -> None:
         picture = self._pictures[self._ui.pictureList.row(item)]
@@ -128,10 +133,10 @@ class AskSection:
 
         def saved(paths: Any, error: Exception | None) -> None:
             if error is not None:
-                show_text(self._ui.answerLabel, str(error), BAD)
+                self._say(str(error), BAD)
             else:
                 words = _("{count} pictures saved in {folder}.")
-                show_text(self._ui.answerLabel, words.format(count=len(paths), folder=folder))
+                self._say(words.format(count=len(paths), folder=folder))
 
         self._logic.inBackground(_("Saving pictures"), lambda job: save_pictures(pictures, folder), saved)
 

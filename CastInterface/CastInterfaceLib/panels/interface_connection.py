@@ -27,7 +27,7 @@ class ConnectionSection:
         self._saved = SavedHubs()
         self._looked_at = -LOOK_EVERY
         self._looking = False
-        self._test: Any = None
+        self._said: tuple[str, tuple[str, str] | None] = ("", None)
         hub, user, topic = self._saved.last()
         self._offer_hubs(hub)
         ui.userEdit.text = user
@@ -93,6 +93,7 @@ class ConnectionSection:
     def refresh(self) -> None:
         """Bring what changes by itself up to date: the countdown, and the look for a hub on this machine."""
         self.show_state()
+        self._tell_hub(*self._said)  # anew, for the palette may have changed
         idle = self._logic.state.kind == "offline" and not self._looking
         if idle and time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._looked_at, self._looking = time.monotonic(), True
@@ -122,6 +123,7 @@ class ConnectionSection:
 
     def _tell_hub(self, text: str, pair: tuple[str, str] | None = None) -> None:
         """Say something of the hub; the label keeps its room, so that the buttons beside it stay."""
+        self._said = (text, pair)
         show_text(self._ui.hubLabel, text or " ", pair)
 
     def _hub_edited(self) -> None:
