@@ -1,4 +1,4 @@
-"""``cast hub`` and ``python -m CastHubLib``: flags, event loop, signals."""
+"""Run a hub until Ctrl-C or SIGTERM; its address is printed as soon as it answers there."""
 
 from __future__ import annotations
 

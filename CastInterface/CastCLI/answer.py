@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from CastCLI.contexts import read_named
 from CastLib.command_line import StopSignal, add_connection_arguments, add_output_arguments
-from CastLib.errors import CastError, FieldError
+from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.events import STATUS, request_event
 from CastLib.fields import parse_json
 from CastLib.manifest import guess_mime_type
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _data_type(word: str) -> str:
     if not word or not all(letter.isalnum() or letter in "-_." for letter in word):
-        raise CastError(f"DATATYPE: {word!r} is no data type: letters, digits, -, _ and . only")
+        raise WrongUsage(f"DATATYPE: {word!r} is no data type: letters, digits, -, _ and . only")
     return word.upper()
 
 
@@ -88,10 +89,7 @@ class _FileSource:
         return answer_value(self._read(), self._path.name)
 
     def _read(self) -> bytes:
-        try:
-            return self._path.read_bytes()
-        except OSError as error:
-            raise CastError(f"--file: {error}") from None
+        return read_named("--file", self._path)
 
 
 class _CommandSource:
@@ -101,7 +99,7 @@ class _CommandSource:
         try:
             words = shlex.split(command, posix=sys.platform != "win32")
         except ValueError as error:
-            raise CastError(f"--exec: {error}") from None
+            raise WrongUsage(f"--exec: {error}") from None
         if not words or not shutil.which(words[0].strip('"')):
             raise CastError(f"--exec: there is no program {words[0] if words else command!r}")
         self._command = command if sys.platform == "win32" else words

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.fields import parse_json
 from CastLib.study_context import make_study_context
 
@@ -24,15 +24,23 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_context(text: str | None) -> Any:
-    """Return the JSON value of ``--context``, None when it is absent; raises CastError naming the flag."""
+    """Return the JSON value of ``--context``, None when it is absent; raises CastError naming flag or file."""
     if text is None:
         return None
-    if not text.startswith("@"):
-        return parse_json(text, "--context")
+    if text.startswith("@"):
+        return parse_json(read_named("--context", Path(text[1:])), text[1:])
     try:
-        return parse_json(Path(text[1:]).read_bytes(), text[1:])
+        return parse_json(text, "--context")
+    except FieldError as error:
+        raise WrongUsage(str(error)) from None
+
+
+def read_named(flag: str, path: Path) -> bytes:
+    """Return the bytes of a file that a flag names; raises CastError naming both."""
+    try:
+        return path.read_bytes()
     except OSError as error:
-        raise CastError(f"--context: {error}") from None
+        raise CastError(f"{flag}: {path} cannot be read: {error.strerror or error}") from None
 
 
 def event_context(args: argparse.Namespace) -> list[Any] | dict[str, Any]:
@@ -40,9 +48,9 @@ def event_context(args: argparse.Namespace) -> list[Any] | dict[str, Any]:
     context = read_context(args.context)
     if context is not None:
         if not isinstance(context, (list, dict)):
-            raise CastError("--context: must be a JSON list or object")
+            raise WrongUsage("--context: must be a JSON list or object")
         if args.study or args.accession or args.patient:
-            raise CastError("--context: holds the study already; leave out --study, --accession and --patient")
+            raise WrongUsage("--context: holds the study already; leave out --study, --accession and --patient")
         return context
     if not (args.study or args.accession or args.patient):
         return []

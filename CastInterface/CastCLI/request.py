@@ -15,8 +15,8 @@ from CastLib.command_line import (
     add_target_arguments,
     target,
 )
-from CastLib.errors import CastError
-from CastLib.message import REQUEST_TIMEOUT
+from CastLib.errors import WrongUsage
+from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from CastCLI.sessions import a_session
 
     output = Output(args)
-    context = read_context(args.context) or {}
+    context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
-        raise CastError("--context: must be a JSON object")
-    if not 0 <= args.timeout <= 300:
-        raise CastError("--timeout: must be 0 to 300 seconds")
+        raise WrongUsage("--context: must be a JSON object")
+    if not 0 <= args.timeout <= REQUEST_TIMEOUT_MOST:
+        raise WrongUsage(f"--timeout: must be 0 to {REQUEST_TIMEOUT_MOST:g} seconds")
     with a_session(args) as (session, _):
         collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
         responses = collated.get("responses") or []

@@ -18,7 +18,7 @@ from CastLib.command_line import (
     connection,
     target,
 )
-from CastLib.errors import CastError, TimedOut
+from CastLib.errors import CastError, TimedOut, WrongUsage
 from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
 from CastLib.message import Message
 
@@ -48,10 +48,12 @@ def run(args: argparse.Namespace) -> int:
     from CastCLI.sessions import a_session, go_online
 
     output = Output(args)
+    if not args.timeout >= 0:  # nor is it a number's absence
+        raise WrongUsage("--timeout: must be 0 seconds or more")
     files = collect_files(args.paths)
-    context = read_context(args.context) or {}
+    context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
-        raise CastError("--context: must be a JSON object; the list of files is added to it")
+        raise WrongUsage("--context: must be a JSON object; the list of files is added to it")
     actors = connection(args)["actors"] or ((IMAGE_DISPLAY,) if args.wait else ())
     with a_session(args, actors=actors) as (session, pump):
         waiting = _Waiting(session, args.wait, output)

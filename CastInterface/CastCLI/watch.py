@@ -12,6 +12,7 @@ from CastLib.command_line import (
     add_connection_arguments,
     add_output_arguments,
 )
+from CastLib.errors import WrongUsage
 from CastLib.events import STATUS
 from CastLib.message import Message
 
@@ -19,7 +20,7 @@ from CastLib.message import Message
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast watch``."""
     parser.add_argument("events", metavar="EVENT", nargs="*", help="events to print (default: all)")
-    parser.add_argument("--count", type=int, default=0, metavar="N", help="stop after N events")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after N events")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also download batches into a folder an event")
     add_connection_arguments(parser, product="CAST-CLI")
     add_output_arguments(parser)
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from CastCLI.sessions import a_session, check_online, go_online
 
     output = Output(args)
+    if args.count is not None and args.count < 1:
+        raise WrongUsage("--count: must be 1 or more")
     stop = StopSignal().install()
     printed = 0
     with a_session(args, events=tuple(args.events) or ("*",)) as (session, pump):

@@ -1,4 +1,4 @@
-"""``cast display`` and ``python -m CastInterfaceLib``: an image display on Slicer's engine, without Slicer."""
+"""Show studies on Slicer's engine, without Slicer: an image display, until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cast provide``: run one provider script until Ctrl-C or SIGTERM."""
+"""Run one provider script until Ctrl-C or SIGTERM, or write a new one to begin with."""
 
 from __future__ import annotations
 

@@ -92,10 +92,14 @@ def test_a_context_comes_as_json_or_from_a_file(tmp_path, hub, user):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["publish", "a-open", "--context", "{"], 1, "--context: not JSON"),
+        (["publish", "a-open", "--context", "{"], 2, "--context: not JSON"),
         (["publish", "a-open", "--context", "@absent.json"], 1, "absent.json"),
-        (["publish", "a-open", "--context", "7"], 1, "--context: must be"),
-        (["request", "STATUS", "--timeout", "999"], 1, "--timeout"),
+        (["publish", "a-open", "--context", "7"], 2, "--context: must be"),
+        (["publish", "a-open", "--context", "[]", "--study", "1.2"], 2, "--context: holds"),
+        (["request", "STATUS", "--context", "[]"], 2, "--context: must be"),
+        (["request", "STATUS", "--timeout", "999"], 2, "--timeout"),
+        (["send", "dicom-send", "absent", "--timeout", "nan"], 2, "--timeout"),
+        (["watch", "--count", "0"], 2, "--count"),
         (["send", "dicom-send", "absent"], 1, "absent: there is no such file"),
         (["request", "STATUS", "--timeout", "0.2"], 4, "nobody"),
         (["publish"], 2, "EVENT"),

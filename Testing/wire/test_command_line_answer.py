@@ -116,7 +116,8 @@ def test_a_script_that_fails_answers_nothing_and_goes_on(tmp_path: Path, wire: W
         (("X", "--file", "a", "--exec", "b"), 2, "not allowed"),
         (("X", "--file", "missing.json"), 1, "missing.json"),
         (("X", "--exec", "no-such-program-here"), 1, "no-such-program-here"),
-        (("no type", "--exec", "x"), 1, "DATATYPE"),
+        (("no type", "--exec", "x"), 2, "DATATYPE"),
+        (("X", "--exec", "'"), 2, "--exec"),
     ],
 )
 def test_wrong_use_is_told_before_the_hub_is_asked(
