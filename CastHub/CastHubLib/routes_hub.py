@@ -84,6 +84,9 @@ class HubRoutes:
         body = await self._hub.read(request, self._hub.settings.body_most)
         value = need_object(parse_json(body), "body")
         if "hub.mode" in value or (not self._strict and "hub_mode" in value):
+            if len(body) > self._hub.settings.form_most:
+                most = self._hub.settings.form_most
+                return text_refusal(Denied(413, f"the body has {len(body)} bytes, a form may have {most}"))
             return self._mode(request, value)
         return self._publish(request, body, value, owner)
 

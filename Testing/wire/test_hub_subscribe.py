@@ -73,6 +73,13 @@ def test_fields_may_stand_in_the_address_too(wire: Wire, kind: str, address: str
     assert answer.status_code == status, answer.text
 
 
+@pytest.mark.parametrize("kind", ["data", "json"])
+def test_a_form_has_bounds_however_it_is_written(wire: Wire, kind: str) -> None:
+    form = wire.form("S") | {"hub.events": ",".join(f"event-{number}" for number in range(10_000))}
+    answer = wire.http.post(wire.hub, **{kind: form})
+    assert answer.status_code == 413 and answer.headers["Content-Type"].startswith("text/plain"), answer.text
+
+
 def test_bind_without_upgrade_is_a_client_error(wire: Wire) -> None:
     answer = wire.http.get(wire.subscribe("S").replace("ws://", "http://"))
     assert answer.status_code == 400 and answer.json()["message"]
