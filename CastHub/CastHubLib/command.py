@@ -11,7 +11,7 @@ from functools import partial
 
 from CastHubLib.settings import AUTH_MODES, CONTEXT_MODES, SETTINGS, HubSettings
 from CastHubLib.settings_sources import FILE_VARIABLE, flag_name, resolve
-from CastLib.command_line import EXIT_DONE, EXIT_INTERRUPTED, LOG_LEVELS
+from CastLib.command_line import EXIT_DONE, LOG_LEVELS, stop_signals
 from CastLib.errors import WrongUsage
 
 
@@ -110,7 +110,7 @@ def _allow_many_sockets() -> None:
 
 
 def _watch_signals() -> asyncio.Future[int]:
-    """Return a future that Ctrl-C or SIGTERM sets to the exit code."""
+    """Return a future that the first of the signals which end a command sets to its exit code."""
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
 
@@ -118,8 +118,7 @@ def _watch_signals() -> asyncio.Future[int]:
         if not stopped.done():
             stopped.set_result(code)
 
-    codes = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_DONE}
-    for number, code in codes.items():
+    for number, code in stop_signals().items():
         if sys.platform == "win32":  # its loops take no signal handlers
             signal.signal(number, lambda *_, code=code: loop.call_soon_threadsafe(stop, code))
         else:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from CastLib.command_line import stop_signals
 from CastLib.errors import CastError
 
 _START_SECONDS = 30.0
@@ -133,7 +134,7 @@ class Applications:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM (and a closed terminal) end the demo as Ctrl-C does: by KeyboardInterrupt, so that all is cleaned."""
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    numbers = stop_signals()
     before = [(number, signal.signal(number, signal.default_int_handler)) for number in numbers]
     try:
         yield

@@ -113,10 +113,21 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), format=form, datefmt="%Y-%m-%dT%H:%M:%S", stream=sys.stderr, force=True)
 
 
-class StopSignal:
-    """Ctrl-C and SIGTERM as a value that a loop looks at. ``exit_code`` is 130 after Ctrl-C, 0 after SIGTERM.
+def stop_signals() -> dict[int, int]:
+    """Return the signals that end a command, each with the exit code that it makes.
 
-    A closed terminal and Windows' Ctrl-Break end as SIGTERM does.
+    A closed terminal and Windows' Ctrl-Break end as SIGTERM does; what ``nohup`` has made deaf to the first stays so.
+    """
+    codes: dict[int, int] = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_DONE}
+    for name in ("SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            codes[number] = EXIT_DONE
+    return codes
+
+
+class StopSignal:
+    """What ``stop_signals`` lists as a value that a loop looks at. ``exit_code`` is 130 after Ctrl-C, 0 after SIGTERM.
 
     A second Ctrl-C interrupts at once, so that nothing can hang on its way out.
     """
@@ -127,9 +138,8 @@ class StopSignal:
 
     def install(self) -> StopSignal:
         """Take the signals of this process; the main thread calls it."""
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._on_signal)
+        for number in stop_signals():
+            signal.signal(number, self._on_signal)
         return self
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

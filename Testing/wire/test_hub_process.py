@@ -103,9 +103,9 @@ def test_a_state_folder_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> No
 
 
 @posix
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("how", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
 def test_end(
-    start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: int, code: int
+    start_hub: Callable[..., HubProcess], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str, code: int
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -120,7 +120,7 @@ def test_end(
         wire.send_batch(batch_body(event("dicom-send", wire.topic, {"files": files}), [bytes(size)])).status_code == 200
     )
     ids = [wire_event(wire) for _ in range(50)]
-    assert started.stop(how) == code
+    assert started.stop(getattr(signal, how)) == code
     assert listener.event()["event"]["hub.event"] == "dicom-send"
     assert [listener.event()["id"] for _ in ids] == ids, "what was waiting has been written"
     assert listener.frame() == {"closed": 1001}
