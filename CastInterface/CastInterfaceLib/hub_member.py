@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from CastInterfaceLib.background import Background, Ended
+from CastInterfaceLib.callbacks import remover
 from CastInterfaceLib.connection import ACTOR, PRODUCT, Connection
 from CastInterfaceLib.host_slicer import open_host
 from CastInterfaceLib.jobs import Job
@@ -132,7 +133,7 @@ class HubMember:
     def onStateChanged(self, callback: Callable[[State], object]) -> Remove:
         """Have ``callback(state)`` called with every change of `state`. Call what is returned to end it."""
         self._state_callbacks.append(callback)
-        return lambda: self._state_callbacks.remove(callback)
+        return remover(self._state_callbacks, callback)
 
     def onEvent(self, callback: Callable[[Message], object], event: str = EVERY) -> Remove:
         """Have ``callback(message)`` called with every message received, or with those of one event.
@@ -142,7 +143,7 @@ class HubMember:
         """
         entry = (event_key(event), callback)
         self._event_callbacks.append(entry)
-        return lambda: self._event_callbacks.remove(entry)
+        return remover(self._event_callbacks, entry)
 
     # What is done at the hub
 

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
+from CastInterfaceLib.callbacks import remover
 from CastInterfaceLib.dependencies import missing_requirements
 from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.local_hub import hub_status
@@ -110,7 +111,7 @@ class HubProcess:
     def on_changed(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Have ``callback()`` called whenever anything has changed. Call what is returned to end it."""
         self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        return remover(self._callbacks, callback)
 
     def start(self, port: int = DEFAULT_PORT) -> None:
         """Start a hub on this machine's loopback; `state` tells how it goes. Port 0 takes any that is free.

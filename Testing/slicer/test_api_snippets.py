@@ -52,6 +52,22 @@ def test_the_snippets_work_when_pasted(
     console["stop"]()
 
 
+def test_what_ends_a_callback_may_be_called_again_and_after_the_end(host: Any) -> None:
+    """An extension that ends later than the module, or twice, is not punished for it."""
+    interface, hub = host.load_module("CastInterface").logic, host.load_module("CastHub").logic
+    called: list[str] = []
+    first, second = (interface.onStateChanged(lambda state: called.append(state.kind)) for _ in range(2))
+    first()
+    first()
+    interface.connect("http://127.0.0.1:9")
+    assert called == ["connecting"]
+    on_event, on_change = interface.onEvent(called.append), hub.onChanged(called.clear)
+    host.unload_all()
+    for end in (second, on_event, on_change):
+        end()
+        end()
+
+
 def test_every_function_of_the_table_is_there(host: Any) -> None:
     logic = host.load_module("CastInterface").logic
     table = DOCUMENT.read_text(encoding="utf-8").partition("| call |")[2]

@@ -75,15 +75,9 @@ class ConnectionSection:
         if error is not None:
             self._tell_hub(without_command(str(error)), BAD)
         else:
-            words = _("{product} {version} answers; {count} connected.")
-            self._tell_hub(
-                words.format(
-                    product=status.get("product", _("A hub")),
-                    version=status.get("version", ""),
-                    count=status.get("connected", 0),
-                ),
-                GOOD,
-            )
+            hub = f"{status.get('product') or _('A hub')} {status.get('version', '')}".strip()  # other hubs tell less
+            words = _("{hub} answers; {count} connected.")
+            self._tell_hub(words.format(hub=hub, count=status.get("connected", 0)), GOOD)
 
     def forget(self) -> None:
         """Keep the address no longer."""
