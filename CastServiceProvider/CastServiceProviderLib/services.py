@@ -15,6 +15,7 @@ from typing import Any
 from CastLib.actors import EVIDENCE_CREATOR
 from CastLib.client import Pump, Session, SessionSettings, State
 from CastLib.errors import CastError
+from CastLib.events import EVERY
 from CastServiceProviderLib.job_records import RUNNING, WAITING, JobRecord, JobRecords
 from CastServiceProviderLib.provider import EVENTS, Provider
 from CastServiceProviderLib.running_job import JobSettings
@@ -143,8 +144,8 @@ class Services:
         product = product.strip()
         if service.on:
             raise CastError(f"Stop {service.product} first: others know it by this name.")
-        if not product:
-            raise CastError("A service needs a name.")
+        if product in ("", EVERY):
+            raise CastError(f"A service needs a name{'; * means everybody' if product else ''}.")
         if product.casefold() in {other.product.casefold() for other in self._services if other is not service}:
             raise CastError(f"There is a service {product} already.")
         service.product = product

@@ -457,6 +457,7 @@ def test_a_volume_without_dicom_files_goes_as_nrrd(part: InterfacePart, hub: Hub
     part.until(lambda: part.ui.sendButton.enabled)
     part.click(part.ui.sendButton)
     part.until(lambda: "The hub has it" in part.ui.sendText.plainText)
+    assert "no service is known" in part.ui.sendText.plainText and not part.ui.sendProgress.isVisible()
     sent = part.logic.messages.records()[-1]
     assert sent.event == "nrrd-send" and sent.target == "EC"
     assert sent.wire["event"]["context"]["files"][0]["fileName"] == "Made-here.nrrd"

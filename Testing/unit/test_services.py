@@ -88,6 +88,16 @@ def test_a_script_that_is_none_is_not_added(services: Services, tmp_path: Path, 
     assert services.all() == []
 
 
+@pytest.mark.parametrize(("name", "why"), [(" ", "needs a name"), ("*", "means everybody"), ("two", "already")])
+def test_a_service_keeps_its_name_when_the_new_one_is_none_of_its_own(
+    services: Services, tmp_path: Path, name: str, why: str
+) -> None:
+    one, _two = services.add(write(tmp_path, COPY, "One.py")), services.add(write(tmp_path, COPY, "Two.py"))
+    with pytest.raises(CastError, match=why):
+        services.rename(one, name)
+    assert one.product == "One"
+
+
 def test_the_list_is_kept_and_a_script_that_is_gone_is_told(services: Services, tmp_path: Path) -> None:
     services.add(write(tmp_path, COPY), "One")
     services.add(write(tmp_path, COPY, "Other.py"), "Two")

@@ -24,14 +24,19 @@ ROWS_SEEN = 4  # rows of the list before it scrolls
 
 @dataclass(eq=False)
 class Sent:
-    """One batch as the panel shows it: ``job`` while it goes out, ``waiting`` for the service after that."""
+    """One batch as the panel shows it: ``job`` while it goes out, ``waiting`` for the service after that.
+
+    ``to_every`` is for a batch that any service may take, ``unheard`` when none is known that would.
+    """
 
     what: str
     to: str
     state: str
     look: tuple[str, str] = BUSY
     job: Job | None = None
+    to_every: bool = False
     waiting: bool = False
+    unheard: bool = False
     fraction: float | None = None
     lines: list[str] = field(default_factory=list)
 
@@ -122,7 +127,7 @@ class SendSection:
         """Send what is chosen."""
         ui = self._ui
         kind, _colon, value = (ui.toBox.currentData or _EVERY_SERVICE).partition(":")
-        sent = Sent(ui.whatBox.currentText, ui.toBox.currentText, _("Sending"))
+        sent = Sent(ui.whatBox.currentText, ui.toBox.currentText, _("Sending"), to_every=kind == "actor")
         to: dict[str, Any] = {
             kind: value,
             "progress": lambda text, fraction: self._progressed(sent, text, fraction),
@@ -156,6 +161,9 @@ class SendSection:
             self._end(sent, _("Called off"), IDLE, _("Called off."))
         elif error is not None:
             self._end(sent, _("Not sent"), BAD, _("Not sent: {reason}").format(reason=error))
+        elif sent.to_every and not any(EVIDENCE_CREATOR in peer.actors for peer in self._logic.peers.all()):
+            sent.unheard = True
+            self._end(sent, _("Nobody"), BUSY, _("The hub has it, but no service is known that would take it."))
         else:
             sent.waiting, sent.state = True, _("Waiting")
             self._say(sent, _("The hub has it. Waiting for the service …"))
@@ -163,6 +171,7 @@ class SendSection:
 
     def _progressed(self, sent: Sent, text: str, fraction: float | None) -> None:
         sent.fraction = fraction
+        sent.waiting, sent.unheard = sent.waiting or sent.unheard, False
         if sent.waiting:
             sent.state = _("At work") if fraction is None else f"{fraction:.0%}"
         self._say(sent, text)
