@@ -229,6 +229,7 @@ class _Child:
                 env=hub_environment(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         reading = threading.Thread(target=self._read_log, args=(process.stderr,), name="cast-hub-log", daemon=True)
@@ -236,8 +237,8 @@ class _Child:
         answered = self._read_reports(process.stdout)
         reading.join()
         code = process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
         if not answered and code and not self._unwanted:
             return who_has_port(code, self._port, self._pump)
         return _Ending(code)

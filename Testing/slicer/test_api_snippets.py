@@ -40,9 +40,8 @@ def test_the_snippets_work_when_pasted(
     paste(connect)
     assert either_host.spin(lambda: says("Cast is online"), PATIENCE)
     paste(on_event)
-    other = run_cast("publish", "ImagingStudy-open", "--study", "1.2.3.4.5.6", "--hub", hub.url, "--user", "anna")
-    assert either_host.spin(lambda: says("ImagingStudy-open from CAST-CLI"), PATIENCE)
-    other.wait()
+    with run_cast("publish", "ImagingStudy-open", "--study", "1.2.3.4.5.6", "--hub", hub.url, "--user", "anna"):
+        assert either_host.spin(lambda: says("ImagingStudy-open from CAST-CLI"), PATIENCE)
     paste(publish)
     assert either_host.spin(lambda: says("published"), PATIENCE)
     paste(ask)

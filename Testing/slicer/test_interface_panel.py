@@ -353,9 +353,10 @@ def test_the_files_of_a_volume_that_came_over_the_hub_are_known(
 ) -> None:
     written = write_phantom(tmp_path / "study")
     part.connect(hub.url, "receiving")
-    sending = run_cast("send", "ImagingStudy-open", str(tmp_path / "study"), "--hub", hub.url, "--user", "receiving")
-    part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
-    assert sending.wait() == 0
+    study = str(tmp_path / "study")
+    with run_cast("send", "ImagingStudy-open", study, "--hub", hub.url, "--user", "receiving") as sending:
+        part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
+        assert sending.wait() == 0
     (volume,) = volumes_in_scene()
     known = part.logic.knownFiles(volume)
     assert sorted(path.read_bytes() for path in known) == sorted(path.read_bytes() for path in written)
@@ -551,8 +552,8 @@ def test_no_handler_holds_the_main_thread(part: InterfacePart, hub: HubProcess, 
     uid = study_uid_in(tmp_path / "study")
     run_cast("publish", "ImagingStudy-open", "--study", uid, "--hub", hub.url, "--user", "holding").wait()
     part.until(lambda: part.ui.contentTable.rowCount == 1)
-    asking = run_cast("request", "SCENEVIEW", "--hub", hub.url, "--user", "holding", "--timeout", "20")
-    part.until(lambda: asking.poll() is not None)
+    with run_cast("request", "SCENEVIEW", "--hub", hub.url, "--user", "holding", "--timeout", "20") as asking:
+        part.until(lambda: asking.poll() is not None)
     print(f"longest handler: {pump.held}; calls to Slicer and VTK:")
     for name, seconds in sorted(longest_calls().items()):
         print(f"  {name}: {seconds * 1000:.0f} ms")

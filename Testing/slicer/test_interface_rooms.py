@@ -106,8 +106,8 @@ def test_slicer_without_its_window_is_a_display_too(
         assert headless_host.spin(lambda: logic.openNow.series and not logic.openNow.doing, PATIENCE)
         out = tmp_path / "out"
         arguments = ("--hub", hub.url, "--user", "headless", "--timeout", "20", "--out", str(out))
-        asking = run_cast("request", "SCENEVIEW", *arguments)
-        assert headless_host.spin(lambda: asking.poll() is not None, PATIENCE)
+        with run_cast("request", "SCENEVIEW", *arguments) as asking:
+            assert headless_host.spin(lambda: asking.poll() is not None, PATIENCE)
         assert asking.returncode == 0
         assert len(list(out.rglob("*.png"))) >= 4
     finally:

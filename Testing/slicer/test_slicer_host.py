@@ -23,7 +23,7 @@ TESTING = Path(__file__).resolve().parents[1]
 SAMPLE = TESTING.parent / "Resources" / "SampleStudy" / "DICOM"
 
 MODULE = """
-import os, qt, slicer, subprocess, sys, threading, vtk
+import os, qt, slicer, socket, subprocess, sys, threading, vtk
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
@@ -66,6 +66,8 @@ class ExampleLogic(ScriptedLoadableModuleLogic):
         slicer.app.aboutToQuit.connect(self.ended)
     def ended(self):
         pass
+    def leave_socket(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
     def leave_file(self):
         open(os.path.join(slicer.app.temporaryPath, "left.txt"), "w").close()
 
@@ -461,6 +463,21 @@ def test_a_connection_to_the_application_left_behind_is_found(host: Host, exampl
     logic.leave_connection()
     assert any("aboutToQuit" in line for line in host.leftovers())
     slicer.app.aboutToQuit.disconnect(logic.ended)
+
+
+def test_a_socket_left_behind_is_found_also_when_nobody_holds_it(host: Host, example: LoadedModule) -> None:
+    logic = example.logic
+    logic.leave_socket()
+    port = logic.socket.getsockname()[1]
+    assert any("socket:" in line and str(port) in line for line in host.leftovers())
+    logic.socket.close()
+    assert not any("socket:" in line for line in host.leftovers())
+    logic.leave_socket()
+    logic.socket = [logic.socket]
+    logic.socket.append(logic.socket)  # only the garbage collector would close it
+    del logic.socket
+    assert any("socket:" in line for line in host.leftovers())
+    assert not any("socket:" in line for line in host.leftovers())
 
 
 def test_a_temporary_file_left_behind_is_found(host: Host, example: LoadedModule) -> None:

@@ -371,10 +371,12 @@ class Host:
         if self._window is not None:
             owners.update({"the module selector": self._window.moduleSelector()})
         end = time.monotonic() + patience
+        while (still_open := leftovers.left_open(self._opened_before)) and time.monotonic() < end:
+            self.spin(None, 0.05)
         while True:
-            found = leftovers.find(owners, Path(state.temporary_path), self._opened_before)
+            found = leftovers.find(owners, Path(state.temporary_path))
             if not found or time.monotonic() >= end:
-                return found
+                return [*still_open, *found]
             self.spin(None, 0.05)
 
     def begin_test(self) -> None:

@@ -39,10 +39,9 @@ def files(folder: Path) -> list[str]:
 
 
 def descriptors() -> dict[str, str]:
-    """What this process has open that a product opens: files and pipes, by number; Linux only.
+    """What this process has open that a product opens: files, pipes and sockets, by number; Linux only.
 
-    Not Qt's and the graphics driver's own (event counters, devices, memory), nor the test runner's for output. No
-    sockets: the tests' own connections are among them.
+    Not Qt's and the graphics driver's own (event counters, devices, memory), nor the test runner's for output.
     """
     folder = Path("/proc/self/fd")
     found = {}
@@ -51,15 +50,35 @@ def descriptors() -> dict[str, str]:
             target = str(entry.readlink())
         except OSError:  # the folder's own, closed by now
             continue
-        if target.startswith("pipe:") or (target.startswith("/") and not target.startswith(NOT_OURS)):
+        if target.startswith(("pipe:", "socket:")) or (target.startswith("/") and not target.startswith(NOT_OURS)):
             found[entry.name] = target
     return found
 
 
-def find(owners: dict[str, Any], folder: Path, opened_before: dict[str, str]) -> list[str]:
-    """All of it, a line each; empty when all was put away."""
-    gc.collect()
+def left_open(opened_before: dict[str, str]) -> list[str]:
+    """What was opened since and is open.
+
+    To be asked before garbage is collected: that would close what somebody has forgotten to.
+    """
     known = set(opened_before.items())
+    found = [(number, what) for number, what in descriptors().items() if (number, what) not in known]
+    return [f"descriptor {number} of {what}{_peers(number, what)}" for number, what in found]
+
+
+def _peers(number: str, what: str) -> str:
+    """Who is at the two ends of a socket."""
+    if not what.startswith("socket:"):
+        return ""
+    import psutil
+
+    process = psutil.Process()
+    ends = [one for one in process.net_connections("all") if one.fd == int(number)]
+    return "".join(f", {one.laddr} to {one.raddr or 'nobody'}, {one.status}" for one in ends)
+
+
+def find(owners: dict[str, Any], folder: Path) -> list[str]:
+    """All but that, a line each; empty when all was put away."""
+    gc.collect()
     return [
         *origins.threads(),
         *origins.processes(),
@@ -67,5 +86,4 @@ def find(owners: dict[str, Any], folder: Path, opened_before: dict[str, str]) ->
         *guarded_scene.observers(),
         *connections(owners),
         *files(folder),
-        *(f"descriptor {number} of {what}" for number, what in descriptors().items() if (number, what) not in known),
     ]

@@ -610,6 +610,21 @@ def test_a_session_that_was_refused_leaves_no_connection(start_hub):
     with pytest.raises(Refused, match="is for providers"):
         session.wait_online(WAIT)
     session.close()
-    here = psutil.Process()
-    port = int(hub.url.rpartition(":")[2])
-    assert not [each for each in here.net_connections("tcp") if each.raddr and each.raddr.port == port]
+    assert not connections_to(int(hub.url.rpartition(":")[2]))
+
+
+def test_a_closed_session_leaves_no_connection_though_somebody_holds_its_pool(desk):
+    """As the exceptions of urllib3 do, which name the pool they come from."""
+    session = desk.session(online=False)
+    session.status()
+    port = int(desk.hub.rpartition(":")[2])
+    manager = session._http._adapter.poolmanager
+    pools = [manager.pools[key] for key in manager.pools.keys()]
+    assert connections_to(port), "it is kept for the next call"
+    session.close()
+    assert not connections_to(port)
+    assert pools
+
+
+def connections_to(port: int) -> list[object]:
+    return [each for each in psutil.Process().net_connections("tcp") if each.raddr and each.raddr.port == port]

@@ -49,9 +49,9 @@ class Http:
             self._session.proxies = {"http": network.proxy.url, "https": network.proxy.url}
         self._session.headers["User-Agent"] = f"CastInterface/{__version__}"
         self._session.headers["Accept-Encoding"] = "identity"
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=_POOL)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = HTTPAdapter(pool_connections=2, pool_maxsize=_POOL)
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
 
     def send(
         self,
@@ -105,7 +105,14 @@ class Http:
         return response
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections.
+
+        One by one: urllib3 leaves the connections of a pool open as long as somebody holds it, as an exception does
+        that it has raised.
+        """
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for key in manager.pools.keys():
+                manager.pools[key].close()
         self._session.close()
 
 
