@@ -112,6 +112,9 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
     """Slicer's own "Reload and Test": needs no hub and no network but this machine's own."""
 
     def setUp(self):
+        from CastInterfaceLib.self_test import skip_unless_installed
+
+        skip_unless_installed(self, REQUIREMENTS)
         slicer.mrmlScene.Clear(0)
         self.logic = CastInterfaceLogic()
 

@@ -151,6 +151,9 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
     def setUp(self):
         import tempfile
 
+        from CastInterfaceLib.self_test import skip_unless_installed
+
+        skip_unless_installed(self, REQUIREMENTS)
         slicer.mrmlScene.Clear(0)
         self.folder = tempfile.TemporaryDirectory()
         self.kept = qt.QSettings().value("CastServiceProvider/Services")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 import unittest
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import slicer
 import vtk
+
+from CastInterfaceLib.dependencies import missing_requirements
 
 
 def run_each(case: unittest.TestCase, *tests: Callable[[], object]) -> None:
@@ -19,6 +22,13 @@ def run_each(case: unittest.TestCase, *tests: Callable[[], object]) -> None:
             test()
         finally:
             case.tearDown()
+
+
+def skip_unless_installed(case: unittest.TestCase, requirements: Path) -> None:
+    """Skip a case whose module's packages are not installed, as on the machines that build extensions."""
+    missing = ", ".join(str(requirement) for requirement in missing_requirements(requirements))
+    if missing:
+        case.skipTest(f"Python packages are missing: {missing}. Open the module, which offers to install them.")
 
 
 def add_volume(name: str, columns: int, rows: int, slices: int) -> Any:

@@ -6,6 +6,7 @@ import itertools
 import re
 import subprocess
 import sys
+import unittest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,29 @@ def test_the_self_test_passes_and_passes_after_a_reload(host: Host, name: str) -
     host.reload(module)
     assert module.file is not before
     module.test()
+
+
+@each_module
+def test_the_self_test_runs_as_a_unit_test_of_cmakes(host: Host, name: str) -> None:
+    """``slicer_add_python_unittest`` hands the module to unittest, which finds each test by its name."""
+    host.load_module(name)
+    result = unittest.TestResult()
+    unittest.TestLoader().loadTestsFromName(name).run(result)
+    assert result.wasSuccessful() and not result.skipped, (result.errors, result.failures)
+    assert result.testsRun > 2  # those of the module, and the base class that does nothing
+
+
+@each_module
+def test_the_self_test_is_skipped_where_packages_are_missing(
+    host: Host, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer's build machines run every extension's tests and install nothing for them."""
+    module = host.load_module(name)
+    import CastInterfaceLib.self_test
+
+    monkeypatch.setattr(CastInterfaceLib.self_test, "missing_requirements", lambda path: ["websocket-client>=1.7"])
+    with pytest.raises(unittest.SkipTest, match="websocket-client"):
+        module.test()
 
 
 @each_module
