@@ -11,11 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.table import Table
+
+from CastLib.command_line import lines, one_line
 
 ProgressCallback = Callable[[int, int], None]
 
@@ -26,6 +29,9 @@ class Output:
     def __init__(self, args: argparse.Namespace) -> None:
         self.as_json: bool = args.json
         self.quiet: bool = args.quiet
+        for stream in (sys.stdout, sys.stderr):  # a console of another encoding shows what it cannot as \\u…
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         for_people = sys.stdout if sys.stdout.isatty() and not self.as_json else sys.stderr
         self.console = Console(file=for_people, highlight=False, soft_wrap=True)
         self._progress_console = Console(file=sys.stderr, highlight=False)
@@ -33,16 +39,16 @@ class Output:
     def say(self, sentence: str) -> None:
         """Tell a person something; programs do not get it."""
         if not self.quiet:
-            self.console.print(sentence, markup=False)
+            self.console.print(lines(sentence), markup=False)
 
     def value(self, value: Any) -> None:
         """Print a value as one line of JSON when ``--json`` asks for it."""
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False), flush=True)
+            print(_json_line(value), flush=True)
 
     def line(self, value: Any, text: str) -> None:
         """Print one result: as JSON, or as a line of text on stdout."""
-        print(json.dumps(value, ensure_ascii=False) if self.as_json else text, flush=True)
+        print(_json_line(value) if self.as_json else one_line(text), flush=True)
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
         """Show a table to a person; columns whose title ends in a unit in brackets are set to the right."""
@@ -52,7 +58,7 @@ class Output:
         for column in columns:
             table.add_column(column, justify="right" if column.endswith(")") else "left")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(one_line, row))
         self.console.print(table)
 
     @contextmanager
@@ -79,6 +85,11 @@ class Output:
     def _bar(self, *columns: Any) -> Progress:
         hidden = self.quiet or not self._progress_console.is_terminal
         return Progress(*columns, console=self._progress_console, transient=True, disable=hidden)
+
+
+def _json_line(value: Any) -> str:
+    """Return a value as JSON that can be printed in the encoding of this process's output, whatever that is."""
+    return json.dumps(value, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
 
 
 class Steps:

@@ -12,8 +12,9 @@ from CastLib.command_line import (
     add_connection_arguments,
     add_output_arguments,
 )
-from CastLib.errors import WrongUsage
+from CastLib.errors import CastError, WrongUsage
 from CastLib.events import STATUS
+from CastLib.manifest import local_file_name
 from CastLib.message import Message
 
 
@@ -46,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
             printed += 1
             output.line(message.wire, event_line(message))
             if args.out:
-                fetch_batch(session, message, args.out / message.id, output)
+                try:
+                    fetch_batch(session, message, args.out / local_file_name(message.id), output)
+                except CastError as error:  # the next may fare better
+                    output.say(f"not saved: {message.event} {message.id}: {error}")
 
         session.on_event(show, requests=True)
         session.on_request(STATUS, lambda _: presence(args.product), in_background=True)

@@ -6,11 +6,13 @@ import argparse
 import getpass
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from types import FrameType
 from typing import Any
 
@@ -27,6 +29,8 @@ EXIT_TIMED_OUT = 4  # timed out, or nobody answered
 EXIT_INTERRUPTED = 130
 
 DEFAULT_HUB = "http://127.0.0.1:2018"
+_COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -106,11 +110,40 @@ def _login_name() -> str:
         return "user"
 
 
+def one_line(text: str) -> str:
+    """Return a text from outside as a terminal may show it: on one line, and with no command to the terminal in it."""
+    return _COMMANDS.sub(" ", text)
+
+
+def lines(text: str) -> str:
+    """Return a text of several lines, of which each is ``one_line``."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
 def set_up_logging(level: str) -> None:
-    """Log to stderr, one line an event, with the time in UTC."""
-    logging.Formatter.converter = time.gmtime
-    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level.upper(), format=form, datefmt="%Y-%m-%dT%H:%M:%S", stream=sys.stderr, force=True)
+    """Log to stderr, one line an event, with the time in UTC; tracebacks at ``debug`` only."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(tracebacks=level == "debug"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+class _Lines(logging.Formatter):
+    def __init__(self, *, tracebacks: bool) -> None:
+        form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
+        super().__init__(form, datefmt="%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._tracebacks:
+            return super().format(record)
+        line, error = copy(record), record.exc_info[1] if record.exc_info else None
+        line.msg, line.args, line.exc_info, line.exc_text = record.getMessage(), (), None, None
+        if error is not None:
+            known = f": {error}" if isinstance(error, CastError) else ""  # others may quote what came in
+            line.msg += f": {type(error).__name__}{known}"
+        line.msg = one_line(line.msg)
+        return super().format(line)
 
 
 def stop_signals() -> dict[int, int]:
@@ -174,7 +207,7 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
     except (CastError, OSError) as error:
         if getattr(args, "log_level", "") == "debug":
             logging.getLogger("cast").exception("the command failed")
-        print(f"cast: {error}", file=sys.stderr)
+        print(f"cast: {lines(str(error))}", file=sys.stderr)
         return _exit_code(error)
     except Exception as error:
         if getattr(args, "log_level", "") == "debug":
@@ -182,7 +215,8 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
         if isinstance(error, ModuleNotFoundError):
             print(f"cast: the Python package {error.name} is missing{_advice()}", file=sys.stderr)
             return EXIT_FAILED
-        print(f"cast: unexpected {type(error).__name__}: {error} (--log-level debug shows where)", file=sys.stderr)
+        what = f"{type(error).__name__}: {lines(str(error))}"
+        print(f"cast: unexpected {what} (--log-level debug shows where)", file=sys.stderr)
         return EXIT_FAILED
 
 

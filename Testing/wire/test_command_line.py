@@ -5,6 +5,7 @@ import socket
 
 import pytest
 from cast_command import CastCommand, end_commands, run_cast
+from hub_wire import Wire, batch_body, event
 
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import Target
@@ -219,6 +220,37 @@ def test_watch_saves_batches_and_ends_with_130_on_ctrl_c(tmp_path, hub, user):
     seen.interrupt()
     assert seen.finish() == 130
     assert (seen.work / "got" / sent.json_lines()[0]["id"] / "a.nii").read_bytes() == b"volume"
+
+
+@pytest.mark.parametrize("id", ["../../out", "/cast-out", "a\nb\x1b]0;x\x07", "\u202ea"])
+def test_what_a_sender_chose_moves_neither_files_nor_the_terminal(tmp_path, hub, user, id):
+    seen = watch(tmp_path, hub, user, "--out", "got/here", "--count", "1")
+    with Wire(hub.url, user) as wire:
+        sent = event("dicom-send", user, {"files": [{"fileName": "a.dcm", "byteLength": 1}]}) | {"id": id}
+        assert wire.send_batch(batch_body(sent, [b"a"])).status_code == 200
+        assert seen.finish() == 0, seen.error_text
+    assert len(seen.lines) == 1 and not set(seen.lines[0]) & set("\x1b\x07\u202e")
+    assert [path.parents[1].name for path in tmp_path.rglob("a.dcm")] == ["here"]
+
+
+def test_a_batch_that_cannot_be_saved_is_told_in_a_line_and_the_next_is_saved(tmp_path, hub, user):
+    seen = watch(tmp_path, hub, user, "--out", "got", "--count", "2")
+    with Wire(hub.url, user) as wire:
+        file = {"fileName": "a.dcm", "byteLength": 1}
+        gone = {**file, "payloadIds": ["gone"], "chunkByteLengths": [1]}
+        wire.publish(event("dicom-send", user, {"files": [gone]}), 202)
+        assert wire.send_batch(batch_body(event("dicom-send", user, {"files": [file]}), [b"a"])).status_code == 200
+        assert seen.finish() == 0, seen.error_text
+    assert "not saved: dicom-send" in seen.error_text and "saved 1 files" in seen.error_text
+    assert "Traceback" not in seen.error_text
+
+
+def test_what_the_console_cannot_show_is_written_otherwise(tmp_path, hub):
+    arguments = ("publish", "x-update", "--topic", "Jürgen 読影室", "--hub", hub.url)
+    for more, found in (((), "\\u8aad"), (("--json",), "")):
+        command = run_cast(tmp_path, *arguments, *more, environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+        assert command.process.returncode == 0 and found in command.error_text, command.error_text
+    assert command.json_lines()[0]["topic"] == "Jürgen 読影室"
 
 
 def test_help_and_version(tmp_path):
