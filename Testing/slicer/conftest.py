@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from example_module import example, example_folder  # noqa: F401  (fixtures)
 from interface_parts import HOLD_MOST
+from pythonqt_parts import ctk, panel, qt, slot_errors  # noqa: F401
 
 if TYPE_CHECKING:
     from slicer_host import Host, LoadedModule
