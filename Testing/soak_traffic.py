@@ -2,10 +2,10 @@
 
     python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
 
-Three applications publish small events, the first BURST of them as fast as they can; one asks for STATUS and SCENEVIEW;
-one opens and closes a study whose images and segmentation it sends (made in FOLDER when they are not there); one sends
-batches to the service. Prints how many of each as JSON, and ends with an error when anybody was refused or got no
-answer.
+Three applications publish small events; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images and
+segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. With a BURST there are
+so many events as fast as they can be published, and many batches: what keeps the last ones is full then. Prints how
+many of each as JSON, and ends with an error when anybody was refused or got no answer.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Traffic:
         while True:
             session.send_files("nifti-send", [self._image], target=self._service)
             self.counts["batches"] += 1
-            if not self._wait(3.0):
+            if not self._wait(0.4 if self._burst else 3.0):
                 break
         session.close()
 

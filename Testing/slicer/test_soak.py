@@ -32,8 +32,9 @@ MORE_CONNECTIONS = 6
 M_ARENA_MAX = -8  # of glibc's malloc.h
 # Otherwise glibc gives each thread an arena and keeps what was freed there: some 250 MB here, whatever the product
 # does. Now, before there are threads.
-if hasattr(ctypes.CDLL(None), "mallopt"):
-    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+if hasattr(LIBC, "mallopt"):
+    LIBC.mallopt(M_ARENA_MAX, 1)
 
 SERVICE = "def onMessage(message, context):\n    context.send_files(context.files(), event='nifti-send')\n"
 
@@ -71,8 +72,8 @@ def measure(host: Any) -> Measure:
     draw_views()
     host.spin(None, 0.5)
     gc.collect()
-    if hasattr(ctypes.CDLL(None), "malloc_trim"):
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed and is only kept by the allocator: it comes and goes
+    if hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)  # what was freed and is only kept by the allocator: it comes and goes
     process = psutil.Process()
     descriptors = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
     connections = len(process.net_connections("inet"))
