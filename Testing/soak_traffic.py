@@ -2,9 +2,9 @@
 
     python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
 
-Three applications publish small events; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images and
-segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. With a BURST there are
-so many events as fast as they can be published, and many batches: what keeps the last ones is full then. Prints how
+Three applications publish small events; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images
+and segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. With a BURST there
+are so many events as fast as they can be published, and many batches: what keeps the last ones is full then. Prints how
 many of each as JSON, and ends with an error when anybody was refused or got no answer.
 """
 
