@@ -262,15 +262,24 @@ class _Child:
             process.wait()
 
     def _read_reports(self, stream: IO[bytes]) -> bool:
-        """Read the address and the reports after it; return whether the address came."""
-        address = stream.readline().decode("utf-8", "replace").strip()
-        if address:
-            self._pump.post(self._address, self, address)
+        """Read the address and the reports after it; return whether the address came.
+
+        What else comes was printed by the interpreter, or by a package that it imports, and stands in the log.
+        """
+        answered = False
         for line in stream:
             if not line.endswith(b"\n"):  # killed in the midst of it
                 break
-            self._pump.post(self._report, self, json.loads(line))
-        return bool(address)
+            text = line.decode("utf-8", "replace").strip()
+            told = _object(text) if answered else None
+            if told is not None:
+                self._pump.post(self._report, self, told)
+            elif not answered and text.startswith("http://"):
+                answered = True
+                self._pump.post(self._address, self, text)
+            else:
+                self._pump.post(self._log, self, [text])
+        return answered
 
     def _read_log(self, stream: IO[bytes]) -> None:
         rest = b""
@@ -278,6 +287,14 @@ class _Child:
             *lines, rest = (rest + data).split(b"\n")
             if lines:
                 self._pump.post(self._log, self, [line.decode("utf-8", "replace").rstrip() for line in lines])
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def hub_command(port: int) -> list[str]:
