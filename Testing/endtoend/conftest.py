@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from display_desk import desk, folder  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
     from CastInterfaceLib.host_engine import EngineHost
