@@ -19,6 +19,7 @@ from CastInterfaceLib.study_loading import array_of, body_of, name_volume
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
+from CastLib.fields import share_of
 from CastLib.message import Message, Sender, Target, answered_id, new_id
 
 Progress = Callable[[str, "float | None"], object]
@@ -136,7 +137,7 @@ class Sendings:
         if sending is None:
             return
         context = message.context_dict()
-        text, fraction = str(context.get("message", "")), context.get("fraction")
+        text = str(context.get("message", ""))
         who = message.sender.product or message.sender.name
         line = str(cut(f"{who}: {text}" if who else text))  # one line of a megabyte would hold the window for seconds
         if context.get("level") == "error":
@@ -145,7 +146,7 @@ class Sendings:
                 sending.result((), line)
                 return
         if sending.progress is not None:
-            sending.progress(line, float(fraction) if isinstance(fraction, (int, float)) else None)
+            sending.progress(line, share_of(context.get("fraction")))
 
     def volume_of(self, message: Message) -> Any:
         """The volume node that was sent out and whose result a message brings; None when it is not certain."""

@@ -152,3 +152,11 @@ def optional_number(values: Mapping[str, Any], key: str, path: str = "") -> floa
     if not math.isfinite(number):
         raise FieldError(path + key, "must be a finite number")
     return number
+
+
+def share_of(value: object) -> float | None:
+    """How much of some work is done, as somebody told it, held between 0 and 1; None for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    held = min(max(value, 0), 1)  # before it is made a float, for which a whole number may be too large
+    return float(held) if math.isfinite(held) and value not in (math.inf, -math.inf) else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from CastLib.fields import share_of
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import parse_publish
 from CastServiceProviderLib.job_pipe import JobPipe
@@ -48,8 +49,12 @@ class ScriptContext:
         return [self._fetched[index] for index in wanted]
 
     def progress(self, message: str, fraction: float | None = None) -> None:
-        """Tell the asker how it goes; ``fraction`` is how much is done, 0 to 1. Quick repeats are left out."""
-        self._pipe.tell("progress", message=str(message), fraction=None if fraction is None else float(fraction))
+        """Tell the asker how it goes; ``fraction`` is how much is done, 0 to 1. Quick repeats are left out.
+
+        A fraction outside is held within, and one that is no number (0 of 0) is not told.
+        """
+        share = None if fraction is None else share_of(float(fraction))
+        self._pipe.tell("progress", message=str(message), fraction=share)
 
     def send_files(
         self,

@@ -121,9 +121,10 @@ def test_a_service_that_tells_a_very_long_line_does_not_hold_the_window(part: In
     sent = part.panel.send._sent[0]
     part.until(lambda: sent.waiting)
     for level in ("info", "error"):
-        told = {"message": level * 100_000, "level": level}
+        told = {"message": level * 100_000, "level": level, "fraction": 1e308}
         peer.session.publish("status-update", told, target=Target(name=part.logic.name))
     part.until(lambda: sent.state == "Failed")
+    assert sent.fraction == 1.0
     assert max(map(len, sent.lines)) < 1000 and "characters)" in sent.lines[-1]
     peer.close()
 

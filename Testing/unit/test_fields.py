@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from strategies import json_values
 
 from CastLib.errors import FieldError
-from CastLib.fields import optional_number, optional_text, parse_json
+from CastLib.fields import optional_number, optional_text, parse_json, share_of
 
 
 @given(json_values)
@@ -58,3 +58,16 @@ def test_text_and_number_fields_never_crash(value):
             read({"key": value}, "key", "event.")
         except FieldError as error:
             assert error.field == "event.key"
+
+
+@given(st.one_of(json_values, st.floats(), st.integers()))
+def test_a_share_is_between_nothing_and_all(value: object) -> None:
+    share = share_of(value)
+    assert share is None or 0.0 <= share <= 1.0
+    if isinstance(value, int) and not isinstance(value, bool):
+        assert share is not None
+
+
+def test_a_share_that_is_one_stays() -> None:
+    assert [share_of(value) for value in (0, 0.25, 1, -3, 10**400)] == [0.0, 0.25, 1.0, 0.0, 1.0]
+    assert [share_of(value) for value in (None, True, "1", float("nan"), float("inf"))] == [None] * 5

@@ -240,6 +240,13 @@ def test_long_lines_are_cut_in_what_is_told_and_broken_in_the_log(make_desk: Cal
     assert len(lines) < 1200 and max(map(len, lines)) <= 400
 
 
+def test_a_share_that_is_none_ends_no_job(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(progress_interval=0.0)
+    shares = "(-1, 5, float('nan'), float('inf'), True, 0.25)"
+    assert not desk.run(f"for n, x in enumerate({shares}): context.progress(str(n), x)")
+    assert [fraction for _, _, fraction in desk.told] == [0.0, 1.0, None, None, 1.0, 0.25]
+
+
 def test_a_text_that_is_no_unicode_arrives_all_the_same(desk: Desk) -> None:
     assert desk.run(r"""context.progress("f\udcfc.dcm"); raise ValueError("bad \ud800")""") == ["bad ?"]
     assert ("info", "f?.dcm", None) in desk.told
