@@ -15,7 +15,7 @@ from CastLib.command_line import (
     add_target_arguments,
     target,
 )
-from CastLib.errors import WrongUsage
+from CastLib.errors import CastError, WrongUsage
 from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
 
 
@@ -48,16 +48,22 @@ def run(args: argparse.Namespace) -> int:
         responses = collated.get("responses") or []
         output.value(collated)
         output.table("", ["subscriber", "product", "actor", "answer"], [_row(answer) for answer in responses])
+        unsaved = []
         if args.out:
             for number, answer in enumerate(responses, 1):
-                written = save_answer(args.out, number, answer)
-                written += _fetch_files(session, answer, written[0].parent, output)
-                output.say(f"saved {len(written)} files to {written[0].parent}")
+                try:
+                    written = save_answer(args.out, number, answer)
+                    written += _fetch_files(session, answer, written[0].parent, output)
+                    output.say(f"saved {len(written)} files to {written[0].parent}")
+                except CastError as error:  # the others' answers may be whole
+                    unsaved.append(f"the answer of {answer.get('subscriber') or '-'} is not saved in full: {error}")
     missing = ", ".join(map(str, collated.get("missing") or []))
     if missing:
         output.say(f"no answer within {args.timeout:g} s from {missing}")
     if not responses:
         output.say("nobody answered" if missing else "nobody who could answer is connected to this topic")
+    if unsaved:
+        raise CastError("; ".join(unsaved))
     return EXIT_DONE if responses else EXIT_TIMED_OUT
 
 

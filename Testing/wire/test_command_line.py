@@ -106,6 +106,7 @@ def test_a_context_comes_as_json_or_from_a_file(tmp_path, hub, user):
         (["publish"], 2, "EVENT"),
         (["dance"], 2, "dance"),
         (["publish", "a-open", "--no-such-flag"], 2, "--no-such-flag"),
+        (["publish", "a-open", "--hub", "ftp://hub.example"], 2, "http://"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_an_exit_code(tmp_path, hub, user, arguments, code, sentence):
@@ -243,6 +244,17 @@ def test_a_batch_that_cannot_be_saved_is_told_in_a_line_and_the_next_is_saved(tm
         assert seen.finish() == 0, seen.error_text
     assert "not saved: dicom-send" in seen.error_text and "saved 1 files" in seen.error_text
     assert "Traceback" not in seen.error_text
+
+
+def test_an_answer_that_cannot_be_saved_does_not_keep_the_others_from_it(tmp_path, hub, user, peer):
+    for name, data in (("BAD", "!"), ("GOOD", "aGVsbG8=")):
+        view = {"thumbnail": {"contentType": "image/png", "data": data}}
+        session, _ = peer(name=name)
+        session.on_request("SCENEVIEW", lambda _, view=view: {"viewports": [view]}, in_background=True)
+    command = run_cast(tmp_path, "request", "SCENEVIEW", "--out", "got", "--hub", hub.url, "--user", user)
+    assert command.process.returncode == 1, command.error_text
+    assert "the answer of BAD is not saved in full" in command.error_text
+    assert [path.read_bytes() for path in tmp_path.rglob("*GOOD/*.png")] == [b"hello"]
 
 
 def test_what_the_console_cannot_show_is_written_otherwise(tmp_path, hub):

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from CastLib.errors import FieldError
+from CastLib.errors import FieldError, WrongUsage
 
 _API = "/api/hub"
+
+
+class WrongAddress(FieldError, WrongUsage):
+    """What is given as the hub's address is none; its field is ``hub``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("hub", reason)
 
 
 class HubAddress:
@@ -14,7 +21,7 @@ class HubAddress:
 
     Accepted too: no scheme (``127.0.0.1:2018``), a trailing slash, and the address of the hub's API (``…/api/hub``),
     which existing clients are configured with. ``localhost`` without TLS becomes 127.0.0.1, as in existing clients
-    (Windows first tries its IPv6 address, in vain); with TLS it stays, since certificates name it. Raises FieldError.
+    (Windows first tries its IPv6 address, in vain); with TLS it stays, since certificates name it. Raises WrongAddress.
     """
 
     def __init__(self, text: str) -> None:
@@ -25,13 +32,13 @@ class HubAddress:
             parts = urlsplit(address)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise FieldError("hub", f"is no address: {error}") from None
+            raise WrongAddress(f"is no address: {error}") from None
         if parts.scheme not in ("http", "https"):
-            raise FieldError("hub", f"must begin with http:// or https://, not {parts.scheme}://")
+            raise WrongAddress(f"must begin with http:// or https://, not {parts.scheme}://")
         if not host or any(character.isspace() for character in address):
-            raise FieldError("hub", "is no address: http://host:port is wanted")
+            raise WrongAddress("is no address: http://host:port is wanted")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise FieldError("hub", "must hold no user, password, query or fragment")
+            raise WrongAddress("must hold no user, password, query or fragment")
         self.secure = parts.scheme == "https"
         if host == "localhost" and not self.secure:
             host = "127.0.0.1"

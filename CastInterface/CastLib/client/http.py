@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from CastLib.client.address import HubAddress
+from CastLib.client.address import HubAddress, WrongAddress
 from CastLib.client.failures import HubUnusable, not_reachable, refusal
 from CastLib.client.network import Network
 from CastLib.errors import CastError, FieldError, TimedOut
@@ -93,7 +93,7 @@ class Http:
         except requests.exceptions.ReadTimeout:
             raise TimedOut(f"{self.address} gave no answer within {silence:g} s") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
-            raise FieldError("hub", f"is no address: {type(error).__name__}") from None
+            raise WrongAddress(f"is no address: {type(error).__name__}") from None
         except (requests.RequestException, OSError) as error:
             raise not_reachable(str(self.address), error, self.network.proxy) from error
         if response.status_code >= 400:
