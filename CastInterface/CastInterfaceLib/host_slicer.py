@@ -74,7 +74,7 @@ class _WindowView(OffscreenView):
         window.SetNumberOfLayers(layers + 1)
         self.overlay.SetLayer(layers)
         window.AddRenderer(self.overlay)
-        window.SetSize(*self._size)
+        self._set_size(self._size)
         try:
             self.annotate()
             with slow_call(f"VTK draws view {self.node.GetLayoutName()}"):
@@ -83,8 +83,12 @@ class _WindowView(OffscreenView):
         finally:
             window.RemoveRenderer(self.overlay)
             window.SetNumberOfLayers(layers)
-            window.SetSize(*shown)
+            self._set_size(shown)
             self._after_picture()
+
+    def _set_size(self, size: tuple[int, int]) -> None:
+        with slow_call("VTK makes a view's buffers anew"):
+            self.window.SetSize(*size)
 
     def _before_picture(self) -> None:
         """Make ready what depends on the window's size."""
