@@ -176,3 +176,13 @@ def test_the_commands_of_the_documentation_reach_their_scripts() -> None:
         assert rest == command[command.index("--") + 1 :]
     options, rest = parse(without_qts(["--python-script", "main.py", "--", "other.py", "--name", "ME", "--hub", "URL"]))
     assert (options.python_script, rest) == ("other.py", ["--hub", "URL"])
+
+
+def test_the_standard_streams_are_as_poor_as_in_slicer(capsys: pytest.CaptureFixture[str]) -> None:
+    from slicer_host.command import StandardStream
+
+    stream = StandardStream(sys.stdout)
+    print("told", file=stream, flush=True)  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "told\n" and not stream.isatty()
+    for name in ("fileno", "buffer", "encoding", "reconfigure"):
+        assert not hasattr(stream, name), name

@@ -17,7 +17,7 @@ import argparse
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 OF_QT = ("--name", "--display", "--visual")  # those of Qt's that could be taken for a script's; each has a value
 
@@ -52,8 +52,30 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return options, rest
 
 
+class StandardStream:
+    """What ``sys.stdout`` and ``sys.stderr`` are in Slicer: PythonQt's, with these three methods and nothing else."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Hand a text on; at once, for a service is read by others while it runs."""
+        self._stream.write(text)
+        self._stream.flush()
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def isatty(self) -> bool:
+        """Never."""
+        return False
+
+
 def run_script(script: str, arguments: list[str], end: Any) -> None:
     """Run a file in ``__main__`` as Slicer's Python manager does."""
+    sys.stdout, sys.stderr = StandardStream(sys.stdout), StandardStream(sys.stderr)  # type: ignore[assignment]
     sys.argv = [script, *arguments]
     sys.path.insert(0, str(Path(script).parent))
     main = sys.modules["__main__"].__dict__
