@@ -106,6 +106,9 @@ class HubRoutes:
             fields = {_UNDERSCORED.get(key, key): value for key, value in fields.items()}
         try:
             owner, address = self._hub.owner(request), self._hub.address.of(request)
+            topic = request.match_info.get("topic")
+            if topic is not None and fields.get("hub.topic", topic) != topic:
+                raise FieldError("hub.topic", "is not the topic in the address")
             mode = str(fields.get("hub.mode", "")).strip().lower()
             if mode == "subscribe":
                 subscriber = self._subscribe(fields, owner, self._hub.token_seconds(request))

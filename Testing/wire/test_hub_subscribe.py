@@ -73,6 +73,17 @@ def test_fields_may_stand_in_the_address_too(wire: Wire, kind: str, address: str
     assert answer.status_code == status, answer.text
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("mode", ["subscribe", "unsubscribe"])
+def test_a_topic_in_the_address_is_that_of_the_form(wire: Wire, mode: str, strict: bool) -> None:
+    base = f"{wire.url}/fhircast" if strict else wire.hub.rstrip("/")
+    form = wire.form("S", "Patient-open") | {"hub.mode": mode}
+    elsewhere = wire.http.post(f"{base}/other", data=form)
+    assert elsewhere.status_code == 400 and elsewhere.text.startswith("hub.topic"), elsewhere.text
+    assert wire.http.post(f"{base}/{wire.topic}", data=form | {"hub.mode": "subscribe"}).status_code == 202
+    assert wire.http.post(f"{base}/{wire.topic}", data=form | {"hub.mode": "unsubscribe"}).status_code == 202
+
+
 @pytest.mark.parametrize("kind", ["data", "json"])
 def test_a_form_has_bounds_however_it_is_written(wire: Wire, kind: str) -> None:
     form = wire.form("S") | {"hub.events": ",".join(f"event-{number}" for number in range(10_000))}
