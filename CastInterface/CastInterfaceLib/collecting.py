@@ -40,7 +40,9 @@ class MainThreadCollector:
             self._instead = False
 
     def look(self) -> None:
-        """Collect what is due; to be called again and again."""
+        """Collect what is due; to be called again and again, from `begin` to `end`."""
+        if not self._instead:
+            self.begin()  # another of this kind, as there are two when one module was reloaded, may have ended
         if not self._instead:
             return
         young, middle, old = (count > most > 0 for count, most in zip(gc.get_count(), gc.get_threshold(), strict=True))

@@ -96,3 +96,20 @@ def test_a_host_without_a_collector_keeps_it_so():
     collector.look()
     collector.end()
     assert not gc.isenabled() and not Owned.died
+
+
+def test_of_two_the_one_that_goes_on_takes_over():
+    """A module that is reloaded has one of its own; the other modules go on with the one that was there before."""
+    first, second = MainThreadCollector(), MainThreadCollector()
+    first.begin()
+    second.begin()
+    first.end()
+    second.look()
+    assert not gc.isenabled()
+    Owned()
+    _made = allocate_on_a_thread()
+    assert not Owned.died
+    second.look()
+    assert Owned.died == [threading.main_thread()]
+    second.end()
+    assert gc.isenabled()
