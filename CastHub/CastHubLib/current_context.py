@@ -22,7 +22,8 @@ from CastHubLib.publishing import Publisher
 from CastHubLib.settings import HubSettings
 from CastLib.events import is_binary_family
 from CastLib.fields import parse_json
-from CastLib.message import Message, parse_publish
+from CastLib.matching import is_target
+from CastLib.message import Message, Target, parse_publish
 
 _OPEN, _CLOSE, _HOME = "-open", "-close", "home"
 _VERSION = "context.versionId"
@@ -49,6 +50,7 @@ class _Opened:
     event: str
     event_key: str
     sender: Owner
+    target: Target
     frame: bytes
     at: float
 
@@ -89,14 +91,15 @@ class CurrentContext:
             self._close(message, message.key[: -len(_CLOSE)])
 
     def tell(self, subscriber: Subscriber, events: frozenset[str]) -> None:
-        """Send a subscriber the last open of each kind that it has listed, as if it had just come (FHIRcast 2.4.2).
+        """Send a subscriber the last open of each kind that it would have got, as if it had just come (FHIRcast 2.4.2).
 
         ``events`` are the keys of the events it has newly listed.
         """
         last: dict[str, _Opened] = {}
         for opened in self._opened(subscriber.subscription.topic).values():
-            last.pop(opened.event_key, None)
-            last[opened.event_key] = opened
+            if subscriber.strict or is_target(subscriber.subscription, opened.target):
+                last.pop(opened.event_key, None)
+                last[opened.event_key] = opened
         for opened in last.values():
             if opened.event_key in events:
                 if is_binary_family(opened.event_key):
@@ -158,7 +161,8 @@ class CurrentContext:
             version = str(uuid.uuid4())
             text = with_member(text, event[0] if event else 0, _VERSION, version)
         again = text_frame(text.encode())
-        opened = _Opened(type, version, message.id, message.event, message.key, sender, again, self._clock())
+        id, at = message.id, self._clock()
+        opened = _Opened(type, version, id, message.event, message.key, sender, message.target, again, at)
         self._forget(key)
         if opened.cost > self._settings.context_bytes_most:
             self._current.pop(message.topic, None)

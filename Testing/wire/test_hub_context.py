@@ -54,6 +54,19 @@ def test_a_kept_open_is_told_to_the_letter(keeping: str) -> None:
         assert '"value": 1.10, "ä"' in asked and json.loads(asked)["context.versionId"] == version
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "told"), [("/api/hub", "", "1"), ("/api/hub", "ONE", "2"), ("/fhircast", "", "2")]
+)
+def test_an_open_for_one_subscriber_is_told_to_no_other(keeping: str, path: str, name: str, told: str) -> None:
+    with Wire(keeping) as wire:
+        wire.publish(opened("Patient-open", wire.topic, "1"))
+        wire.publish(opened("Patient-open", wire.topic, "2") | {"target.subscriber.name": "ONE"})
+        form = wire.form(name, "Patient-open")
+        endpoint = wire.http.post(wire.url + path, data=form).json()["hub.channel.endpoint"]
+        frame = wire.bind(endpoint).event()
+        assert frame["event"]["context"][0]["resource"]["id"] == told
+
+
 @pytest.mark.parametrize(("given", "stays"), [("v1", True), ("", False), (None, False), (5, False)])
 def test_a_version_that_the_publisher_gave_stays(keeping: str, given: Any, stays: bool) -> None:
     with Wire(keeping) as wire:
