@@ -117,7 +117,7 @@ class Hub:
             raise Denied(413, f"the body has {length} bytes, this address takes {most}")
         await invite(request)
         if request.content.is_eof():
-            body = request.content.read_nowait()  # it has come whole, as most do: no need to gather it
+            body = await request.read()  # it has come whole, as most do: no need to watch over it
         else:
             with Patience(request.content, self.settings.upload_idle_seconds):
                 body = await request.read()

@@ -221,7 +221,7 @@ def turns() -> Iterator[list[int]]:
 def test_starving_a_thread_without_a_pump_does_not_live(turns: list[int]) -> None:
     turns[0] = 0
     spin(timeout=0.5, starving=True)
-    assert turns[0] <= 3
+    assert turns[0] < 10  # the loop lets go of the lock now and then, as Qt's does
     turns[0] = 0
     spin(timeout=0.5, starving=False)
     assert turns[0] > 50
