@@ -49,7 +49,8 @@ class Uploads:
         await invite(request)
         try:
             with Patience(request.content, self._settings.upload_idle_seconds):
-                async for piece, _ in request.content.iter_chunks():  # each as it came, never joined
+                while not request.content.at_eof():
+                    piece, _end = await request.content.readchunk()  # as it came, never joined
                     for item in parser.feed(piece):
                         if isinstance(item, Envelope):
                             admit(item.wire)

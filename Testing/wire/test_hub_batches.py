@@ -88,6 +88,13 @@ def test_bad_batches_name_the_field_and_leave_nothing(wire: Wire, what: str) -> 
     assert receiver.event()["event"]["hub.event"] == "Patient-open"
 
 
+def test_no_body_is_refused_each_time_and_holds_nobody_up(wire: Wire) -> None:
+    """The library has one stream for all empty bodies, which behaves differently when it is read again."""
+    headers = {"Content-Type": 'multipart/related; boundary="b"'}
+    for _ in range(3):
+        assert wire.http.post(wire.hub, data=b"", headers=headers, timeout=30).status_code == 400
+
+
 def test_507_says_what_to_do(tmp_path: Path) -> None:
     with hub_in_thread(tmp_path, payloads_most=1000, payload_seconds=1) as url, Wire(url) as wire:
         answer = wire.send_batch(batch_body(envelope(wire.topic, [entry("a.dcm", 1001)]), [b"x" * 1001]))
