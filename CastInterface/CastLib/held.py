@@ -27,6 +27,7 @@ class Held:
     Attributes:
         longest, longest_name: seconds by the clock, and the name of that work.
         longest_cpu, longest_cpu_name: seconds of the processor; mostly the same work, not always.
+        second_cpu: seconds of the processor of the second longest.
     """
 
     def __init__(self, elsewhere: Callable[[], Seconds] = lambda: (0.0, 0.0)) -> None:
@@ -37,6 +38,7 @@ class Held:
         """Forget what was measured."""
         self.longest, self.longest_name = 0.0, ""
         self.longest_cpu, self.longest_cpu_name = 0.0, ""
+        self.second_cpu = 0.0
 
     @contextmanager
     def by(self, work: object) -> Iterator[None]:
@@ -48,6 +50,7 @@ class Held:
             clock_after, cpu_after = self._own()
             if clock_after - clock > self.longest:
                 self.longest, self.longest_name = clock_after - clock, name_of(work)
+            self.second_cpu = max(self.second_cpu, min(self.longest_cpu, cpu_after - cpu))
             if cpu_after - cpu > self.longest_cpu:
                 self.longest_cpu, self.longest_cpu_name = cpu_after - cpu, name_of(work)
 

@@ -11,6 +11,7 @@ import pytest
 from CastLib.client import Pump
 from CastLib.client.pump import BUDGET
 from CastLib.errors import TimedOut
+from CastLib.held import Held
 
 
 def on_thread(work) -> threading.Thread:
@@ -170,6 +171,16 @@ def test_the_longest_callback_is_measured_by_name():
     thread.start()
     assert pump.run_until(lambda: not thread.is_alive(), 30)
     assert "slow_one" in pump.held.longest_name
+
+
+def test_the_two_longest_are_known():
+    held = Held()
+    for spent in (0.03, 0.01, 0.02):
+        clock = [0.0]
+        held._own = lambda clock=clock: (clock[0], clock[0])
+        with held.by(held.reset):
+            clock[0] = spent
+    assert (held.longest_cpu, held.second_cpu) == (0.03, 0.02)
 
 
 def test_what_is_spent_elsewhere_does_not_count():
