@@ -16,6 +16,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from CastLib.dicom_patient import PATIENT_TAGS, Patient
 from CastLib.dicom_reading import read_header
 from CastLib.dicom_stack import Geometry, Slice, Vector, locate, make_stack, text_of
 from CastLib.errors import CastError, FieldError
@@ -28,7 +29,8 @@ _TAGS = [
     "AccessionNumber",
     "Modality",
     "SeriesDescription",
-    "PatientID",
+    *PATIENT_TAGS,
+    "StudyDate",
     "SliceThickness",
     "SpacingBetweenSlices",
     "StudyInstanceUID",
@@ -49,16 +51,21 @@ class Series:
     """One series. ``files`` are sorted along the normal when it is a stack of slices, else by name.
 
     ``geometry`` is None when it is no stack (a segmentation, a report), or cannot be one volume: ``problem`` says why.
-    ``warnings`` are sentences about what is odd but usable: missing slices, uneven spacing, repeated files.
+    ``warnings`` are sentences about what is odd but usable: missing slices, uneven spacing.
+    ``left_out`` are files of it that are in no volume, each with why. Where the files of one SeriesInstanceUID make
+    several volumes (a localizer among the slices), each is a Series of its own, and ``key`` tells them apart: the UID
+    for the largest, the UID with ``#2``, ``#3`` … for the others.
     """
 
+    key: str
     uid: str
     study_uid: str
     modality: str
     sop_class_uid: str
     description: str
     number: str
-    patient_id: str
+    patient: Patient
+    study_date: str
     accession: str
     frame_of_reference_uid: str
     files: tuple[Path, ...]
@@ -66,6 +73,7 @@ class Series:
     geometry: Geometry | None
     problem: str
     warnings: tuple[str, ...]
+    left_out: tuple[tuple[Path, str], ...] = ()
 
     @property
     def volume(self) -> Geometry:
@@ -193,13 +201,15 @@ def _make_series(group: list[Slice]) -> Series:
         problem = str(error)
     header = group[0].header
     return Series(
+        key=text_of(header, "SeriesInstanceUID"),
         uid=text_of(header, "SeriesInstanceUID"),
         study_uid=text_of(header, "StudyInstanceUID"),
         modality=text_of(header, "Modality"),
         sop_class_uid=text_of(header, "SOPClassUID"),
         description=text_of(header, "SeriesDescription"),
         number=text_of(header, "SeriesNumber"),
-        patient_id=text_of(header, "PatientID"),
+        patient=Patient.of(header),
+        study_date=text_of(header, "StudyDate"),
         accession=text_of(header, "AccessionNumber"),
         frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
         files=tuple(one.path for one in group),

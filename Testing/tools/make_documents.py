@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "CastInterface"), str(ROOT / "CastHub"), str(Path(__file__).parent)]
+PACKAGES = ("CastInterface", "CastHub", "CastServiceProvider", "Testing")
+sys.path[:0] = [*(str(ROOT / name) for name in PACKAGES), str(Path(__file__).parent)]
 CONTRACT_FOLDERS = ("CastHub/CastHubLib/contract", "docs/contract")
 
 
@@ -16,11 +18,22 @@ def documents() -> dict[str, bytes]:
     """Each document by its path from the tree's root."""
     from CastHubLib.settings_page import as_markdown
 
-    found = {"docs/settings.md": as_markdown().encode()}
+    found = {"docs/settings.md": as_markdown().encode(), "docs/images.md": images().encode()}
     for name, content in contract().items():
         for folder in CONTRACT_FOLDERS:
             found[f"{folder}/{name}"] = content
     return found
+
+
+def images() -> str:
+    """The page that the tests in ``Testing/images`` are rows of."""
+    import image_rows
+
+    for path in sorted((ROOT / "Testing" / "images").glob("test_*.py")):
+        spec = importlib.util.spec_from_file_location(f"images_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return image_rows.as_markdown(image_rows.ROWS)
 
 
 def contract() -> dict[str, bytes]:

@@ -1,0 +1,50 @@
+"""Whose images they are, as DICOM files say it (PS3.3 C.7.1.1), and when two of them cannot be one person."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import pydicom
+
+#: What a reader of headers must read for `Patient.of`.
+PATIENT_TAGS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A patient as a file, an event or a manifest names one; ``""`` where it does not.
+
+    ``name`` is DICOM's (``Family^Given``), ``birth_date`` YYYYMMDD.
+    """
+
+    id: str = ""
+    issuer: str = ""
+    name: str = ""
+    birth_date: str = ""
+
+    @classmethod
+    def of(cls, header: pydicom.Dataset) -> Patient:
+        """Return the patient of a file's header."""
+        return cls(*(str(header.get(keyword) or "").strip(" \0") for keyword in PATIENT_TAGS))
+
+    def contradiction(self, other: Patient) -> str:
+        """Return what shows that the two are different people, naming both; ``""`` when nothing does.
+
+        What one of them does not say contradicts nothing. IDs of two issuers are not compared.
+        """
+        if self.id and other.id and not (self.issuer and other.issuer and self.issuer != other.issuer):
+            if self.id != other.id:
+                return f"patient ID {self.id} and patient ID {other.id}"
+        if _plain_name(self.name) and _plain_name(other.name) and _plain_name(self.name) != _plain_name(other.name):
+            return f"patient {self.name} and patient {other.name}"
+        if self.birth_date and other.birth_date and self.birth_date != other.birth_date:
+            return f"birth date {self.birth_date} and birth date {other.birth_date}"
+        return ""
+
+
+def _plain_name(name: str) -> str:
+    """The alphabetic form of a name (PS3.5 6.2.1) without what writers differ in: case, blanks, empty parts."""
+    alphabetic = unicodedata.normalize("NFC", name.split("=", 1)[0]).casefold()
+    return re.sub(r"[\s^]+", "^", alphabetic).strip("^")
