@@ -115,8 +115,19 @@ def test_what_is_no_t1_of_a_head_is_refused(tmp_path: Path, proves: Any, differs
     proves(lambda: refusal(tmp_path, save(tmp_path / "x", EMPTY, **differs)))()
 
 
+def test_a_damaged_file_costs_only_itself(tmp_path: Path) -> None:
+    paths = save(tmp_path / "x", EMPTY)
+    broken = tmp_path / "x" / "broken.dcm"
+    broken.write_bytes(paths[0].read_bytes()[:200])
+    answer = ask([*paths, broken], tmp_path / "job")
+    assert "1 odd or damaged files left out" in answer.told[1]
+    paths[30].write_bytes(paths[30].read_bytes()[:200])
+    (told,) = refusal(tmp_path, paths)
+    assert "damaged DICOM file" in told and "where a stack without gaps is needed" in told
+
+
 def test_a_picture_in_colour_and_a_broken_one_are_refused(tmp_path: Path) -> None:
-    (told,) = refusal(tmp_path, save(tmp_path / "x", np.repeat(EMPTY, 3, 2), Columns=90, PhotometricInterpretation="RGB"))
+    (told,) = refusal(tmp_path, save(tmp_path / "x", EMPTY, PhotometricInterpretation="RGB"))
     assert "a picture in colour" in told
     (told,) = refusal(tmp_path, save(tmp_path / "y", EMPTY, PixelData=b"\0\0"))
     assert "damaged" in told

@@ -15,10 +15,9 @@ import numpy as np
 import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut
 
-from CastLib.dicom_reading import read_header, read_whole
-from CastLib.dicom_series import scan
+from CastLib.dicom_reading import read_whole
 from CastServiceProviderLib.brain_checks import check_brain
-from CastServiceProviderLib.mr_weighting import weighting
+from CastServiceProviderLib.mr_choice import choose_mr
 from CastServiceProviderLib.segmentation_result import (
     BODY_SUBSTANCE,
     CLUSTER_ANALYSIS,
@@ -58,7 +57,8 @@ SEGMENTS = [
 def onMessage(message, context):
     asked = Asked.of(message)
     context.progress("Fetching the images", 0.05)
-    series, why = t1_series(context.files(asked.wants), asked)
+    files = context.files(asked.wants)
+    series, why = choose_mr(files, asked, "T1", "A T1-weighted MR volume of the head", no_head)
     context.progress(f"Reading {series.volume.slices} slices of {name_of(series)}, {why}", 0.2)
     image = read(series)
 
@@ -79,59 +79,18 @@ def onMessage(message, context):
     context.progress(", ".join(f"{one.label} {volumes[one.number]:.0f} ml" for one in SEGMENTS) + remark, 1.0)
 
 
-def t1_series(files, asked):
-    """The series to work on, and why it: what the message names, then what the series say of themselves, never size."""
-    pile = scan(files)
-    damaged = [f"{path.name}: {why}" for path, why in pile.damaged]
-    if not pile.series:
-        raise ValueError("; ".join(["No DICOM image came with the message", *damaged[:3]]))
-    usable, refused = [], damaged
-    for series in asked.among(pile.series):
-        header = read_header(series.files[0])
-        said = weighting(header)
-        problem = unusable_because(series, header, said)
-        if problem:
-            refused.append(f"{problem} ({name_of(series)})")
-        else:
-            # T1 before what says nothing, without contrast agent before with it, then the finer one.
-            rank = said.kind != "T1", said.agent
-            usable.append((rank, max(series.spacing), series.volume.voxel_volume, len(usable), series, said))
-    if not usable:
-        more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-        raise ValueError(f"A T1-weighted MR volume of the head is needed; what came is {'; '.join(refused[:5])}{more}")
-    rank, *_, series, said = min(usable, key=lambda one: one[:4])
-    equals = [one[-2] for one in usable if one[0] == rank]
-    if len({one.study_uid for one in equals}) > 1 or (len(equals) > 1 and not said.kind):
-        names = ", ".join(f"{name_of(one)} of {one.study_date or 'an unknown day'}" for one in equals)
-        raise ValueError(f"Several series may be meant ({names}): name one of them as seriesInstanceUID")
-    why = f"T1 by its {said.why}" if said.kind else "taken for T1: it does not say what it is"
-    agent = ", with contrast agent" if said.agent else ""
-    chosen = f", chosen of {len(usable)} that would do" if len(usable) > 1 else ""
-    return series, why + agent + chosen
-
-
-def unusable_because(series, header, said):
-    """Why this series is not worked on, in words that follow "what came is"; "" when it can be."""
-    if series.modality != "MR":
-        return series.modality or "of no modality"
-    if said.kind not in ("T1", ""):
-        return f"{said.kind} by its {said.why}"
+def no_head(series, header):
+    """Why a volume is none of a whole head, by its header, in words that follow "what came is"; "" when it may be."""
     part = str(header.get("BodyPartExamined") or "").upper()
     if re.search(NO_HEAD, part) and not re.search("HEAD|BRAIN|SKULL", part):
         return f"an image of another part of the body, {part}"
-    if not str(header.get("PhotometricInterpretation")).startswith("MONOCHROME"):
-        return "a picture in colour"
-    if series.geometry is None:
-        return series.problem or "no stack of slices"
-    if not series.geometry.even:
-        return "; ".join(series.warnings) + ", where a stack without gaps is needed"
-    counts = series.volume.columns, series.volume.rows, series.volume.slices
+    counts = series.columns, series.rows, series.volume.slices
     if np.prod(counts, dtype=float) > MOST_VOXELS:
         return f"too large with {' x '.join(map(str, counts))} voxels"
     extent = [count * step for count, step in zip(counts, series.spacing, strict=True)]
-    if min(extent) < SHORTEST_SIDE or max(extent) > LONGEST_SIDE or max(series.spacing) > THICKEST_SLICE + 0.01:
+    thick = max(series.spacing)
+    if min(extent) < SHORTEST_SIDE or max(extent) > LONGEST_SIDE or thick > THICKEST_SLICE + 0.01:
         millimetres = " x ".join(f"{value:.0f}" for value in extent)
-        thick = max(series.spacing)
         return f"{millimetres} mm in steps of {thick:.1f} mm, not a whole head in slices of {THICKEST_SLICE} mm at most"
     return ""
 
@@ -211,7 +170,9 @@ def brain_mask(image):
     coarse = even_out(coarse, head)
     # The middle of the head is brain for certain and says how bright tissue is; fat and skin are brighter.
     core = values(coarse, ball_in_the_middle(head))
-    core = core[core < far_above(core)]
+    core = core[core <= far_above(core)]
+    if not core.size or core.min() == core.max():
+        raise ValueError("nothing differs in brightness where the brain should be")
     fluid_to_grey, grey_to_white = otsu_thresholds(core, 2)
     white = core[core > grey_to_white]
     tissue = sitk.And(coarse > fluid_to_grey, coarse < white.mean() + 4 * white.std())
