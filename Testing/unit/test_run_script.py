@@ -250,53 +250,6 @@ def is_gone(pid: int, seconds: float = 10.0) -> bool:
     return True
 
 
-REPORT = """<?xml version="1.0"?><testsuites><testsuite tests="10" failures="2" errors="1" skipped="3"/></testsuites>"""
-
-
-@pytest.mark.parametrize(
-    ("codes", "report", "last_line", "exit_code"),
-    [
-        ([0, 0, 0, 1], REPORT, "7 passed, 3 failed, 3 skipped", 1),
-        (
-            [0, 1, 0, 0],
-            REPORT.replace('"2"', '"0"').replace('errors="1"', 'errors="0"'),
-            "9 passed, 1 failed, 3 skipped",
-            1,
-        ),
-        (
-            [0, 0, 0, 0],
-            REPORT.replace('"2"', '"0"').replace('errors="1"', 'errors="0"'),
-            "10 passed, 0 failed, 3 skipped",
-            0,
-        ),
-        ([0, 0, 0, 5], "", "3 passed, 1 failed, 0 skipped", 1),
-        ([0, 0, 0, 3], "<testsuites>", "3 passed, 1 failed, 0 skipped", 1),
-    ],
-)
-def test_the_last_line_of_a_test_run_counts(
-    clone: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    codes: list[int],
-    report: str,
-    last_line: str,
-    exit_code: int,
-) -> None:
-    run = load(clone / "run.py")
-    monkeypatch.chdir(clone)
-    waiting = list(codes)
-
-    def run_check(command: list[str]) -> int:
-        for word in command:
-            if word.startswith("--junitxml=") and report:
-                Path(word.partition("=")[2]).write_text(report)
-        return waiting.pop(0)
-
-    monkeypatch.setattr(run, "run_check", run_check)
-    assert run.run_tests([]) == exit_code
-    assert capsys.readouterr().out.splitlines()[-1] == last_line
-
-
 def test_help_needs_no_environment(clone: Path) -> None:
     assert start(clone, "--help").stdout.startswith("Start here")
     assert start(clone).returncode == 2
