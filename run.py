@@ -41,6 +41,9 @@ SCRIPTS = os.path.join(ENVIRONMENT, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(SCRIPTS, "python.exe" if os.name == "nt" else "python")
 TEMPORARY = os.path.join(ENVIRONMENT, "temporary")  # here, so that what an interrupted installer leaves goes with it
 UNFINISHED = "unfinished"
+# The Python itself, however it was called: by another name, through a link, or from inside the environment, whose own
+# Python goes when the environment is made anew.
+BASE = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 OLDEST = (3, 10)
 NEWEST_WITH_ENGINE = (3, 13)
@@ -101,6 +104,16 @@ def venv_refusal(version: "tuple[int, ...]", has_module: "Callable[[str], bool]"
     return (
         "Python's venv module with its pip is missing: on Debian or Ubuntu, "
         f"`sudo apt-get install python{dotted(version[:2])}-venv`; elsewhere, install uv; then start run.py again."
+    )
+
+
+def running_refusal(system: str, prefix: str) -> "str | None":
+    """Why the environment cannot be made anew by the Python inside it, or None: Windows keeps what runs."""
+    if system != "nt" or not os.path.isdir(ENVIRONMENT) or not os.path.samefile(prefix, ENVIRONMENT):
+        return None
+    return (
+        f"The environment in {ENVIRONMENT} must be made anew, and it is the one that is active: "
+        "type `deactivate`, then start run.py again."
     )
 
 
@@ -169,6 +182,7 @@ def ensure_environment() -> None:
         return
     if sys.platform == "linux":
         refuse_if(libc_refusal(*platform.libc_ver()))
+    refuse_if(running_refusal(os.name, sys.prefix))
     with stopping_on_sigterm(), one_at_a_time():
         if is_ready(wanted):  # another run.py made it while this one waited
             return
@@ -181,7 +195,7 @@ def wanted_stamp() -> str:
     for path in (LOCK, PROJECT):
         with open(path, "rb") as file:
             contents.append(file.read())
-    return stamp(contents, sys.version, sys.executable, ROOT)
+    return stamp(contents, sys.version, BASE, ROOT)
 
 
 def stamp(contents: "list[bytes]", *facts: str) -> str:
@@ -218,7 +232,7 @@ def make_environment() -> None:
 def uv_commands() -> "list[list[str]]":
     install = ["uv", "pip", "install", "--no-config", "--python", PYTHON, "--no-deps"]
     return [
-        ["uv", "venv", "--no-config", "--allow-existing", "--python", sys.executable, ENVIRONMENT],
+        ["uv", "venv", "--no-config", "--allow-existing", "--python", BASE, ENVIRONMENT],
         [*install, "--require-hashes", "-r", LOCK],
         [*install, "--no-build-isolation", "--editable", ROOT],
     ]
@@ -227,7 +241,7 @@ def uv_commands() -> "list[list[str]]":
 def pip_commands() -> "list[list[str]]":
     install = [PYTHON, "-m", "pip", "install", "--no-user", "--disable-pip-version-check", "--no-deps"]
     return [
-        [sys.executable, "-m", "venv", ENVIRONMENT],
+        [BASE, "-m", "venv", ENVIRONMENT],
         [*install, "--require-hashes", "-r", LOCK],
         [*install, "--no-build-isolation", "--editable", ROOT],
     ]

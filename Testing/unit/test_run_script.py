@@ -143,6 +143,28 @@ def test_the_stamp_changes_with_everything_an_environment_is_made_from(run: Any)
     assert run.stamp([b"lock", b"project"], "3.11", "/clone") == stamps[0]
 
 
+@posix_only
+def test_one_python_under_several_names_makes_one_environment(clone: Path, tmp_path: Path) -> None:
+    told = "import importlib.util as u; s = u.spec_from_file_location('run', 'run.py'); m = u.module_from_spec(s)"
+    told += "; s.loader.exec_module(m); print(m.wanted_stamp(), m.BASE)"
+    link, inside = tmp_path / "my-python", tmp_path / "elsewhere"
+    link.symlink_to(sys.executable)
+    base = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+    subprocess.run([base, "-m", "venv", "--without-pip", str(inside)], check=True)
+    names = [sys.executable, str(link), base, str(inside / "bin" / "python")]
+    said = {subprocess.check_output([name, "-c", told], cwd=clone, text=True) for name in names}
+    assert len(said) == 1, said
+
+
+def test_the_active_environment_is_not_taken_away_where_what_runs_cannot_be(clone: Path) -> None:
+    run = load(clone / "run.py")
+    assert run.running_refusal("nt", sys.prefix) is None
+    (clone / ".venv").mkdir()
+    assert run.running_refusal("nt", sys.prefix) is None
+    assert "deactivate" in run.running_refusal("nt", str(clone / ".venv"))
+    assert run.running_refusal("posix", str(clone / ".venv")) is None
+
+
 def test_an_interrupted_environment_is_made_anew_and_a_finished_one_is_not(clone: Path) -> None:
     run = load(clone / "run.py")
     wanted = run.wanted_stamp()
