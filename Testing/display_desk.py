@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from CastInterfaceLib.image_display import ImageDisplay
 
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class FakeSession:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub_process import package_environment
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 READY = "online"
 CONTROLS = ("QPushButton", "QComboBox", "QLineEdit", "QTableWidget", "QListWidget", "QPlainTextEdit", "QSpinBox")
 

@@ -21,7 +21,7 @@ from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import Message, Target
 from CastLib.study_context import make_study_context
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 DISPLAY = Target(actor="ID")
 
 

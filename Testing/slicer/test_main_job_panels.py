@@ -32,7 +32,7 @@ class Round:
     def worklist(self, *arguments: str) -> str:
         """Run ``cast`` outside while Slicer goes on; what it printed."""
         with run_cast(*arguments, *self.where) as process:
-            assert self.host.spin(lambda: process.poll() is not None, 90), arguments
+            assert self.host.spin(lambda: process.poll() is not None, 120), arguments
             said = process.stdout.read() if process.stdout is not None else ""
         assert process.returncode == 0, said
         return said

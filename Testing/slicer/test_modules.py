@@ -143,5 +143,5 @@ def test_the_hubs_panel_needs_no_package_that_slicer_does_not_bring(host: Host) 
         "print(host.load_module('CastHub').widget.ui.stateLabel.text)\n"
         "host.quit()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "Stopped", done.stderr

@@ -158,7 +158,7 @@ def test_jobs_end_on_the_pump_whatever_happens() -> None:
 
     jobs.start(Job("good"), lambda: 7, lambda value, error: ended.append((value, error)))
     jobs.start(Job("bad"), fails, lambda value, error: ended.append((value, type(error))))
-    assert pump.run_until(lambda: len(ended) == 2, 5)
+    assert pump.run_until(lambda: len(ended) == 2, 60)
     assert sorted(ended, key=str) == [(7, None), (None, ValueError)]
     assert jobs.current is None
 

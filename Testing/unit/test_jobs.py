@@ -24,7 +24,7 @@ from CastServiceProviderLib.jobs import Jobs, QueueFull
 from CastServiceProviderLib.results import check_results
 from CastServiceProviderLib.running_job import JobSettings
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 
 

@@ -54,7 +54,7 @@ runpy.run_path({str(clone / "run.py")!r}, run_name="__main__")"""
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
