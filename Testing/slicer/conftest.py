@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 # Seconds that threads and processes of a module have to end after it was unloaded.
 PATIENCE = 120.0
+# Where no hub can be: panels must not find one that somebody runs on this machine.
+NO_HUB = "http://127.0.0.1:1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +40,9 @@ def slicer_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     tmp_path_factory.getbasetemp()  # before the host turns temporary files into a folder of its own
     from slicer_host import start_host
 
+    from CastInterfaceLib import local_hub
+
+    local_hub.LOCAL_HUB = NO_HUB
     host = start_host()
     yield host
     host.quit()
