@@ -10,6 +10,7 @@ that Slicer's window answers meanwhile; whoever asks for it before it is made ha
 from __future__ import annotations
 
 import importlib
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +23,11 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.dependencies import install_requirements, missing_requirements
 from CastInterfaceLib.slow_calls import slow_call
+
+# Slicer's own log takes everything from DEBUG on: what we write for each message belongs there only when somebody asks,
+# by giving this logger another level.
+if logging.getLogger("cast").level == logging.NOTSET:
+    logging.getLogger("cast").setLevel(logging.INFO)
 
 #: What every panel with a connection to a hub imports first, in steps that are short when those before were taken.
 CLIENT = (
