@@ -38,10 +38,10 @@ class HubPanel:
         self._shown: object = None
         ui.portBox.value = saved_port()
         stretch(ui.applicationsTable)
-        ui.startButton.connect("clicked()", self.toggle)
-        ui.copyButton.connect("clicked()", self.copy)
-        ui.browserButton.connect("clicked()", self.open_browser)
-        ui.installButton.connect("clicked()", self.install)
+        ui.slots.connect(ui.startButton, "clicked()", self.toggle)
+        ui.slots.connect(ui.copyButton, "clicked()", self.copy)
+        ui.slots.connect(ui.browserButton, "clicked()", self.open_browser)
+        ui.slots.connect(ui.installButton, "clicked()", self.install)
         self._remove = hub.on_changed(self.refresh)
         self.refresh()
 

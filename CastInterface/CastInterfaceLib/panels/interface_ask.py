@@ -31,12 +31,12 @@ class AskSection:
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
         ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
         ui.dataBox.addItem(STATUS, STATUS)
-        ui.askButton.connect("clicked()", self.ask)
-        ui.peersButton.connect("clicked()", self.look_again)
-        ui.saveButton.connect("clicked()", self.choose_folder)
+        ui.slots.connect(ui.askButton, "clicked()", self.ask)
+        ui.slots.connect(ui.peersButton, "clicked()", self.look_again)
+        ui.slots.connect(ui.saveButton, "clicked()", self.choose_folder)
         ui.jsonButton.setCheckable(True)
-        ui.jsonButton.connect("toggled(bool)", lambda on: self.refresh())
-        ui.pictureList.connect("itemActivated(QListWidgetItem*)", self._open_picture)
+        ui.slots.connect(ui.jsonButton, "toggled(bool)", lambda on: self.refresh())
+        ui.slots.connect(ui.pictureList, "itemActivated(QListWidgetItem*)", self._open_picture)
         self.refresh()
 
     def close(self) -> None:

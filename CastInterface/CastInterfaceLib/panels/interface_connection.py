@@ -32,12 +32,12 @@ class ConnectionSection:
         self._offer_hubs(hub)
         ui.userEdit.text = user
         ui.topicEdit.text = topic
-        ui.testButton.connect("clicked()", self.test)
-        ui.forgetButton.connect("clicked()", self.forget)
-        ui.connectButton.connect("clicked()", self.toggle)
-        ui.hubBox.connect("editTextChanged(QString)", lambda text: self._hub_edited())
+        ui.slots.connect(ui.testButton, "clicked()", self.test)
+        ui.slots.connect(ui.forgetButton, "clicked()", self.forget)
+        ui.slots.connect(ui.connectButton, "clicked()", self.toggle)
+        ui.slots.connect(ui.hubBox, "editTextChanged(QString)", lambda text: self._hub_edited())
         for edit in (ui.hubBox.lineEdit(), ui.userEdit, ui.topicEdit):
-            edit.connect("returnPressed()", self.connect_hub)
+            ui.slots.connect(edit, "returnPressed()", self.connect_hub)
         self._remove = logic.onStateChanged(self._state_changed)
         self._hub_edited()
 

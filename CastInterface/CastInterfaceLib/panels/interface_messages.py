@@ -34,9 +34,9 @@ class MessagesSection:
             header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
             header.resizeSection(column, width)
         low_rows(ui.messagesTable)
-        ui.filterEdit.connect("textChanged(QString)", self._filter)
-        ui.clearButton.connect("clicked()", self.clear)
-        ui.messagesTable.connect("itemSelectionChanged()", self._show_selected)
+        ui.slots.connect(ui.filterEdit, "textChanged(QString)", self._filter)
+        ui.slots.connect(ui.clearButton, "clicked()", self.clear)
+        ui.slots.connect(ui.messagesTable, "itemSelectionChanged()", self._show_selected)
         self._show_selected()
 
     def close(self) -> None:

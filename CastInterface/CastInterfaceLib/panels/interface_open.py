@@ -23,7 +23,7 @@ class OpenSection:
         self._ui = ui
         self._logic = logic
         self._shown: tuple[Any, ...] | None = None
-        ui.cancelButton.connect("clicked()", logic.cancelOpening)
+        ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
         self.refresh()

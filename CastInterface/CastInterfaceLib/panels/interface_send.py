@@ -52,10 +52,10 @@ class SendSection:
         self._shown: Sent | None = None
         self._chosen = False  # as long as nobody chose whom to send to, the first service is offered
         stretch(ui.sendsTable)
-        ui.toBox.connect("activated(int)", lambda index: self._choose())
-        ui.sendButton.connect("clicked()", self.send)
-        ui.cancelSendButton.connect("clicked()", self.cancel)
-        ui.sendsTable.connect("itemSelectionChanged()", self._select)
+        ui.slots.connect(ui.toBox, "activated(int)", lambda index: self._choose())
+        ui.slots.connect(ui.sendButton, "clicked()", self.send)
+        ui.slots.connect(ui.cancelSendButton, "clicked()", self.cancel)
+        ui.slots.connect(ui.sendsTable, "itemSelectionChanged()", self._select)
         ui.sendProgress.setFormat("%p%")
         self.refresh()
 
