@@ -116,6 +116,19 @@ def test_enter_connects_and_the_hub_is_kept(part: InterfacePart, hub: HubProcess
     assert again.ui.hubBox.count == 0
 
 
+def test_a_connection_that_other_code_made_is_the_one_shown_and_kept(part: InterfacePart, hub: HubProcess) -> None:
+    part.ui.hubBox.setEditText("http://typed.example:1")
+    part.ui.userEdit.text = "typed"
+    part.logic.connect(hub.url, "scripted", "tumour board")
+    part.until(lambda: part.logic.state.kind == "online")
+    part.until(lambda: "tumour board" in part.ui.stateLabel.text.replace("\u200b", ""))
+    shown = part.ui.hubBox.currentText, part.ui.userEdit.text, part.ui.topicEdit.text
+    assert shown == (hub.url, "scripted", "tumour board")
+    from CastInterfaceLib.panels.saved_hubs import SavedHubs
+
+    assert SavedHubs().last() == shown and "http://typed.example:1" not in SavedHubs().addresses()
+
+
 def test_a_wrong_address_is_told_in_a_sentence(part: InterfacePart) -> None:
     part.type(part.ui.hubBox, "ftp://nowhere")
     part.click(part.ui.connectButton)

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib import hub_process
 from CastInterfaceLib.hub_process import HubProcess
 from CastInterfaceLib.panels.hub_words import state_words
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, show_light
 from CastInterfaceLib.panels.tables import fit_rows, stretch
 
 STATUS_PAGE = "/api/hub/status"
@@ -130,7 +130,7 @@ class HubPanel:
         table.setRowCount(len(report.applications))
         pale = qt.QBrush(table.palette.color(qt.QPalette.Disabled, qt.QPalette.Text))
         for row, one in enumerate(report.applications):
-            for column, text in enumerate((one.name, one.product, ", ".join(one.actors), one.topic)):
+            for column, text in enumerate(map(plain, (one.name, one.product, ", ".join(one.actors), one.topic))):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 if not one.connected:

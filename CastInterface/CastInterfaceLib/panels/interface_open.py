@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
-from CastInterfaceLib.panels.looks import BUSY, color_icon, show_text
+from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, show_text
 from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
 
 PROBLEMS_MOST = 3
@@ -72,8 +72,8 @@ class OpenSection:
         fit_rows(table, 1, ROWS_SEEN)
 
     def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:
-        item = qt.QTableWidgetItem(text)
-        item.setToolTip(text)
+        item = qt.QTableWidgetItem(plain(text))
+        item.setToolTip(plain(text))
         self._ui.contentTable.setItem(row, 0, item)
         self._ui.contentTable.setItem(row, 1, qt.QTableWidgetItem(size))
         return item

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, show_text
 from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
@@ -166,7 +166,7 @@ class JobsSection:
         log = record.log if record is not None else ""
         if self._log != log:
             self._log = log
-            ui.logText.setPlainText(log)
+            ui.logText.setPlainText(plain(log))
             ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
 
 
