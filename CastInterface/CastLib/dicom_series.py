@@ -36,6 +36,7 @@ _TAGS = [
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "SeriesNumber",
+    "InstanceNumber",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "FrameOfReferenceUID",

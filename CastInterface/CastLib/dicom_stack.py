@@ -12,9 +12,9 @@ from typing import Any
 import pydicom
 
 from CastLib.errors import FieldError
+from CastLib.slice_grid import PLACE_TOLERANCE, find_grid
 
 ORIENTATION_TOLERANCE = 1e-3  # of a unit vector's component; scanners write 6 digits, old ones 4
-POSITION_TOLERANCE = 0.01  # of the slice spacing, for gaps and for slices out of line
 
 #: x, y, z
 Vector = tuple[float, float, float]
@@ -26,7 +26,10 @@ class Geometry:
 
     ``spacing`` runs (between columns, between rows, between slices). ``direction`` is the 3 × 3 matrix row by row whose
     columns are the directions of rising column, row and slice numbers. ``origin`` is the centre of the first voxel.
-    ``even`` tells that all slices are one spacing apart.
+
+    ``offsets`` are the true positions of the slices: mm along the normal from the first one, rising. Where all lie on
+    an even grid, with or without holes, ``places`` are their numbers on it and ``spacing`` is the grid's; where they do
+    not, ``places`` is None and the spacing between slices is only the usual one.
     """
 
     columns: int
@@ -35,7 +38,13 @@ class Geometry:
     spacing: Vector
     origin: Vector
     direction: tuple[float, ...]
-    even: bool
+    offsets: tuple[float, ...]
+    places: tuple[int, ...] | None
+
+    @property
+    def even(self) -> bool:
+        """Whether all slices are one spacing apart: none is missing, none lies elsewhere."""
+        return self.places is not None and self.places[-1] + 1 == self.slices
 
     @property
     def voxel_volume(self) -> float:
@@ -104,10 +113,10 @@ def make_stack(slices: list[Slice], warnings: list[str]) -> tuple[Geometry, list
     slices = sorted(slices, key=lambda one: _dot(one.position, normal))
     origin = slices[0].position
     offsets = [_dot(_minus(one.position, origin), normal) for one in slices]
-    spacing, even = _slice_spacing(slices, offsets, warnings)
+    spacing, places = _slice_spacing(slices, offsets, warnings)
     for one, offset in zip(slices, offsets, strict=True):
         away = _minus(_minus(one.position, origin), (normal[0] * offset, normal[1] * offset, normal[2] * offset))
-        if math.sqrt(_dot(away, away)) > max(POSITION_TOLERANCE * spacing, 0.1 * min(first.pixel_spacing)):
+        if math.sqrt(_dot(away, away)) > max(PLACE_TOLERANCE * spacing, 0.1 * min(first.pixel_spacing)):
             raise FieldError("geometry", f"its slices are shifted sideways, as with a tilted gantry ({one.path.name})")
     geometry = Geometry(
         columns=first.columns,
@@ -116,20 +125,23 @@ def make_stack(slices: list[Slice], warnings: list[str]) -> tuple[Geometry, list
         spacing=(first.pixel_spacing[1], first.pixel_spacing[0], spacing),
         origin=origin,
         direction=tuple(axis[i] for i in range(3) for axis in (row, column, normal)),
-        even=even,
+        offsets=tuple(offsets),
+        places=places,
     )
     return geometry, slices
 
 
-def _slice_spacing(slices: list[Slice], offsets: list[float], warnings: list[str]) -> tuple[float, bool]:
-    """Millimetres between slices, and whether all are that far apart; raises FieldError for slices on one another."""
+def _slice_spacing(
+    slices: list[Slice], offsets: list[float], warnings: list[str]
+) -> tuple[float, tuple[int, ...] | None]:
+    """Millimetres between slices, and their places on an even grid; raises FieldError for slices on one another."""
+    told = [number_of(slices[0].header, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
+    hints = [abs(hint) for hint in told if hint]
     if len(slices) == 1:
-        header, name = slices[0].header, slices[0].path.name
-        thickness = _number(header, "SpacingBetweenSlices", name) or _number(header, "SliceThickness", name)
-        return (abs(thickness) if thickness else 1.0), True
+        return (hints[0] if hints else 1.0), (0,)
     gaps = [after - before for before, after in itertools.pairwise(offsets)]
-    spacing = statistics.median_low(gaps)
-    smallest = max(POSITION_TOLERANCE * spacing, 1e-4)
+    usual = statistics.median_low(gaps)
+    smallest = max(PLACE_TOLERANCE * usual, 1e-4)
     same = sum(gap <= smallest for gap in gaps)
     if same:
         place = next(i for i, gap in enumerate(gaps) if gap <= smallest)
@@ -139,29 +151,29 @@ def _slice_spacing(slices: list[Slice], offsets: list[float], warnings: list[str
             f"{same} of its {len(slices)} files lie at another's position ({names}): "
             "several echoes, times or directions in one series are not one volume",
         )
-    missing = 0
-    uneven = 0
-    for gap in gaps:
-        steps = round(gap / spacing)
-        if abs(gap - spacing) <= POSITION_TOLERANCE * spacing:
-            continue
-        if steps > 1 and abs(gap - steps * spacing) <= POSITION_TOLERANCE * gap:
-            missing += steps - 1
-        else:
-            uneven += 1
-    if missing:
-        warnings.append(f"{missing} slices are missing between the first and the last")
-    if uneven:
+    numbers = [number_of(one.header, "InstanceNumber") for one in slices]
+    grid = find_grid(offsets, [None if number is None else int(number) for number in numbers], hints)
+    if grid is None:
         warnings.append(f"slices are unevenly spaced: {min(gaps):.3g} to {max(gaps):.3g} mm")
-    if not missing and not uneven:
-        spacing = offsets[-1] / len(gaps)  # digits lost in single positions even out over the stack
-    return spacing, not missing and not uneven
+        return usual, None
+    if grid.missing:
+        are = "slice is" if grid.missing == 1 else "slices are"
+        warnings.append(f"{grid.missing} {are} missing between the first and the last")
+    return grid.spacing, grid.places
 
 
 def text_of(header: pydicom.Dataset, keyword: str) -> str:
     """Return an attribute as text, ``""`` when it is absent or empty."""
     value = header.get(keyword)
     return "" if value is None else str(value).strip()
+
+
+def number_of(header: pydicom.Dataset, keyword: str) -> float | None:
+    """Return an attribute as a number, None when it is absent, or none, or not finite."""
+    try:
+        return _number(header, keyword, "")
+    except FieldError:
+        return None
 
 
 def _numbers(header: pydicom.Dataset, keyword: str, count: int, name: str) -> tuple[float, ...]:
