@@ -1,4 +1,4 @@
-"""The room for Slicer with its window: Slicer's own views, and its DICOM database and loaders where they are there."""
+"""The room for Slicer with its window: Slicer's own views, and its DICOM database where it is there."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import slicer
 import vtk
 
 from CastInterfaceLib.annotations import CornerText, EdgeLetters, Legend
-from CastInterfaceLib.dicom_database import DatabaseStudies, load_series
+from CastInterfaceLib.dicom_database import DatabaseStudies
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.layouts import DRAWABLE, Slot, Split, layout_name, parse_layout, slots
 from CastInterfaceLib.offscreen_view import OffscreenView
 from CastInterfaceLib.slice_view import SliceView
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.study_loading import name_volume, read_with_engine
 from CastInterfaceLib.threed_view import ThreeDView
 from CastLib.client import Pump
-from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
 PICTURE_SIZE = (1024, 1024)
@@ -159,12 +157,10 @@ class WindowHost:
         self._manager = slicer.app.layoutManager()
         self._size = size
         self._views: dict[str, Any] = {}
-        self._studies: DatabaseStudies | None = None
 
     def studies(self, pump: Pump) -> DatabaseStudies:
         """Slicer's DICOM database as the place where studies are found."""
-        self._studies = DatabaseStudies(pump)
-        return self._studies
+        return DatabaseStudies(pump)
 
     @property
     def layout(self) -> tuple[str, Split]:
@@ -204,18 +200,6 @@ class WindowHost:
             if widget.mrmlViewNode().GetLayoutName() == slot.tag:
                 return widget
         raise CastError(f"Slicer shows no 3D view {slot.tag}.")
-
-    def reads(self, series: Series) -> bool:
-        """Series in Slicer's database are left to Slicer's own loaders. Any thread."""
-        return self._studies is not None and series.uid in self._studies.series_uids
-
-    def read(self, series: Series) -> tuple[list[Any], bool]:
-        """A series as a volume node: by Slicer's loaders when its database has it, else by its volumes logic."""
-        nodes = load_series(series.uid) if self.reads(series) else []
-        if not nodes:
-            return [read_with_engine(self.application_logic, series)], False
-        name_volume(nodes[0], series)
-        return nodes, True
 
     def close(self) -> None:
         """Let go of the views; they and the scene are Slicer's."""

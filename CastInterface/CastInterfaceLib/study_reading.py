@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import itertools
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, prepare_segmentation
 from CastInterfaceLib.study_files import AmbiguousAccession, StudyFiles
-from CastInterfaceLib.study_loading import PreparedVolume, ReadVolume, prepare_volume
+from CastInterfaceLib.study_loading import PreparedVolume, prepare_volume
 from CastInterfaceLib.study_source import (
     NotShown,
     image_series,
@@ -22,9 +23,8 @@ from CastInterfaceLib.study_source import (
     segmentation_files,
     wanted_entry,
 )
-from CastInterfaceLib.voxels import Undecodable, look_of, read_voxels
+from CastInterfaceLib.voxels import read_voxels
 from CastLib.client import Pump, Session
-from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Scan, Series, scan
 from CastLib.errors import CastError, TransferError
 from CastLib.message import Message
@@ -32,20 +32,13 @@ from CastLib.message import Message
 # Seconds that an open which finds nothing waits for images before it is refused: some senders send them after it.
 PAYLOAD_GRACE = 3.0
 
-# Seconds that a thread waits for the main thread to have a series read by the host: others may be read before it.
-READ_PATIENCE = 600.0
-
 
 class Sink(Protocol):
     """Who takes the pieces, on the main thread, in the order in which they were found."""
 
     def name_study(self, study: OpenStudy, uid: str, files: tuple[Path, ...]) -> None: ...
 
-    def reads(self, series: Series) -> bool: ...
-
-    def read_series(self, study: OpenStudy, series: Series) -> tuple[Any, bool, Any]: ...
-
-    def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume | ReadVolume) -> None: ...
+    def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume) -> None: ...
 
     def add_segmentation(self, study: OpenStudy, message: Message, prepared: PreparedSegmentation) -> None: ...
 
@@ -168,7 +161,8 @@ class StudyReader:
         for number, series in enumerate(images, 1):
             text = f"Reading series {number} of {len(images)}"
             try:
-                volume = self._read_series(study, series, text)
+                told = partial(_tell, job, text, total=len(series.files))
+                volume = prepare_volume(read_voxels(series, told))
             except CastError as error:
                 job.check()
                 failures.append(error)
@@ -186,21 +180,7 @@ class StudyReader:
         for failure in failures:
             self._pump.post(self._sink.add_problem, study, str(failure))
 
-    def _read_series(self, study: OpenStudy, series: Series, text: str) -> PreparedVolume | ReadVolume:
-        """Decode a series here, or have the host read it."""
-        job = study.job
-        if not self._sink.reads(series):
-            try:
-                return prepare_volume(read_voxels(series, lambda file: _tell(job, text, file, len(series.files))))
-            except Undecodable:
-                pass  # the host's reader is tried
-        job.check()
-        job.tell(text)
-        header = read_header(series.files[len(series.files) // 2])
-        node, looks_good, array = self._pump.call(lambda: self._sink.read_series(study, series), READ_PATIENCE)
-        return ReadVolume(node, look_of(array, header), looks_good)
 
-
-def _tell(job: Job, text: str, done: int, total: int) -> None:
+def _tell(job: Job, text: str, done: int, *, total: int) -> None:
     job.check()
     job.tell(text, done, total)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.known_files import forget_files, note_files
 from CastInterfaceLib.open_study import OpenStudy, ShownSeries
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation, volume_for
@@ -19,14 +18,11 @@ from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
 from CastInterfaceLib.status import problem_item, segmentation_item
 from CastInterfaceLib.study_loading import (
     PreparedVolume,
-    ReadVolume,
     add_volume,
-    array_of,
     geometry_of,
     is_shown,
     remove_node,
     remove_nodes,
-    set_look,
     show_volume,
 )
 from CastInterfaceLib.study_source import NotShown
@@ -74,32 +70,12 @@ class StudyScene:
             log.warning("STATUS tells what could not be read or is odd")
             self._told_problem(problem_item("unreadable", sentence, study.study_uid))
 
-    def reads(self, series: Series) -> bool:
-        """Whether the host reads a series itself, so that it need not be decoded before. Any thread."""
-        return self._host.reads(series)
-
-    def read_series(self, study: OpenStudy, series: Series) -> tuple[Any, bool, Any]:
-        """Have the host read a series into the scene: the volume, whether the host told it how to be shown, the voxels.
-
-        Raises CastError.
-        """
-        if not self._is_open(study):
-            raise Cancelled("the study is not open any more")
-        nodes, looks_good = self._host.read(series)
-        study.nodes += nodes  # at once: they go with their study, shown or not
-        return nodes[0], looks_good, array_of(nodes[0])
-
-    def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume | ReadVolume) -> None:
-        """Show a series that was decoded on a thread or read by the host."""
+    def add_series(self, study: OpenStudy, series: Series, came: PreparedVolume) -> None:
+        """Show a series that was decoded on a thread."""
         if not self._is_open(study):
             return
-        if isinstance(came, PreparedVolume):
-            volume = add_volume(self._host.scene, series, came)
-            study.nodes.append(volume)
-        else:
-            volume = came.node
-            if not came.looks_good:
-                set_look(volume, came.look)
+        volume = add_volume(self._host.scene, series, came)
+        study.nodes.append(volume)
         body = box_corners(geometry_of(volume), came.look.body)
         replaced = study.series.pop(series.uid, None)
         study.series[series.uid] = ShownSeries(series, volume, body)

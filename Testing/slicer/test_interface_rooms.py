@@ -32,14 +32,15 @@ def show_phantom(folder: Path) -> Any:
     """The phantom in every view of the window; its room."""
     from CastInterfaceLib.host_slicer import WindowHost
     from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import array_of, body_of, geometry_of, show_volume
+    from CastInterfaceLib.study_loading import add_volume, geometry_of, prepare_volume, show_volume
+    from CastInterfaceLib.voxels import read_voxels
     from CastLib.dicom_series import read_series
 
     room = WindowHost(PICTURE)
-    (volume,), _ = room.read(read_series(write_phantom(folder))[0])
-    volume.GetDisplayNode().SetAutoWindowLevel(False)
-    volume.GetDisplayNode().SetWindowLevel(1200, 600)
-    show_volume(room, volume, box_corners(geometry_of(volume), body_of(array_of(volume))))
+    (series,) = read_series(write_phantom(folder, WindowWidth="1200", WindowCenter="600"))
+    prepared = prepare_volume(read_voxels(series))
+    volume = add_volume(room.scene, series, prepared)
+    show_volume(room, volume, box_corners(geometry_of(volume), prepared.look.body))
     return room
 
 

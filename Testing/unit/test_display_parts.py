@@ -20,9 +20,9 @@ from CastInterfaceLib import scene_view
 from CastInterfaceLib.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
 from CastInterfaceLib.jobs import Cancelled, Job, Jobs
 from CastInterfaceLib.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
+from CastInterfaceLib.look import look_of
 from CastInterfaceLib.study_files import AmbiguousAccession, StudyFiles
 from CastInterfaceLib.study_source import missing_study, studies_of_batch, wanted_entry
-from CastInterfaceLib.voxels import look_of
 from CastLib.client import Pump
 from CastLib.manifest import parse_received_manifest
 from CastLib.message import make_message, parse_publish
