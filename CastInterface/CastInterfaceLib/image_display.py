@@ -96,6 +96,7 @@ class ImageDisplay:
             self._refuse,
             self._take_pictures,
         )
+        self.results.told_problem = self._problems.append
         self._scene = StudyScene(
             host,
             lambda study: study is self._study,

@@ -15,6 +15,7 @@ from typing import Any
 from CastInterfaceLib.image_results import ImageResults, ShownResult
 from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
+from CastInterfaceLib.status import problem_item
 from CastInterfaceLib.study_loading import remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastInterfaceLib.study_source import NotShown, as_not_shown, payload_entries, studies_of_batch
@@ -39,6 +40,7 @@ class ResultDesk:
 
     Attributes:
         asked_for, told_result: see `ImageDisplay`.
+        told_problem: takes what STATUS shall tell of a result that is shown.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ResultDesk:
         self._refuse = refuse
         self._shown = shown
         self.asked_for: Callable[[Message], Any] = lambda message: None
+        self.told_problem: Callable[[dict[str, Any]], object] = lambda problem: None
         self.told_result: ToldResult = lambda message, names, problem: None
 
     def receive(self, message: Message) -> None:
@@ -103,6 +106,8 @@ class ResultDesk:
             if study is not None:
                 study.nodes += shown.nodes
                 study.results += shown.results
+            for warning in shown.warnings:
+                self.told_problem(problem_item("warning", warning, study.study_uid if study is not None else ""))
             if shown.names:
                 self.told_result(message, shown.names, "")
             if error is not None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from CastInterfaceLib.jobs import Job
+from CastInterfaceLib.label_maps import Segmentation
 from CastInterfaceLib.open_study import SHOWN, OpenStudy
-from CastInterfaceLib.segmentation_reading import Segmentation
 from CastInterfaceLib.study_files import LocalStudy
 
 # Studies told in one answer; a longer list would crowd out the scene view.
@@ -60,16 +60,20 @@ def segmentation_item(segmentation: Segmentation, source_series: str) -> dict[st
     }
 
 
-def label_map_item(
-    file_name: str, source_series: str, segments: Sequence[tuple[int, str, tuple[float, float, float], int, float]]
-) -> dict[str, Any]:
-    """The same of a NIfTI or NRRD file: of each segment number, label, colour, voxels, and a voxel's cubic mm."""
-    return {
+def label_map_item(segmentation: Segmentation, source_series: str) -> dict[str, Any]:
+    """The same of the labels in a NIfTI or NRRD file; one that holds none says so: that is a finding too."""
+    item = {
         "sourceSeriesInstanceUID": source_series,
-        "fileName": file_name,
+        "fileName": segmentation.file_name,
         "modality": "SEG",
-        "segments": [_segment(*segment) for segment in segments],
+        "segments": [
+            _segment(segment.number, segment.label, segment.color, segment.voxels, segmentation.voxel_volume)
+            for segment in segmentation.segments
+        ],
     }
+    if not segmentation.segments:
+        item["message"] = "Nothing was found."
+    return item
 
 
 def _segment(

@@ -168,11 +168,13 @@ class StudyReader:
                 failures.append(error)
                 continue
             self._pump.post(self._sink.add_series, study, series, volume)
+        shown = [one.series for one in list(study.series.values())]
+        spacings = [one.geometry.spacing[2] for one in (*images, *shown) if one.geometry is not None]
         for path in segmentations:
             job.check()
             job.tell("Reading a segmentation")
             try:
-                self._pump.post(self._sink.add_segmentation, study, message, prepare_segmentation(path))
+                self._pump.post(self._sink.add_segmentation, study, message, prepare_segmentation(path, spacings))
             except CastError as error:
                 failures.append(error)
         if failures and len(failures) == len(images) + len(segmentations):

@@ -13,7 +13,8 @@ from typing import Any
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.known_files import forget_files, note_files
 from CastInterfaceLib.open_study import OpenStudy, ShownSeries
-from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation, volume_for
+from CastInterfaceLib.segmentation_display import PreparedSegmentation, show_segmentation
+from CastInterfaceLib.segmentation_source import odd_about, volume_for
 from CastInterfaceLib.slices_in_3d import box_corners, hide_slices_in_3d
 from CastInterfaceLib.status import problem_item, segmentation_item
 from CastInterfaceLib.study_loading import (
@@ -104,6 +105,8 @@ class StudyScene:
         node = show_segmentation(self._host, prepared, volume, shown.body)
         study.nodes.append(node)
         study.results.append((node, segmentation_item(segmentation, shown.series.uid)))
+        for warning in odd_about(segmentation, volume):
+            self._told_problem(problem_item("warning", warning, study.study_uid))
         self._told_result(message, [segment.label for segment in segmentation.segments], "")
 
     def forget_removed(self, study: OpenStudy) -> None:
