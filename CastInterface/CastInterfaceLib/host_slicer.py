@@ -24,13 +24,20 @@ from CastLib.errors import CastError
 
 PICTURE_SIZE = (1024, 1024)
 
-# In Slicer's settings: whether Slicer's own views name the patient, as they do unless this is false.
+# In Slicer's settings: whether Slicer's own views name the patient, as they do unless this is false; and whether those
+# who ask over the wire are told, as they are not unless this is true.
 _ON_SCREEN = "CastInterface/patientTextOnScreen"
+_ALLOWED = "CastInterface/patientTextAllowed"
 
 
 def patient_text_on_screen() -> bool:
     """Whether the views of Slicer's window show the patient's name and ID."""
     return read_setting(_ON_SCREEN) is not False
+
+
+def patient_text_allowed() -> bool:
+    """Whether pictures and scene views name the patient for those who ask for it."""
+    return read_setting(_ALLOWED) is True
 
 
 class SlicerHost(Host, Protocol):

@@ -47,10 +47,14 @@ def outline_width(size: int) -> int:
 
 def clean(text: str) -> str:
     """Text in one line: composed characters (NFC), nothing that controls or formats, blanks single."""
-    composed = unicodedata.normalize("NFC", text)
-    kept = ("" if unicodedata.category(one) in ("Cf", "Cs") or _is_selector(one) else one for one in composed)
-    shown = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") else one for one in kept)
-    return " ".join(shown.split())
+    shown: list[str] = []
+    for one in text:
+        category = unicodedata.category(one)
+        if category in ("Cc", "Zl", "Zp"):
+            shown.append(" ")
+        elif category not in ("Cf", "Cs") and not _is_selector(one):
+            shown.append(one)
+    return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
 
 
 def _is_selector(character: str) -> bool:
