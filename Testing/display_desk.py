@@ -51,6 +51,9 @@ class FakeSession:
         self.answers[data_type] = answer
         assert in_background  # pictures are made while the main thread does something else
 
+    def on_other_requests(self, answer: Callable[[Message], Any]) -> None:
+        self.other = answer
+
     def refuse(self, message: Message, status: int, reason: str) -> None:
         assert reason
         self.refused.append((message.id, status))

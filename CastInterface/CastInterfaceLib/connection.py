@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.background import Background
-from CastInterfaceLib.host_slicer import SlicerHost
+from CastInterfaceLib.host_slicer import SlicerHost, patient_text_allowed
 from CastInterfaceLib.image_display import ImageDisplay
 from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
@@ -88,7 +88,8 @@ class Connection:
         session.on_event(self._told_message, requests=True)
         session.on_sent(self._told_sent)
         session.on_presence(self._told_presence)
-        display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
+        studies = host.studies(self._timer.pump)
+        display = ImageDisplay(host, session, self._timer.pump, studies, patient_text=patient_text_allowed())
         display.results.asked_for, display.results.told_result = self.asked_for, self.told_result
         self.display = display
         self._set_state(State("connecting"))

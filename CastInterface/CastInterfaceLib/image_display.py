@@ -38,9 +38,10 @@ from CastInterfaceLib.study_source import (
     payload_entries,
     studies_of_batch,
 )
+from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
-from CastLib.errors import FieldError, TimedOut
+from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, event_key
 from CastLib.message import Message, make_message, parse_publish
 from CastLib.study_context import make_study_context, parse_study
@@ -49,9 +50,6 @@ log = logging.getLogger("cast.display")
 
 # Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
 STATUS_PATIENCE = 1.0
-
-# Seconds that SCENEVIEW waits for the main thread; askers who want to wait for a busy display name a long time.
-SCENE_VIEW_PATIENCE = 60.0
 
 # Problems told in STATUS, and batches for studies not yet opened that are remembered: the newest ones.
 PROBLEMS_MOST = 20
@@ -66,6 +64,7 @@ class ImageDisplay:
         session: the connection; this display registers its handlers there.
         pump: the session's pump.
         files: the local folders.
+        patient_text: whether those who ask for it are told who the patient is, in pictures and scene views.
 
     Attributes:
         results: where results arrive. Who sends images out sets its ``asked_for`` (the volume node whose result a
@@ -73,7 +72,9 @@ class ImageDisplay:
             of it into the scene, and why something did not).
     """
 
-    def __init__(self, host: Host, session: Session, pump: Pump, files: StudyFiles) -> None:
+    def __init__(
+        self, host: Host, session: Session, pump: Pump, files: StudyFiles, *, patient_text: bool = False
+    ) -> None:
         self._host = host
         self._session = session
         self._pump = pump
@@ -107,7 +108,8 @@ class ImageDisplay:
         self._reader = StudyReader(session, pump, files, self._scene)
         session.on_event(self.handle)
         session.on_presence(self.follow)
-        session.on_request("SCENEVIEW", lambda message: self._scene_views.current(SCENE_VIEW_PATIENCE), True)
+        answer_pictures(session, self._scene_views, patient_text)
+        session.on_other_requests(not_answered)
         session.on_request("STATUS", self.answer_status, in_background=True)
         job = Job("Getting ready")
         self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
@@ -302,7 +304,7 @@ class ImageDisplay:
     def _take_pictures(self) -> None:
         """Have the scene view ready before anybody asks and has to wait for it."""
         job = Job("Taking pictures", told=False)
-        self._jobs.start(job, lambda: self._scene_views.current(SCENE_VIEW_PATIENCE), lambda value, error: None)
+        self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
         self._problems.append(problem_item(why.problem, str(why), study_uid))
@@ -315,7 +317,7 @@ class ImageDisplay:
         """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
         try:
             scene_view = self._scene_views.current(STATUS_PATIENCE)
-        except TimedOut:
+        except CastError:  # it is late, or the layout has no views
             scene_view = self._scene_views.last
         return make_status(
             self._product, self._jobs.current, list(self._problems), self._study, self._files.studies(), scene_view

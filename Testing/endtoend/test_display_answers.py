@@ -149,7 +149,7 @@ def test_the_scene_view_is_what_clients_read(desk: Desk) -> None:
     assert display["layout"]["items"][0]["items"][1] == {"type": "slot", "slotIndex": 1}
     assert [view["type"] for view in scene["viewports"]] == ["2D", "3D", "2D", "2D"]
     assert [view["slotIndex"] for view in scene["viewports"]] == [0, 1, 2, 3]
-    assert [view["name"] for view in scene["viewports"]] == ["Red", "1", "Green", "Yellow"]
+    assert [view["name"] for view in scene["viewports"]] == ["Red", "3D", "Green", "Yellow"]
     assert [view["viewDirection"] for view in scene["viewports"]][::2] == ["Superior", "Posterior"]
     area = sum(view["layoutRect"]["width"] * view["layoutRect"]["height"] for view in scene["viewports"])
     assert area == window["innerWidth"] * window["innerHeight"]

@@ -56,7 +56,7 @@ def test_pictures_of_slicers_own_views_have_the_size_asked_for_and_the_right_sid
             window, level = viewport["window"], viewport["level"]
             check_sides(pixels, viewport["orientation"], viewport["fieldOfView"][0] * 1.0, window, level)
         seen[viewport["name"]] = viewport["type"]
-    assert seen == {"Red": "2D", "Green": "2D", "Yellow": "2D", "1": "3D"}
+    assert seen == {"Red": "2D", "Green": "2D", "Yellow": "2D", "3D": "3D"}
 
 
 def test_taking_pictures_leaves_slicers_views_as_they_were(host: Any, tmp_path: Path) -> None:
