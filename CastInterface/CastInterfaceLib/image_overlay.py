@@ -13,9 +13,10 @@ from CastInterfaceLib.grids import Fit, Grid, check_other_grid
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_file import ImageFile, drawable
 from CastInterfaceLib.label_reading import stem
+from CastInterfaceLib.look import look_of
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import PreparedVolume, prepare_volume, set_look
-from CastInterfaceLib.voxels import Voxels, look_of
+from CastInterfaceLib.voxels import Voxels
 from CastLib.errors import CastError
 
 OVERLAY_OPACITY = 0.5
