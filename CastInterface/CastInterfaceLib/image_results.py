@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
+from CastInterfaceLib.foreign_nodes import patient_of
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.nifti_check import is_whole
@@ -55,12 +56,19 @@ def is_image_result(message: Message) -> bool:
 
 
 class ImageResults:
-    """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene."""
+    """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene.
+
+    Attributes:
+        may_take_views: whether a volume may be brought into the views: not while a study of the hub's is there.
+        was_added: called with the volume after each step on the main thread, while it is not in the views.
+    """
 
     def __init__(self, host: Host, session: Session, pump: Pump) -> None:
         self._host = host
         self._session = session
         self._pump = pump
+        self.may_take_views: Callable[[Any], bool] = lambda volume: True
+        self.was_added: Callable[[Any], object] = lambda volume: None
 
     def show(self, message: Message, volume: Any, folder: Path, job: Job, shown: ShownResult) -> None:
         """Fetch a batch and show it over a volume. Worker thread only.
@@ -91,7 +99,11 @@ class ImageResults:
             for path in paths:
                 self._show_image(path, volume, job, shown)
             return
-        segmentations = segmentation_files(scan(paths).series)
+        series = scan(paths).series
+        segmentations = segmentation_files(series)
+        people = next((both for one in series if (both := one.patient.contradiction(patient_of(volume)))), "")
+        if people:
+            raise NotShown(409, "other-patient", f"The result is of another patient than its volume: {people}.")
         if not segmentations:
             raise NotShown(422, "unreadable", "There is no segmentation among the files.")
         for path in segmentations:
@@ -103,7 +115,10 @@ class ImageResults:
         def guarded() -> Any:
             if volume.GetScene() is None:
                 raise NotShown(409, "other-study", "The result's volume was taken out of the scene meanwhile.")
-            return step()
+            value = step()
+            if not is_shown(self._host, volume):
+                self.was_added(volume)
+            return value
 
         return self._pump.call(guarded, PATIENCE)
 
@@ -186,6 +201,8 @@ class ImageResults:
         shown.names.append(path.name)
         self._name(node, volume)
         self._bring_up(volume)
+        if not is_shown(self._host, volume):
+            return
         with slow_call("Slicer's logics lay an image over a volume"):
             for view in self._host.slice_views:
                 composite = view.logic.GetSliceCompositeNode()
@@ -200,7 +217,7 @@ class ImageResults:
     def _bring_up(self, volume: Any) -> np.ndarray:
         """Have the volume in the slice views; the corners of its box in RAS mm."""
         corners = volume_corners(volume)
-        if not is_shown(self._host, volume):
+        if not is_shown(self._host, volume) and self.may_take_views(volume):
             show_volume(self._host, volume, corners)
         return corners
 

@@ -5,7 +5,8 @@ Keys that existing clients read are those of the protocol. Ours carries more, wh
 - at the top: ``coordinateSystem`` ("RAS": all lengths in mm, x to the patient's right, y anterior, z superior).
 - each viewport: ``picture`` (PNG of the view's full size: ``contentType``, base64 ``data``, ``width``, ``height``; left
   out with a sentence in ``pictureOmitted`` when all together would be too much for a socket), ``layoutLabel``,
-  ``nodeClass``.
+  ``nodeClass``; ``foreign``, what it draws that is not known to be of its ``studyInstanceUID``: a list of ``nodeID``,
+  ``name``, ``class`` and ``studyInstanceUID`` ("" when it is of no study).
 - slice views: ``sliceToRAS`` (16 numbers, row by row: from mm in the view to RAS), ``sliceOffset``, ``fieldOfView``
   (3 lengths), ``dimensions`` (3 counts of pixels), ``window``, ``level``.
 - 3D views: ``camera`` (``position``, ``focalPoint``, ``viewUp``, ``viewAngle`` in degrees, ``parallelProjection``,
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from CastInterfaceLib.anatomy import direction_name, plane_name
+from CastInterfaceLib.foreign_nodes import foreign_in
 from CastInterfaceLib.host import Host, nodes_of_class
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.layouts import Rect, arrange, as_items, extent, slots
@@ -143,6 +145,7 @@ def _draw(host: Host, product: str) -> _Shot:
         viewport = _slice_viewport(view) if slot.node_class == "vtkMRMLSliceNode" else _threed_viewport(view)
         pixels.append(view.pixels())
         viewport |= {
+            "foreign": foreign_in(view, host.scene.GetNodeByID(viewport["dataID"] or "")),
             "viewId": view.node.GetID(),
             "slotIndex": index,
             "name": view.name,
