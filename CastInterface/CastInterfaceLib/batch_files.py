@@ -40,19 +40,18 @@ def files_of_study(message: Message, claims: Sequence[Claim]) -> tuple[list[File
     return wanted, others
 
 
-def check_announced(message: Message, fetched: Iterable[tuple[Path, FileEntry]], found: Scan) -> None:
-    """Compare what was said of files with what they are.
+def check_announced(fetched: Iterable[tuple[Path, FileEntry]], found: Scan) -> None:
+    """Compare what a manifest said of each file with what it is.
 
     Raises:
-        NotShown: the batch's context or its manifest says something else than the DICOM file.
+        NotShown: it says something else than the DICOM file.
     """
     series_of = {path: one for one in found.series for path in one.files}
     for path, entry in fetched:
         series = series_of.get(path)
         if series is None:
             continue
-        said = (Claim.of_batch(message), Claim.of_entry(entry))
-        contradiction = contradiction_among(said, [Claim.of_series(series)])
+        contradiction = Claim.of_entry(entry).contradiction(Claim.of_series(series))
         told_series = uid_in_manifest(entry, "SeriesInstanceUID")
         if contradiction is None and told_series not in ("", series.uid):
             contradiction = Contradiction(OTHER_STUDY, f"series {told_series} and series {series.uid}")

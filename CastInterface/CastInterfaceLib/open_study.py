@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from CastInterfaceLib.identity import Claim, Contradiction, contradiction_among
+from CastInterfaceLib.identity import OTHER_STUDY, Claim, Contradiction, contradiction_among
 from CastInterfaceLib.jobs import Job
 from CastLib.dicom_series import Series
 from CastLib.message import Message
@@ -85,18 +85,21 @@ class OpenStudy:
             *(Claim(patient=patient) for patient in patients),
         )
 
+    @property
+    def accessions(self) -> set[str]:
+        """The accession numbers by which it is known."""
+        shown = (one.series.accession for one in list(self.series.values()))
+        return {self.reference.accession, *shown} - {""}
+
     def is_meant_by(self, reference: StudyReference, *, by_id: bool = False) -> bool:
         """Whether a reference means this study: by study UID or accession number, with nothing that speaks against it.
 
         ``by_id`` takes the id of the open's resource too, as closes do; for an open it is no identifier.
         """
         asked = Claim.of_reference(reference)
-        if contradiction_among([asked], self.claims):
+        if self.contradiction(asked):
             return False
-        accessions = {self.reference.accession, *(one.series.accession for one in self.series.values())} - {""}
-        if asked.accession and accessions and asked.accession not in accessions:
-            return False
-        if (asked.study_uid and asked.study_uid == self.study_uid) or asked.accession in accessions:
+        if (asked.study_uid and asked.study_uid == self.study_uid) or asked.accession in self.accessions:
             return True
         return by_id and bool(reference.resource_id) and reference.resource_id == self.reference.resource_id
 
@@ -117,7 +120,12 @@ class OpenStudy:
 
     def contradiction(self, *claims: Claim) -> Contradiction | None:
         """What shows that something is not of this study, None when nothing does."""
-        return contradiction_among(claims, self.claims)
+        found = contradiction_among(claims, self.claims)
+        mine = self.accessions
+        other = next((claim.accession for claim in claims if mine and claim.accession not in ("", *mine)), "")
+        if found is None and other:
+            return Contradiction(OTHER_STUDY, f"accession number {other} and accession number {min(mine)}")
+        return found
 
     @property
     def segmentations(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from CastInterfaceLib.batch_files import check_announced, files_of_study, merged, new_instances
-from CastInterfaceLib.identity import Contradiction
+from CastInterfaceLib.identity import Claim, Contradiction
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.problems import left_out_sentences
@@ -144,8 +144,9 @@ class StudyReader:
         paths = merged(local, [path for path, _ in fetched])
         found = scan(paths)
         if batch is not None:
-            check_announced(batch, fetched, found)
-        series, others = study_meant(found, study.claims, certain=batch is None or batch is study.message)
+            check_announced(fetched, found)
+        claims = study.claims if batch is None else (*study.claims, Claim.of_batch(batch))
+        series, others = study_meant(found, claims, certain=batch is None or batch is study.message)
         missing = check_wanted(series, study.reference.series_uids)
         images = image_series(series, study.reference.series_uids)
         if not images:
@@ -190,8 +191,8 @@ class StudyReader:
         if not fetched:
             return
         found = scan(path for path, _ in fetched)
-        check_announced(message, fetched, found)
-        came, others = study_meant(found, study.claims, certain=True)
+        check_announced(fetched, found)
+        came, others = study_meant(found, (*study.claims, Claim.of_batch(message)), certain=True)
         self._tell_rest(study, found, came, others)
         new, corrected = new_instances(came, known)
         fresh = [one for one in came if not new.keys().isdisjoint(one.instance_uids)]
