@@ -23,6 +23,7 @@ from CastLib.study_context import make_study_context
 if TYPE_CHECKING:
     from CastInterfaceLib.host_engine import EngineHost
     from CastInterfaceLib.image_display import ImageDisplay
+    from CastLib.manifest import FileEntry
 
 
 PATIENCE = 120.0
@@ -38,6 +39,7 @@ class FakeSession:
         self.answers: dict[str, Callable[[Message], Any]] = {}
         self.payloads: dict[str, Path] = {}
         self.name = "DISPLAY-1"
+        self.asked, self.answer = 0, dict[str, Any]()  # of requests, and what they are answered with
         self.gate = threading.Event()
         self.gate.set()
 
@@ -46,6 +48,13 @@ class FakeSession:
 
     def on_presence(self, handler: Any) -> None:
         self.presence = handler
+
+    def on_state(self, handler: Any) -> None:
+        self.state = handler
+
+    def request(self, data_type: str, *, target: Any) -> dict[str, Any]:
+        self.asked += 1
+        return self.answer
 
     def on_request(self, data_type: str, answer: Callable[[Message], Any], in_background: bool = False) -> None:
         self.answers[data_type] = answer
@@ -64,6 +73,9 @@ class FakeSession:
         from CastLib.manifest import parse_received_manifest
 
         entries = [entry for entry in parse_received_manifest(message.context) if choose(entry)]
+        return self.fetch_entries(entries, directory, progress=progress, cancelled=cancelled)
+
+    def fetch_entries(self, entries: list[FileEntry], directory: Path, *, progress: Any, cancelled: Any) -> list[Path]:
         while not self.gate.wait(0.01):
             if cancelled():
                 raise TransferError("called off")
@@ -166,6 +178,6 @@ def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
     study = display.study
     if study is not None and study.study_uid:
         desk.send("ImagingStudy-close", make_study_context(study.study_uid))
-    folder_of_payloads = display._temporary
+    folder_of_payloads = display._temporary.path
     display.close()
     assert not folder_of_payloads.exists()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.background import Background
+from CastInterfaceLib.foreign_nodes import leave_views
 from CastInterfaceLib.host_slicer import SlicerHost, patient_text_allowed
 from CastInterfaceLib.image_display import ImageDisplay
 from CastInterfaceLib.pump_timer import PumpTimer
@@ -59,6 +60,7 @@ class Connection:
         self._told_presence = told_presence
         self._host: SlicerHost | None = None
         self._leftover: list[Any] = []
+        self._leftover_uid = ""
         self.session: Session | None = None
         self.display: ImageDisplay | None = None
         self.state = State()
@@ -80,6 +82,7 @@ class Connection:
         host = self.host
         if self._leftover:
             # What the connection before left on the screen is the hub's again: whoever has it open says so now.
+            leave_views(host, self._leftover_uid, self._leftover)
             remove_nodes(host.scene, reversed(self._leftover))
             self._leftover = []
         self._timer.acquire()
@@ -143,8 +146,10 @@ class Connection:
             self.display.forget_removed()
 
     def _keep(self, display: ImageDisplay) -> None:
-        if display.study is not None and not display.study.adopted:
-            self._leftover = display.study.nodes
+        study = display.study
+        if study is not None and not study.adopted:
+            self._leftover, self._leftover_uid = study.nodes, study.study_uid
+            display.leave()
 
     def _tell(self, session: Session, state: State) -> None:
         if session is self.session:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from CastInterfaceLib.foreign_nodes import patient_of
 from CastInterfaceLib.grids import Grid, Misplaced, check_other_grid, fit_places
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_file import read_image_file
@@ -133,9 +134,11 @@ class ImageResults:
                 for path, entry in zip(paths, entries, strict=True)
             ]
         else:
-            steps = [
-                partial(self._show_seg, path, volume, job, shown) for path in segmentation_files(scan(paths).series)
-            ]
+            series = scan(paths).series
+            people = next((both for one in series if (both := one.patient.contradiction(patient_of(volume)))), "")
+            if people:
+                raise NotShown(409, "other-patient", f"The result is of another patient than its volume: {people}.")
+            steps = [partial(self._show_seg, path, volume, job, shown) for path in segmentation_files(series)]
             if not steps:
                 raise NotShown(422, "unreadable", "There is no segmentation among the files.")
         _each(steps, job)

@@ -7,7 +7,8 @@ Keys that existing clients read are those of the protocol. Ours carries more, wh
   out with a sentence in ``pictureOmitted`` when all together would be too much for a socket), ``layoutLabel``,
   ``nodeClass``, ``seriesDescription``, ``studyDate``, ``confirmed`` (whether the hub says that this is what is open),
   ``notConfirmedSince`` (a time of the day), ``warning`` (a few words); ``patient`` (``name``, ``id``) where it may be
-  told, which its picture then tells too.
+  told, which its picture then tells too; ``foreign``, what it draws that is not known to be of its
+  ``studyInstanceUID``: a list of ``nodeID``, ``name``, ``class`` and ``studyInstanceUID`` ("" when it is of no study).
 - slice views: ``sliceToRAS`` (16 numbers, row by row: from mm in the view to RAS), ``sliceOffset``, ``fieldOfView``
   (3 lengths), ``dimensions`` (3 counts of pixels), ``window``, ``level``, ``missingSlice`` (whether the slice shown was
   never received).
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from CastInterfaceLib.annotations import Annotations, annotate
+from CastInterfaceLib.foreign_nodes import foreign_in
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.layouts import Rect, arrange, as_items, extent, slots
@@ -175,6 +177,7 @@ def _draw(host: Host, product: str) -> Shot:
         view = views[slot.tag]
         viewport, annotations = describe(view, titles[view.node.GetID()])
         viewport |= {
+            "foreign": foreign_in(view, host.scene.GetNodeByID(viewport["dataID"] or "")),
             "slotIndex": index,
             "nodeClass": slot.node_class,
             "screenRect": rect.as_dict(),

@@ -1,11 +1,13 @@
 """What a display answers to STATUS. Plain data, no engine; read on any thread.
 
 Beside the protocol's keys: a ``job`` item carries ``message`` and ``progress`` (0 to 1, when it can be told), a
-``problem`` item its word as ``value``, a sentence as ``message`` and the ``studyInstanceUID`` it is about.
+``problem`` item its word as ``value``, a sentence as ``message`` and the ``studyInstanceUID`` it is about. Of a
+study's series ``onScreen`` tells whether a view draws it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +18,12 @@ from CastInterfaceLib.study_files import LocalStudy
 
 # Studies told in one answer; a longer list would crowd out the scene view.
 STUDIES_MOST = 200
+
+# Names of series in one sentence.
+NAMES_MOST = 3
+
+# The folders of a path in a sentence: whoever asks is not told where on this machine something lies.
+_FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[\\/](?:[^\s\\/:;,\"'<>|][^\\/:;,\"'<>|\n]*[\\/])+")
 
 
 def make_status(
@@ -30,16 +38,52 @@ def make_status(
     return {
         "source": "status",
         "product": product,
-        "items": [{"key": "availability", "value": "online"}, _job_item(job), *problems],
-        "context": _context(study),
+        "items": [
+            {"key": "availability", "value": "online"},
+            _job_item(job),
+            *problems,
+            *in_no_view(study, scene_view),
+        ],
+        "context": _context(study, scene_view),
         "studies": [_local_study(one) for one in local_studies[:STUDIES_MOST]],
         "sceneview": scene_view,
     }
 
 
 def problem_item(word: str, sentence: str, study_uid: str) -> dict[str, Any]:
-    """One thing that went wrong, for `make_status`."""
-    return {"key": "problem", "value": word, "message": sentence, "studyInstanceUID": study_uid}
+    """One thing that went wrong or is odd, for `make_status`.
+
+    Args:
+        word: ``unreadable`` (damaged, cannot be decoded), ``not-shown`` (intact, but not on the screen), ``warning``
+            (shown, but odd), ``not-confirmed``, ``other-study``, ``other-patient``, ``study-not-found`` …
+        sentence: of a path in it only the file's name is told.
+        study_uid: what it is about.
+    """
+    return {
+        "key": "problem",
+        "value": word,
+        "message": _FOLDERS.sub("", sentence),
+        "studyInstanceUID": study_uid,
+    }
+
+
+def in_no_view(study: OpenStudy | None, scene_view: dict[str, Any]) -> list[dict[str, Any]]:
+    """The problem that series of a study are loaded and drawn in no view, if any are."""
+    if study is None or study.state != SHOWN or not scene_view:
+        return []
+    on_screen = _drawn(scene_view)
+    hidden = [one for one in list(study.series.values()) if one.node_id not in on_screen]
+    if not hidden:
+        return []
+    names = ", ".join(one.title for one in hidden[:NAMES_MOST])
+    more = f" and {len(hidden) - NAMES_MOST} more" if len(hidden) > NAMES_MOST else ""
+    are = "series is" if len(hidden) == 1 else "series are"
+    sentence = f"{len(hidden)} {are} loaded, but in no view: {names}{more}."
+    return [problem_item("not-shown", sentence, study.study_uid)]
+
+
+def _drawn(scene_view: dict[str, Any]) -> set[str]:
+    return {str(viewport.get("dataID")) for viewport in scene_view.get("viewports", ())}
 
 
 def segmentation_item(segmentation: Segmentation, source_series: str) -> dict[str, Any]:
@@ -97,7 +141,7 @@ def _job_item(job: Job | None) -> dict[str, Any]:
     return item
 
 
-def _context(study: OpenStudy | None) -> list[dict[str, Any]]:
+def _context(study: OpenStudy | None, scene_view: dict[str, Any]) -> list[dict[str, Any]]:
     if study is None or study.state != SHOWN:
         return []
     resource = {
@@ -109,6 +153,7 @@ def _context(study: OpenStudy | None) -> list[dict[str, Any]]:
                 "uid": shown.series.uid,
                 "description": shown.series.description,
                 "numberOfInstances": len(shown.series.files),
+                "onScreen": shown.node_id in _drawn(scene_view),
             }
             for shown in list(study.series.values())
         ],

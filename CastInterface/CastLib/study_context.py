@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
 from CastLib.fields import need_object
 from CastLib.message import Message
@@ -45,13 +46,15 @@ class StudyReference:
 
     ``open_mode`` is the mode named, or what follows when none is: files, else a NIfTI address, else DICOMweb when there
     is a study UID and an http(s) root, else ``""``: by UID or accession number, from wherever the display has it.
-    ``resource_id`` is the id that a close refers to.
+    ``resource_id`` is the id that a close refers to. ``patient`` holds what identifies a person in DICOM too: never the
+    id of a FHIR resource, nor a study's subject.
     """
 
     study_uid: str = ""
     accession: str = ""
     resource_id: str = ""
     patient_id: str = ""
+    patient: Patient = field(default_factory=Patient)
     encounter_id: str = ""
     series_uids: tuple[str, ...] = ()
     open_mode: str = ""
@@ -122,6 +125,7 @@ def _reference(
         accession=_accession(study),
         resource_id=_text(study.get("id")),
         patient_id=_patient_id(patient, study),
+        patient=_patient_of(patient),
         encounter_id=_text(encounter.get("id")),
         series_uids=tuple(dict.fromkeys(uid for uid in series if uid)),
         open_mode=named or follows,
@@ -166,9 +170,7 @@ def _accession(study: dict[str, Any]) -> str:
     for based_on in _objects(study.get("basedOn")):
         places.extend(_objects(based_on.get("identifier")))
     for identifier in places:
-        kind = identifier.get("type")
-        codings = _objects(kind.get("coding")) if isinstance(kind, dict) else ()
-        if any(_text(coding.get("code")).upper() == "ACSN" for coding in codings):
+        if _has_code(identifier, "ACSN"):
             return _text(identifier.get("value"))
     legacy = study.get("accession")
     return _text(legacy.get("value")) if isinstance(legacy, dict) else _text(legacy)
@@ -183,6 +185,33 @@ def _patient_id(patient: dict[str, Any], study: dict[str, Any]) -> str:
     subject = study.get("subject") or study.get("patient")
     reference = _text(subject.get("reference")) if isinstance(subject, dict) else ""
     return reference.rsplit("/", 1)[-1]
+
+
+def _patient_of(patient: dict[str, Any]) -> Patient:
+    """Who is meant, in DICOM's words: by the medical record number, else the only identifier that names its system."""
+    identifiers = [one for one in _objects(patient.get("identifier")) if _text(one.get("value"))]
+    named = [one for one in identifiers if _has_code(one, "MR")] or [
+        one for one in identifiers if _text(one.get("system")) and not one.get("type")
+    ]
+    names = [_dicom_name(name) for name in _objects(patient.get("name"))]
+    birth_date = _text(patient.get("birthDate")).replace("-", "")
+    return Patient(
+        id=_text(named[0].get("value")) if len(named) == 1 else "",
+        name=names[0] if len(names) == 1 else "",
+        birth_date=birth_date if len(birth_date) == 8 else "",
+    )
+
+
+def _dicom_name(name: dict[str, Any]) -> str:
+    given = name.get("given")
+    givens = [_text(part) for part in given] if isinstance(given, list) else [_text(given)]
+    return "^".join(part for part in (_text(name.get("family")), " ".join(filter(None, givens))) if part)
+
+
+def _has_code(identifier: dict[str, Any], code: str) -> bool:
+    kind = identifier.get("type")
+    codings = _objects(kind.get("coding")) if isinstance(kind, dict) else ()
+    return any(_text(coding.get("code")).upper() == code for coding in codings)
 
 
 def _addresses(item: dict[str, Any]) -> Iterator[FileAddress]:
