@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, prepare_segmentation
@@ -158,16 +159,17 @@ class StudyReader:
         """Decode and post one thing after the other; what cannot be read is told and does not stop the rest."""
         job = study.job
         failures: list[CastError] = []
-        for number, series in enumerate(images, 1):
-            text = f"Reading series {number} of {len(images)}"
-            try:
-                told = partial(_tell, job, text, total=len(series.files))
-                volume = prepare_volume(read_voxels(series, told))
-            except CastError as error:
-                job.check()
-                failures.append(error)
-                continue
-            self._pump.post(self._sink.add_series, study, series, volume)
+        with FrameDecoder() as decoder:
+            for number, series in enumerate(images, 1):
+                text = f"Reading series {number} of {len(images)}"
+                try:
+                    told = partial(_tell, job, text, total=len(series.files))
+                    volume = prepare_volume(read_voxels(series, told, decoder))
+                except CastError as error:
+                    job.check()
+                    failures.append(error)
+                    continue
+                self._pump.post(self._sink.add_series, study, series, volume)
         for path in segmentations:
             job.check()
             job.tell("Reading a segmentation")
