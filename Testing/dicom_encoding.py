@@ -94,8 +94,8 @@ def _big_endian(data: Dataset) -> Dataset:
     swapped = copy.deepcopy(data)
     swapped.file_meta.TransferSyntaxUID = uid.ExplicitVRBigEndian
     for element in swapped:
-        if element.VR in ("OB", "OW"):
-            wide = max(2 if element.VR == "OW" else 1, data.BitsAllocated // 8 if element.keyword == "PixelData" else 1)
+        if element.VR in ("OB", "OW", "OB or OW"):
+            wide = max(2 if element.VR != "OB" else 1, data.BitsAllocated // 8 if element.keyword == "PixelData" else 1)
             value = element.value
             element.value = b"".join(value[at : at + wide][::-1] for at in range(0, len(value), wide))
     return swapped
