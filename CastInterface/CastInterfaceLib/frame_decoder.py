@@ -46,6 +46,10 @@ class NotDecoded(CastError):
     """A frame could not be decoded, and why; the others may be."""
 
 
+class CalledOff(Exception):
+    """The frame is not wanted any more; its cause is what the check raised."""
+
+
 def need_decoder(syntax: UID) -> None:
     """Raise NotDecoded with what is missing when a transfer syntax cannot be decoded in this installation."""
     if syntax not in SYNTAXES:
@@ -58,20 +62,21 @@ def need_decoder(syntax: UID) -> None:
 
 
 class FrameDecoder:
-    """One child process for the frames of a series.
+    """One child process for the frames of a study's series; one thread at a time asks it."""
 
-    Args:
-        check: called while a frame is waited for; what it raises ends the waiting, and the child.
-
-    Attributes:
-        called_off: whether it has raised something.
-    """
-
-    def __init__(self, check: Callable[[], object] = lambda: None) -> None:
-        self._check = check
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._starts = 0
-        self.called_off = False
+        self._starts_left = STARTS_MOST
+        self._check: Callable[[], object] = lambda: None
+
+    def begin_series(self, check: Callable[[], object]) -> None:
+        """Frames of another series follow.
+
+        Args:
+            check: called while a frame is waited for; what it raises ends the waiting, and the child.
+        """
+        self._check = check
+        self._starts_left = STARTS_MOST
 
     def __enter__(self) -> FrameDecoder:
         return self
@@ -82,7 +87,7 @@ class FrameDecoder:
     def decode(self, syntax: UID, frame: bytes, options: dict[str, Any]) -> np.ndarray:
         """The samples of one frame, not writable; see `decoder_child.decode`.
 
-        Raises NotDecoded.
+        Raises NotDecoded, CalledOff.
         """
         need_decoder(syntax)
         process = self._started()
@@ -108,10 +113,9 @@ class FrameDecoder:
             except queue.Empty:
                 try:
                     self._check()
-                except BaseException:
-                    self.called_off = True
+                except Exception as reason:
                     self.close()
-                    raise
+                    raise CalledOff from reason
                 if time.monotonic() > end:
                     self.close()
                     raise NotDecoded(f"decoding it takes longer than {PATIENCE:.0f} s") from None
@@ -119,9 +123,9 @@ class FrameDecoder:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None:
             return self._process
-        if self._starts >= STARTS_MOST:
+        if not self._starts_left:
             raise NotDecoded("the decoder has failed too often on files of this series")
-        self._starts += 1
+        self._starts_left -= 1
         limits = [str(MEMORY_MOST), str(PROCESSOR_SECONDS)]
         self._process = subprocess.Popen(
             [slicer_python(), str(Path(__file__).with_name("decoder_child.py")), *limits],

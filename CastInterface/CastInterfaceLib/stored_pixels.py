@@ -179,7 +179,7 @@ def _compressed(header: pydicom.Dataset, form: PixelForm, decoder: FrameDecoder)
         "bits_allocated": form.allocated,
         "bits_stored": form.stored,
         "pixel_representation": int(form.signed),
-        "photometric_interpretation": form.photometric,
+        "photometric_interpretation": form.photometric if form.samples > 1 else "MONOCHROME2",  # no palette for it
     }
     if form.samples > 1:
         options["planar_configuration"] = form.planar

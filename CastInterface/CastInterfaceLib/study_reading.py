@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from CastInterfaceLib.batch_files import check_announced, files_of_study, merged, new_instances
+from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.identity import Claim, Contradiction
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.open_study import OpenStudy
@@ -238,16 +239,17 @@ class StudyReader:
         """Decode and post one thing after the other; what cannot be read is told and does not stop the rest."""
         job = study.job
         failures: list[NotShown] = []
-        for number, series in enumerate(images, 1):
-            text = f"Reading series {number} of {len(images)}"
-            try:
-                told = partial(_tell, job, text, total=len(series.files))
-                volume = prepare_volume(read_voxels(series, told))
-            except Exception as error:  # whatever one odd series runs into costs it alone
-                job.check()
-                failures.append(_failure(error, f"Series {series.description or series.uid}"))
-                continue
-            self._pump.post(self._sink.add_series, study, series, volume)
+        with FrameDecoder() as decoder:
+            for number, series in enumerate(images, 1):
+                text = f"Reading series {number} of {len(images)}"
+                try:
+                    told = partial(_tell, job, text, total=len(series.files))
+                    volume = prepare_volume(read_voxels(series, told, decoder))
+                except Exception as error:  # whatever one odd series runs into costs it alone
+                    job.check()
+                    failures.append(_failure(error, f"Series {series.description or series.uid}"))
+                    continue
+                self._pump.post(self._sink.add_series, study, series, volume)
         shown = [one.series for one in list(study.series.values())]
         spacings = [one.geometry.spacing[2] for one in (*images, *shown) if one.geometry is not None]
         for path in segmentations:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from CastInterfaceLib.frame_decoder import FrameDecoder
+from CastInterfaceLib.frame_decoder import CalledOff, FrameDecoder
 from CastInterfaceLib.look import Look, is_inverted, look_of, padding_of
 from CastInterfaceLib.modality_values import joined_kind, modality_values
 from CastInterfaceLib.same_file import need_same
@@ -73,29 +73,42 @@ class _Plane:
         return self.values.ndim == 3, self.values.ndim == 2 and is_inverted(self.header)
 
 
-def read_voxels(series: Series, before_file: Callable[[int], object] = lambda number: None) -> Voxels:
+def read_voxels(
+    series: Series,
+    before_file: Callable[[int], object] = lambda number: None,
+    decoder: FrameDecoder | None = None,
+) -> Voxels:
     """Decode a series whose files are sorted along the normal.
 
     Args:
         series: what to decode.
         before_file: called with the number of each file before it is read, and while it is decoded; what it raises ends
             the decoding.
+        decoder: of compressed frames; by default one for this series alone.
 
     Raises:
         CastError: no file can be decoded, one was replaced, or the volume does not fit in memory.
     """
+    if decoder is None:
+        with FrameDecoder() as own:
+            return read_voxels(series, before_file, own)
     try:
-        return _read(series, before_file)
+        return _read(series, before_file, decoder)
     except CastError:
         raise
     except MemoryError:
         raise CastError(f"Series {series.uid} is too large for this machine's memory.") from None
     except Exception as error:  # one odd series costs only itself
-        log.exception("a series cannot be read")
+        log.error("a series cannot be read: %s", type(error).__name__)  # its text may quote what is in the files
         raise CastError(f"Series {series.uid} cannot be read: {type(error).__name__} came up.") from error
 
 
-def _read(series: Series, before_file: Callable[[int], object], kind: tuple[bool, bool] | None = None) -> Voxels:
+def _read(
+    series: Series,
+    before_file: Callable[[int], object],
+    decoder: FrameDecoder,
+    kind: tuple[bool, bool] | None = None,
+) -> Voxels:
     """``kind`` is what the slices must be, by default the first one's."""
     geometry = series.volume
     places = places_of(geometry)
@@ -104,34 +117,34 @@ def _read(series: Series, before_file: Callable[[int], object], kind: tuple[bool
     middle: _Plane | None = None
     good = not_numbers = number = 0
     others: list[tuple[bool, bool]] = []
-    with FrameDecoder(lambda: before_file(number)) as decoder:
-        for number, path in enumerate(series.files):
-            before_file(number)
-            try:
-                plane = _read_plane(series, number, decoder)
-                if kind is not None and plane.kind != kind:
-                    others.append(plane.kind)
-                    raise _Unreadable("its colours or brightness are of another kind than those of the other slices")
-            except _Unreadable as error:
-                bad.append((path, str(error)))
-                continue
-            kind = plane.kind
-            good += 1
-            not_numbers += plane.not_numbers
-            pile.add(number, plane.values)
-            if middle is None or number <= len(series.files) // 2:
-                middle = replace(plane, values=np.empty(0))
+    decoder.begin_series(lambda: before_file(number))
+    for number, path in enumerate(series.files):
+        before_file(number)
+        try:
+            plane = _read_plane(series, number, decoder)
+            if kind is not None and plane.kind != kind:
+                others.append(plane.kind)
+                raise _Unreadable("its colours or brightness are of another kind than those of the other slices")
+        except _Unreadable as error:
+            bad.append((path, str(error)))
+            continue
+        kind = plane.kind
+        good += 1
+        not_numbers += plane.not_numbers
+        pile.add(number, plane.values)
+        if middle is None or number <= len(series.files) // 2:
+            middle = replace(plane, values=np.empty(0))
     if middle is None or kind is None:
         raise CastError(f"{bad[0][0].name} cannot be decoded: {bad[0][1]}.")
     if len(others) > good:  # the first one was the odd one
-        return _read(series, before_file, max(set(others), key=others.count))
+        return _read(series, before_file, decoder, max(set(others), key=others.count))
     array, missing = pile.finished(bright_is_empty=kind[1])
     look = look_of(array, middle.header, padding_of(middle.header, middle.form), middle.form)
     return Voxels(
         array,
         ijk_to_ras(geometry, places.spacing),
         look,
-        (*_warnings(places, len(missing), len(bad), not_numbers), *_told_bad(bad), *look.warnings),
+        (*_warnings(places, len(missing), not_numbers), *_told_bad(bad), *look.warnings),
         missing,
         "" if places.exact else INTERPOLATED,
     )
@@ -156,9 +169,9 @@ def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
         color = stored.ndim == 3
         values, not_numbers = (stored, 0) if color else _finite(modality_values(stored, header, form))
     except CastError as error:
-        if decoder.called_off:
-            raise
         raise _Unreadable(str(error)) from error
+    except CalledOff as error:
+        raise (error.__cause__ or error) from None
     except MemoryError:
         raise
     except Exception as error:
@@ -231,7 +244,7 @@ class _Pile:
         return self._array, tuple(int(place) for place in missing)
 
 
-def _warnings(places: SlicePlaces, missing: int, bad: int, not_numbers: int) -> list[str]:
+def _warnings(places: SlicePlaces, missing: int, not_numbers: int) -> list[str]:
     told = []
     if missing:
         told.append(f"{missing} {'slice is' if missing == 1 else 'slices are'} missing and shown black")
