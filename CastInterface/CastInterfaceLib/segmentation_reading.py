@@ -232,11 +232,19 @@ def _source_series(seg: Any) -> tuple[str, ...]:
 
 
 def _source_instances(seg: Any) -> frozenset[str]:
-    """SOPInstanceUIDs under Derivation Image Sequence (PS3.3 C.7.6.16.2.6), shared and of each frame."""
+    """SOPInstanceUIDs of the images it was made from.
+
+    They stand under Referenced Series Sequence; where that is missing, under Derivation Image Sequence of each frame
+    (PS3.3 C.7.6.16.2.6), which takes long to look through.
+    """
     found: set[str] = set()
-    groups = (*(seg.get("SharedFunctionalGroupsSequence") or ()), *(seg.get("PerFrameFunctionalGroupsSequence") or ()))
-    for group in groups:
-        for derivation in group.get("DerivationImageSequence") or ():
-            for image in derivation.get("SourceImageSequence") or ():
-                found.add(str(image.get("ReferencedSOPInstanceUID") or ""))
+    for series in seg.get("ReferencedSeriesSequence") or ():
+        for image in series.get("ReferencedInstanceSequence") or ():
+            found.add(str(image.get("ReferencedSOPInstanceUID") or ""))
+    if not seg.get("ReferencedSeriesSequence"):
+        shared = seg.get("SharedFunctionalGroupsSequence") or ()
+        for group in (*shared, *(seg.get("PerFrameFunctionalGroupsSequence") or ())):
+            for derivation in group.get("DerivationImageSequence") or ():
+                for image in derivation.get("SourceImageSequence") or ():
+                    found.add(str(image.get("ReferencedSOPInstanceUID") or ""))
     return frozenset(found - {""})
