@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,11 @@ from CastLib.errors import CastError
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 
-FILL_OPACITY = 0.35
+FILL_OPACITY = 0.2
 OUTLINE_PIXELS = 2
 
-# A segment that lies around another one is seen through, else it would hide it: two segments are in the same place
-# when the boxes share this much of the inner one's.
+# The outermost of segments that lie around each other is seen through, else it would hide them: two segments are in the
+# same place when the boxes share this much of the inner one's.
 OUTER_OPACITY = 0.2
 SAME_PLACE = 0.8
 
@@ -39,7 +40,7 @@ FILLING = 0.4
 class PreparedSegmentation:
     """A decoded SEG, ready for the scene.
 
-    ``surfaces`` are ``vtkPolyData``, one a segment; ``outer`` the numbers of the segments that lie around another one.
+    ``surfaces`` are ``vtkPolyData``, one a segment; ``outer`` the numbers of those that `outermost` finds.
     """
 
     segmentation: Segmentation
@@ -58,8 +59,14 @@ def prepare_segmentation(path: Path) -> PreparedSegmentation:
     segmentation = read_segmentation(path)
     surfaces = tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segmentation.segments)
     segments = segmentation.segments
-    outer = frozenset(one.number for one in segments if any(_encloses(one, other) for other in segments))
+    outer = outermost(segments)
     return PreparedSegmentation(segmentation, surfaces, outer)
+
+
+def outermost(segments: Iterable[SegmentMask]) -> frozenset[int]:
+    """The numbers of the segments that lie around another one and in none."""
+    around = [(one.number, other.number) for one, other in itertools.permutations(segments, 2) if _encloses(one, other)]
+    return frozenset(one for one, _ in around) - {other for _, other in around}
 
 
 def volume_for(nodes: Iterable[Any], segmentation: Segmentation) -> Any:
