@@ -69,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH", type=_size, default=(1024, 1024), help="each view's picture (default: 1024x1024)"
     )
     parser.add_argument(
+        "--sagittal",
+        metavar="MM",
+        type=float,
+        default=0.0,
+        help="how far beside the image's middle the sagittal view opens: in a brain's lies the fissure (default: 0)",
+    )
+    parser.add_argument(
         "--allow-patient-text",
         action="store_true",
         help="tell the patient's name and ID, in pictures and scene views, to those who ask for it (default: nobody)",
@@ -101,6 +108,9 @@ def run(args: argparse.Namespace) -> int:
 
     pump = Pump()
     host = host_kind(args.layout, args.size)
+    for view in host.slice_views:
+        if view.node.GetDefaultOrientation() == "Sagittal":
+            view.beside_middle = args.sagittal
     session = Session(SessionSettings(**connection(args)), pump)
     studies = find_studies(host, pump, args.studies)
     display = ImageDisplay(host, session, pump, studies, patient_text=args.allow_patient_text)

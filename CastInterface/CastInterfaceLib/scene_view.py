@@ -129,7 +129,7 @@ class SceneViews:
     def _make(self, patience: float, patient_text: bool) -> dict[str, Any]:
         shot = self.shot(patience)
         if patient_text not in shot.encoded:
-            shot.encoded[patient_text] = _encode(shot, patient_text)
+            shot.encoded[patient_text] = encode_views(shot, patient_text)
         if self._shot is shot and not patient_text:  # else what it shows was closed meanwhile, or drawn anew
             self.last = shot.encoded[False]
         return shot.encoded[patient_text]
@@ -139,7 +139,7 @@ class SceneViews:
         if self._closed:
             raise Cancelled("the display was closed")
         if self._shot is None or self._shot.state != _scene_state(self._host.scene):
-            self._shot = _draw(self._host, self._product)
+            self._shot = draw_views(self._host, self._product)
         return self._shot
 
     def close(self) -> None:
@@ -160,10 +160,11 @@ def _scene_state(scene: Any) -> object:
 
 def make_scene_view(host: Host, product: str, *, patient_text: bool = False) -> dict[str, Any]:
     """Render every view and tell what it shows; see the module's docstring. Main thread only."""
-    return _encode(_draw(host, product), patient_text)
+    return encode_views(draw_views(host, product), patient_text)
 
 
-def _draw(host: Host, product: str) -> Shot:
+def draw_views(host: Host, product: str) -> Shot:
+    """Draw every view of the layout. Main thread only. Raises CastError when there is none."""
     name, tree = host.layout
     views = {view.name: view for view in itertools.chain(host.slice_views, host.threed_views)}
     if not views:
@@ -210,7 +211,7 @@ def _draw(host: Host, product: str) -> Shot:
     return Shot(scene_view, drawn, _scene_state(host.scene))  # drawing itself touches nodes
 
 
-def _encode(shot: Shot, patient_text: bool) -> dict[str, Any]:
+def encode_views(shot: Shot, patient_text: bool) -> dict[str, Any]:
     """The scene view with its pictures as PNG, all made at the same time: zlib lets other threads run. Any thread."""
 
     def encoded(view: DrawnView) -> tuple[Picture, Picture]:

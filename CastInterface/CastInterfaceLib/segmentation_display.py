@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,11 @@ from CastInterfaceLib.study_loading import INSTANCES, SERIES, STUDY
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 
-FILL_OPACITY = 0.35
+FILL_OPACITY = 0.2
 OUTLINE_PIXELS = 2
 
-# A segment that lies around another one is seen through, else it would hide it: two segments are in the same place
-# when the boxes share this much of the inner one's.
+# The outermost of segments that lie around each other is seen through, else it would hide them: two segments are in the
+# same place when the boxes share this much of the inner one's.
 OUTER_OPACITY = 0.2
 SAME_PLACE = 0.8
 
@@ -42,7 +43,7 @@ class PreparedSegmentation:
     Attributes:
         surfaces: ``vtkPolyData``, one a segment.
         images: a ``vtkOrientedImageData`` for each of the segmentation's layers, by the layer's ``id``.
-        outer: the numbers of the segments that lie around another one.
+        outer: the numbers of the segments that `outermost` finds.
     """
 
     segmentation: Segmentation
@@ -70,8 +71,15 @@ def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:
         segmentation=segmentation,
         surfaces=tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segments),
         images={id(layer): _oriented_image(layer, segmentation) for layer in segmentation.layers},
-        outer=frozenset(one.number for one in segments if any(encloses(one, other, SAME_PLACE) for other in segments)),
+        outer=outermost(segments),
     )
+
+
+def outermost(segments: Sequence[SegmentMask]) -> frozenset[int]:
+    """The numbers of the segments that lie around another one and in none."""
+    pairs = itertools.permutations(segments, 2)
+    around = [(one.number, other.number) for one, other in pairs if encloses(one, other, SAME_PLACE)]
+    return frozenset(one for one, _ in around) - {other for _, other in around}
 
 
 def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, body: np.ndarray) -> Any:

@@ -42,7 +42,10 @@ class SliceView(OffscreenView):
 
     Attributes:
         logic: the ``vtkMRMLSliceLogic``; it is added to the application logic's slice logics.
+        beside_middle: how many mm from the image's middle `fit` opens.
     """
+
+    beside_middle = 0.0
 
     def __init__(self, application_logic: Any, node: Any, size: tuple[int, int]) -> None:
         super().__init__(slicer.vtkMRMLSliceViewDisplayableManagerFactory, MANAGERS, application_logic, node, size)
@@ -97,6 +100,7 @@ class SliceView(OffscreenView):
                     matrix.SetElement(row, column, turned[row, column])
             self.node.UpdateMatrices()
         self.logic.FitSliceToBackground()
+        self.logic.SetSliceOffset(self.logic.GetSliceOffset() + self.beside_middle)
         self.logic.SnapSliceOffsetToIJK()
         self._leave_missing(volume)
 

@@ -209,8 +209,8 @@ def in_a_thread(function: Callable[[], Any]) -> Any:
 def test_a_scene_view_is_that_of_its_moment_and_none_of_a_closed_study_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     state = [1]
     monkeypatch.setattr(scene_view, "_scene_state", lambda scene: tuple(state))
-    monkeypatch.setattr(scene_view, "_draw", lambda host, product: scene_view.Shot({}, [], tuple(state)))
-    monkeypatch.setattr(scene_view, "_encode", lambda shot, patient_text: {"of": shot.state[0]})
+    monkeypatch.setattr(scene_view, "draw_views", lambda host, product: scene_view.Shot({}, [], tuple(state)))
+    monkeypatch.setattr(scene_view, "encode_views", lambda shot, patient_text: {"of": shot.state[0]})
     pump = Meanwhile(lambda: None)
     views = scene_view.SceneViews(SimpleNamespace(scene=None), "P", pump)  # type: ignore[arg-type]
     assert in_a_thread(lambda: views.current(1)) == views.last == {"of": 1}
