@@ -3,15 +3,21 @@
     cast provide BrainTissue.py
 
 A plain method (thresholds found in the image itself), meant to be copied and changed: put your own model into
-``segment`` and say what its labels mean in ``SEGMENTS``. It takes heads and brains already cut free. Not for diagnosis.
+``segment`` and say what its labels mean in ``SEGMENTS``. It takes heads and brains already cut free. What cannot be a
+brain on a T1 image is refused with a sentence, and nothing is sent. Not for diagnosis.
 """
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import SimpleITK as sitk
 
+from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import scan
+from CastServiceProviderLib.brain_checks import check_brain
+from CastServiceProviderLib.mr_weighting import weighting
 from CastServiceProviderLib.segmentation_result import (
     BODY_SUBSTANCE,
     CLUSTER_ANALYSIS,
@@ -21,8 +27,17 @@ from CastServiceProviderLib.segmentation_result import (
     volumes_ml,
     write_segmentation,
 )
+from CastServiceProviderLib.series_choice import Asked, name_of
 
 BRAIN = Code("12738006", "SCT", "Brain")
+SHORTEST_SIDE, LONGEST_SIDE = 100, 500  # millimetres of the image
+THICKEST_SLICE = 4  # millimetres; the cortex is some 3 thick
+MOST_VOXELS = 128e6  # half a gigabyte as numbers of 4 bytes
+#: BodyPartExamined (PS3.16 annex L) that speaks of no head, whatever else it says.
+NO_HEAD = (
+    r"ABDOMEN|CHEST|THORAX|HEART|CARDIAC|PELVI|SPINE|KNEE|HIP|SHOULDER|ANKLE|FOOT|HAND|WRIST|ELBOW|BREAST|PROSTATE"
+)
+BRIGHT_TOLD = 5  # millilitres brighter than white matter from which on it is told
 
 
 def describe(number, label, category, meaning, color):
@@ -40,12 +55,13 @@ SEGMENTS = [
 
 
 def onMessage(message, context):
+    asked = Asked.of(message)
     context.progress("Fetching the images", 0.05)
-    series = t1_series(context.files())
-    context.progress(f"Reading {series.volume.slices} slices", 0.2)
-    image = sitk.ReadImage([str(file) for file in series.files], sitk.sitkFloat32)
+    series, why = t1_series(context.files(asked.wants), asked)
+    context.progress(f"Reading {series.volume.slices} slices of {name_of(series)}, {why}", 0.2)
+    image = read(series)
 
-    labels = sitk.GetArrayFromImage(segment(image, context.progress))
+    labels, remark = segment_or_refuse(image, series, context.progress)
 
     context.progress("Writing the segmentation", 0.85)
     path = write_segmentation(
@@ -59,44 +75,107 @@ def onMessage(message, context):
     )
     context.send_files([path])
     volumes = volumes_ml(labels, SEGMENTS, series.volume)
-    context.progress(", ".join(f"{one.label} {volumes[one.number]:.0f} ml" for one in SEGMENTS), 1.0)
+    context.progress(", ".join(f"{one.label} {volumes[one.number]:.0f} ml" for one in SEGMENTS) + remark, 1.0)
 
 
-def t1_series(files):
-    """The largest MR volume among the files; an error that the asker reads when there is none."""
+def t1_series(files, asked):
+    """The series to work on, and why it: what the message names, then what the series say of themselves, never size."""
     pile = scan(files)
-    for path, why in pile.damaged:
-        raise ValueError(f"{path.name}: {why}")
-    found = pile.series
-    if not found:
-        raise ValueError("No DICOM image came with the message")
-    volumes = [series for series in found if series.modality == "MR" and series.geometry]
-    if not volumes:
-        why = next((series.problem for series in found if series.problem), "")
-        kinds = ", ".join(sorted({series.modality or "?" for series in found}))
-        raise ValueError(f"A T1-weighted MR volume of the head is needed; what came is {kinds}{why and ': ' + why}")
-    series = max(volumes, key=lambda one: one.volume.slices)
-    extent = [count * step for count, step in zip(size(series.volume), series.spacing, strict=True)]
-    if min(extent) < 100 or max(extent) > 500 or max(series.spacing) > 4:
+    damaged = [f"{path.name}: {why}" for path, why in pile.damaged]
+    if not pile.series:
+        raise ValueError("; ".join(["No DICOM image came with the message", *damaged[:3]]))
+    usable, refused = [], damaged
+    for series in asked.among(pile.series):
+        header = read_header(series.files[0])
+        said = weighting(header)
+        problem = unusable_because(series, header, said)
+        if problem:
+            refused.append(f"{problem} ({name_of(series)})")
+        else:
+            # T1 before what says nothing, without contrast agent before with it, then the finer one.
+            rank = said.kind != "T1", said.agent
+            usable.append((rank, max(series.spacing), series.volume.voxel_volume, len(usable), series, said))
+    if not usable:
+        more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        raise ValueError(f"A T1-weighted MR volume of the head is needed; what came is {'; '.join(refused[:5])}{more}")
+    rank, *_, series, said = min(usable, key=lambda one: one[:4])
+    equals = [one[-2] for one in usable if one[0] == rank]
+    if len({one.study_uid for one in equals}) > 1 or (len(equals) > 1 and not said.kind):
+        names = ", ".join(f"{name_of(one)} of {one.study_date or 'an unknown day'}" for one in equals)
+        raise ValueError(f"Several series may be meant ({names}): name one of them as seriesInstanceUID")
+    why = f"T1 by its {said.why}" if said.kind else "taken for T1: it does not say what it is"
+    agent = ", with contrast agent" if said.agent else ""
+    chosen = f", chosen of {len(usable)} that would do" if len(usable) > 1 else ""
+    return series, why + agent + chosen
+
+
+def unusable_because(series, header, said):
+    """Why this series is not worked on, in words that follow "what came is"; "" when it can be."""
+    if series.modality != "MR":
+        return series.modality or "of no modality"
+    if said.kind not in ("T1", ""):
+        return f"{said.kind} by its {said.why}"
+    part = str(header.get("BodyPartExamined") or "").upper()
+    if re.search(NO_HEAD, part) and not re.search("HEAD|BRAIN|SKULL", part):
+        return f"an image of another part of the body, {part}"
+    if header.get("SamplesPerPixel", 1) != 1:
+        return "a picture in colour"
+    if series.geometry is None:
+        return series.problem or "no stack of slices"
+    if not series.geometry.even:
+        return "; ".join(series.warnings) + ", where a stack without gaps is needed"
+    counts = series.volume.columns, series.volume.rows, series.volume.slices
+    if np.prod(counts, dtype=float) > MOST_VOXELS:
+        return f"too large with {' x '.join(map(str, counts))} voxels"
+    extent = [count * step for count, step in zip(counts, series.spacing, strict=True)]
+    if min(extent) < SHORTEST_SIDE or max(extent) > LONGEST_SIDE or max(series.spacing) > THICKEST_SLICE + 0.01:
         millimetres = " x ".join(f"{value:.0f}" for value in extent)
-        raise ValueError(f"A whole head in slices of 4 mm at most is needed; what came is {millimetres} mm")
-    return series
+        thick = max(series.spacing)
+        return f"{millimetres} mm in steps of {thick:.1f} mm, not a whole head in slices of {THICKEST_SLICE} mm at most"
+    return ""
 
 
-def size(geometry):
-    return geometry.columns, geometry.rows, geometry.slices
+def read(series):
+    """The image, lying where its slices say that they lie, whatever a reader makes of them."""
+    geometry = series.volume
+    try:
+        image = sitk.ReadImage([str(file) for file in series.files], sitk.sitkFloat32)
+    except RuntimeError as error:
+        raise ValueError(f"The pixels of {name_of(series)} are damaged, or packed in a way unknown here") from error
+    if image.GetSize() != (geometry.columns, geometry.rows, geometry.slices):
+        raise ValueError(f"The pixels of {name_of(series)} are not as many as its headers say")
+    image.SetSpacing(geometry.spacing)
+    image.SetOrigin(geometry.origin)
+    image.SetDirection(geometry.direction)
+    return image
+
+
+def segment_or_refuse(image, series, progress):
+    """The labels as an array, and a remark for the asker; an error that the asker reads when they are no brain's."""
+    try:
+        labels, remark = segment(image, progress)
+    except (RuntimeError, IndexError, ValueError) as error:  # what the steps say of an image that has nothing to find
+        raise ValueError(
+            f"No brain can be found in {name_of(series)}: a T1-weighted MR volume of the whole head is needed"
+        ) from error
+    upright = sitk.DICOMOrient(labels, "LPS")
+    check_brain(sitk.GetArrayFromImage(upright), upright.GetSpacing(), FLUID, GREY, WHITE)
+    return sitk.GetArrayFromImage(labels), remark
 
 
 def segment(image, progress):
-    """Labels (FLUID, GREY, WHITE, 0 elsewhere) on the image's own grid, uint8."""
+    """Labels (FLUID, GREY, WHITE, 0 elsewhere) on the image's own grid, uint8, and what is to be said of them."""
     work = on_working_grid(image)
     progress("Finding the brain", 0.35)
     work, mask = cropped(work, brain_mask(work))
     progress("Evening out the brightness", 0.45)
     work = even_out(work, mask)
     progress("Telling the tissues apart", 0.7)
-    labels = tissue_classes(work, mask)
-    return sitk.Resample(labels, image, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+    labels, bright = tissue_classes(work, mask)
+    millilitres = sitk.GetArrayViewFromImage(bright).sum() * np.prod(bright.GetSpacing()) / 1000
+    remark = f"; {millilitres:.0f} ml, brighter than white matter, are in none" if millilitres > BRIGHT_TOLD else ""
+    labels = sitk.Resample(labels, image, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+    return labels, remark
 
 
 def on_working_grid(image):
@@ -120,11 +199,14 @@ def resampled(image, spacing):
 def brain_mask(image):
     """The brain with the fluid around and in it."""
     coarse = resampled(image, (2.0, 2.0, 2.0))
-    head = sitk.BinaryFillhole(largest(sitk.OtsuThreshold(coarse, 0, 1, 128)))
+    # A few voxels of contrast agent, blood or fat outshine everything; what is head is told without them.
+    dimmed = sitk.Minimum(coarse, float(np.percentile(sitk.GetArrayViewFromImage(coarse), 98)))
+    head = sitk.BinaryFillhole(largest(sitk.OtsuThreshold(dimmed, 0, 1, 128)))
     if is_stripped(coarse, head):
-        return sitk.BinaryFillhole(largest(image > 0))
+        return sitk.BinaryFillhole(largest(image > darkness_outside(image)))
     # The middle of the head is brain for certain and says how bright tissue is; fat and skin are brighter.
     core = values(coarse, ball_in_the_middle(head))
+    core = core[core < far_above(core)]
     fluid_to_grey, grey_to_white = otsu_thresholds(core, 2)
     white = core[core > grey_to_white]
     tissue = sitk.And(coarse > fluid_to_grey, coarse < white.mean() + 4 * white.std())
@@ -137,6 +219,25 @@ def brain_mask(image):
     brain = sitk.Crop(sitk.BinaryFillhole(brain), (6, 6, 6), (6, 6, 6))
     smooth = sitk.SmoothingRecursiveGaussian(sitk.Cast(brain, sitk.sitkFloat32), 1.5)
     return sitk.Resample(smooth, image) > 0.5
+
+
+def darkness_outside(image):
+    """The brightness that what lies about a stripped brain stays below: 0, or that of the noise there."""
+    border = np.concatenate([side.ravel() for side in faces(sitk.GetArrayViewFromImage(image))])
+    middle = np.median(border)
+    return float(middle + 6 * np.median(np.abs(border - middle)))
+
+
+def faces(array):
+    for axis in range(3):
+        yield array.take(0, axis)
+        yield array.take(-1, axis)
+
+
+def far_above(brightness, reach=1.5):
+    """What outshines all ordinary tissue (Tukey's fence): vessels and lesions with contrast agent, blood, fat."""
+    low, high = np.percentile(brightness, (25, 75))
+    return high + reach * (high - low)
 
 
 def is_stripped(image, head):
@@ -171,29 +272,34 @@ def cropped(image, mask):
 
 def even_out(image, mask):
     """The image without its slow changes in brightness (N4 on a coarse copy, the correction on the fine one)."""
+    ordinary = sitk.And(mask, image < far_above(values(image, mask), 3))
     coarse = [max(1, round(4 / step)) for step in image.GetSpacing()]
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetMaximumNumberOfIterations([20, 20])
-    n4.Execute(sitk.Shrink(image, coarse), sitk.Shrink(sitk.Cast(mask, sitk.sitkUInt8), coarse))
+    n4.Execute(sitk.Shrink(image, coarse), sitk.Shrink(sitk.Cast(ordinary, sitk.sitkUInt8), coarse))
     return image / sitk.Exp(sitk.Cast(n4.GetLogBiasFieldAsImage(image), sitk.sitkFloat32))
 
 
 def tissue_classes(image, mask):
     smooth = sitk.CurvatureFlow(image, 0.06, 3)
-    fluid_to_grey, grey_to_white = tissue_thresholds(values(smooth, mask))
+    fluid_to_grey, grey_to_white, too_bright = tissue_thresholds(values(smooth, mask))
     mask = sitk.Cast(mask, sitk.sitkUInt8)
     labels = mask + mask * sitk.Cast(smooth > fluid_to_grey, sitk.sitkUInt8)
     labels = labels + mask * sitk.Cast(smooth > grey_to_white, sitk.sitkUInt8)
     # Single odd voxels join their neighbours; the labels' order is the order of brightness, so a median is a vote.
-    return mask * sitk.Median(labels, (1, 1, 1))
+    bright = mask * sitk.Cast(smooth > too_bright, sitk.sitkUInt8)
+    return mask * sitk.Median(labels, (1, 1, 1)) * (1 - bright), bright
 
 
 def tissue_thresholds(brightness, rounds=40):
     """Half way between the tissues' typical brightnesses: means of three normal distributions fitted to the histogram.
 
-    Otsu's thresholds, which start the fit, lie too low, as voxels half grey, half white pull the means together.
+    The third is what no white matter reaches. What does, a lesion or vessel with contrast agent, has no part in the
+    fit, or it would become the brightest tissue and white matter grey. Otsu's thresholds, which start the fit, lie too
+    low, as voxels half grey, half white pull the means together.
     """
-    counts, edges = np.histogram(brightness, 512, np.percentile(brightness, (0.1, 99.9)))
+    brightness = brightness[brightness < far_above(brightness)]
+    counts, edges = np.histogram(brightness, 512, np.percentile(brightness, (0.1, 100)))
     middles = (edges[1:] + edges[:-1]) / 2
     share = np.digitize(middles, otsu_thresholds(brightness, 2)) == np.arange(3)[:, np.newaxis]
     for _ in range(rounds):
@@ -201,9 +307,9 @@ def tissue_thresholds(brightness, rounds=40):
         mean = (share * counts * middles).sum(1, keepdims=True) / weight
         deviation = np.sqrt((share * counts * (middles - mean) ** 2).sum(1, keepdims=True) / weight)
         density = weight / deviation * np.exp(-0.5 * ((middles - mean) / deviation) ** 2)
-        share = density / density.sum(0)
+        share = density / density.sum(0) * (middles < mean[2] + 3 * deviation[2])
     fluid, grey, white = mean.ravel()
-    return (fluid + grey) / 2, (grey + white) / 2
+    return (fluid + grey) / 2, (grey + white) / 2, float(white + 5 * deviation[2, 0])
 
 
 def otsu_thresholds(brightness, count):
