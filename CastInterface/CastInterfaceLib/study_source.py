@@ -13,9 +13,10 @@ from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.segmentation_reading import SEG_CLASSES
 from CastLib.dicom_series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
+from CastLib.fhir_resource import bare_uid
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
-from CastLib.study_context import StudyReference, bare_uid, parse_study
+from CastLib.study_context import StudyReference, parse_study
 
 _STUDY_UID_TAG = "0020000D"
 _INSTANCE_UID_TAG = "00080018"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pydicom
+if TYPE_CHECKING:
+    import pydicom
 
 #: What a reader of headers must read for `Patient.of`.
 PATIENT_TAGS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")

@@ -171,6 +171,8 @@ def parse_response(body: Any) -> Response:
     wire = need_object(body, "body")
     event = need_object(wire.get("event"), "event")
     name = need_text(event, "hub.event", "event.")
+    if not event_key(name):
+        raise FieldError("event.hub.event", "is empty")
     if not is_response(name):
         raise FieldError("event.hub.event", f"must end in -response, not {name[:80]!r}")
     context = need_object(event.get("context"), "event.context")
@@ -207,6 +209,8 @@ def parse_acknowledgement(body: Any) -> Acknowledgement | None:
 def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
     event = need_object(wire.get("event"), "event") if "event" in wire else _no_event()
     name = need_text(event, "hub.event", "event.")
+    if not event_key(name):
+        raise FieldError("event.hub.event", "is empty")
     topic = need_text(event, "hub.topic", "event.") if need_topic else optional_text(event, "hub.topic", "event.")
     context = event.get("context")
     if context is None:
