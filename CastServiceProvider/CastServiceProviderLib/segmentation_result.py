@@ -23,10 +23,9 @@ from CastLib.dicom_reading import read_header
 from CastLib.dicom_series import Geometry, Series, read_series
 from CastLib.errors import FieldError
 from CastLib.version import __version__
+from CastServiceProviderLib.findings import NOTHING_FOUND
 
 SERIES_NUMBER = 300  # where most scanners do not count to
-#: What the description of a segment without a voxel says (PS3.3 C.8.20.4): sought, and not there, which is a finding.
-NOTHING_FOUND = "Nothing was found."
 
 warnings.filterwarnings("ignore", category=UserWarning, module=r"highdicom(\.|$)")  # quotes patients' names
 
@@ -128,7 +127,7 @@ def write_segmentation(
     ``labels`` has whole numbers, shape (slices, rows, columns), slices in the order of ``read_series(source_files)``;
     0 is background. Every source instance is referenced. ``description`` is the series' description; ``product`` and
     ``version`` name the provider. A described segment of which ``labels`` has no voxel is written without a frame and
-    says `NOTHING_FOUND`. Raises FieldError when the sources are not one volume, when the shape differs or when a label
+    says so (`findings`). Raises FieldError when the sources are not one volume, when the shape differs or when a label
     is not described.
     """
     series = _one_volume(source_files)
@@ -158,13 +157,6 @@ def write_segmentation(
     path = Path(path)
     result.save_as(path, enforce_file_format=True)
     return path
-
-
-def empty_segments(path: Path) -> list[str]:
-    """Return the labels of the segments of a DICOM file of which `write_segmentation` found nothing."""
-    header = read_header(path, ["SegmentSequence"])
-    items = header.get("SegmentSequence") or ()
-    return [str(item.SegmentLabel) for item in items if item.get("SegmentDescription") == NOTHING_FOUND]
 
 
 def volumes_ml(

@@ -20,9 +20,10 @@ from hub_process import package_environment
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message, parse_publish
 from CastServiceProviderLib.job_records import JobRecords
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.jobs import Jobs, QueueFull
 from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import JobSettings
+from CastServiceProviderLib.running_job import NO_RESULT
 
 PATIENCE = 30.0
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
@@ -40,6 +41,7 @@ class Desk:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.told: list[tuple[str, str, float | None]] = []
+        self.notes: list[str] = []
         self.sent: list[tuple[str, list[bytes], dict[str, Any]]] = []
         self.fetched: list[list[int]] = []
         self.script = folder / "Script.py"
@@ -60,13 +62,18 @@ class Desk:
             path.write_bytes(b"bytes")
         return paths
 
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
+    def send(
+        self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> str:
         check_results(event, paths)
         self.sent.append((event, [path.read_bytes() for path in paths], context))
         return "sent-1"
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
-        self.told.append((level, text, fraction))
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+        if last and level == "info":
+            self.notes.append(text)
+        else:
+            self.told.append((level, text, fraction))
 
     def write(self, body: str, before: str = "") -> None:
         self.script.write_text(
@@ -166,15 +173,18 @@ def test_a_script_that_fails(desk: Desk, body: str, before: str, error: str) -> 
 
 
 def test_sys_exit_without_a_code_is_an_end_like_another(desk: Desk) -> None:
-    assert not desk.run("sys.exit()")
+    assert not desk.run("context.progress('nothing to be seen here'); sys.exit()")
+    assert desk.notes == ["done, without a result file"]
+    assert desk.run("sys.exit(0)") == [NO_RESULT]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_script_that_crashes(desk: Desk) -> None:
     assert desk.run("import signal; os.kill(os.getpid(), signal.SIGSEGV)") == [
-        "the script's process was ended by SIGSEGV"
+        "the script's process crashed in a native library (SIGSEGV)"
     ]
-    assert "SIGKILL (out of memory?)" in desk.run("import signal; os.kill(os.getpid(), signal.SIGKILL)")[1]
+    killed = desk.run("import signal; os.kill(os.getpid(), signal.SIGKILL)")[1]
+    assert killed == "the script's process was killed (SIGKILL); the machine was probably out of memory"
 
 
 def test_trace_and_output_are_logged_not_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -273,7 +283,7 @@ def test_threads_of_a_script_may_all_use_the_context(desk: Desk) -> None:
 
 def test_scripts_do_not_see_the_secret(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAST_CLIENT_SECRET", "hush")
-    assert not desk.run("assert 'hush' not in str(os.environ)")
+    assert not desk.run("assert 'hush' not in str(os.environ); context.progress('none')")
 
 
 def test_slots_and_queue(make_desk: Callable[..., Desk], tmp_path: Path) -> None:
