@@ -139,7 +139,7 @@ class RunningJob:
     def _note(self, left: int) -> str:
         parts = [] if self._sent else [NO_FILE]
         if left:
-            parts.append(f"{left} processes that the script had left behind were ended")
+            parts.append(f"{left} {'process' if left == 1 else 'processes'} that the script left running, ended")
         return "; ".join(parts)
 
     def _serve(self, process: JobProcess, folder: Path) -> tuple[str, str]:
