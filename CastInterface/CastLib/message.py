@@ -297,7 +297,10 @@ def make_response(request: Message, data: Any, *, sender: Sender) -> dict[str, A
     asked = request.context_dict()
     data_type = optional_text(asked, "dataType", "event.context.") or data_type_of_event(request.key)
     context = {"id": need_text(asked, "id", "event.context."), "dataType": data_type, "data": data}
-    return make_message(response_event(data_type), request.topic, context, sender=sender)
+    wire = make_message(response_event(data_type), request.topic, context, sender=sender)
+    if "subscriber.actor" in wire:
+        wire["actor"] = wire["subscriber.actor"]  # where older hubs look for it
+    return wire
 
 
 def make_acknowledgement(id: str, status: int) -> dict[str, Any]:
