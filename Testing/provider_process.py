@@ -21,15 +21,35 @@ PATIENCE = 120.0
 
 
 class ProviderProcess:
-    """``python -m CastServiceProviderLib SCRIPT``, ready when made; its temporary files go to ``temp``."""
+    """``python -m CastServiceProviderLib SCRIPT``, ready when made; its temporary files go to ``temp``.
 
-    def __init__(self, script: Path, hub: str, temp: Path, *arguments: str) -> None:
+    ``environment`` is added to its own, ``written`` is what it reads from standard input.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        hub: str,
+        temp: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        written: str = "",
+    ) -> None:
         self.product = f"{script.stem}-{secrets.token_hex(3)}"
         self.temp = temp
         temp.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "CastServiceProviderLib", str(script), "--hub", hub, "--product", self.product]
-        environment = {**package_environment(), "TMPDIR": str(temp), "TEMP": str(temp), "CAST_CLIENT_SECRET": "hush"}
-        self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, env=environment, text=True)
+        own = {"TMPDIR": str(temp), "TEMP": str(temp), "CAST_CLIENT_SECRET": "hush"}
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**package_environment(), **own, **(environment or {})},
+            text=True,
+        )
+        assert self.process.stdin is not None
+        with self.process.stdin as stream:
+            stream.write(written)
         self.lines: list[str] = []
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -81,6 +81,7 @@ class _Waiting:
         self._output = output
         self._answer: Message | None = None
         self._failure = ""
+        self._ended = ""
 
     def receive(self, message: Message) -> None:
         """Take one event; the pump calls it."""
@@ -99,6 +100,8 @@ class _Waiting:
         sentence = str(context.get("message") or "")
         if context.get("level") == "error":
             self._failure = sentence or "the service failed without saying why"
+        elif context.get("ended") is True:
+            self._ended = sentence or "done, without a result file"
         self._output.value(message.wire)
         self._output.say(f"{message.sender.product or message.sender.name}: {sentence}")
 
@@ -115,6 +118,8 @@ class _Waiting:
                 return stop.exit_code
             if self._failure:
                 raise CastError(self._failure)
+            if self._ended:
+                raise CastError(f"no result file came: the service says {self._ended}")
             if time.monotonic() > end:
                 raise TimedOut(
                     f"no answer came within {args.timeout:g} s; the files were sent and may still be worked on"

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from CastLib.dicom_patient import Patient
 from CastLib.dicom_series import Series
+from CastLib.fhir_resource import bare_uid
 from CastLib.manifest import FileEntry
 from CastLib.message import Message
-from CastLib.study_context import StudyReference, bare_uid, parse_study
+from CastLib.study_context import StudyReference, parse_study
 
 OTHER_STUDY = "other-study"
 OTHER_PATIENT = "other-patient"

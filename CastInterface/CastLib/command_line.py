@@ -125,6 +125,7 @@ def set_up_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(tracebacks=level == "debug"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its lines hold addresses; what goes wrong is told by ours
 
 
 class _Lines(logging.Formatter):

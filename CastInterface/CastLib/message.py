@@ -171,6 +171,8 @@ def parse_response(body: Any) -> Response:
     wire = need_object(body, "body")
     event = need_object(wire.get("event"), "event")
     name = need_text(event, "hub.event", "event.")
+    if not event_key(name):
+        raise FieldError("event.hub.event", "is empty")
     if not is_response(name):
         raise FieldError("event.hub.event", f"must end in -response, not {name[:80]!r}")
     context = need_object(event.get("context"), "event.context")
@@ -207,6 +209,8 @@ def parse_acknowledgement(body: Any) -> Acknowledgement | None:
 def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
     event = need_object(wire.get("event"), "event") if "event" in wire else _no_event()
     name = need_text(event, "hub.event", "event.")
+    if not event_key(name):
+        raise FieldError("event.hub.event", "is empty")
     topic = need_text(event, "hub.topic", "event.") if need_topic else optional_text(event, "hub.topic", "event.")
     context = event.get("context")
     if context is None:
@@ -293,7 +297,10 @@ def make_response(request: Message, data: Any, *, sender: Sender) -> dict[str, A
     asked = request.context_dict()
     data_type = optional_text(asked, "dataType", "event.context.") or data_type_of_event(request.key)
     context = {"id": need_text(asked, "id", "event.context."), "dataType": data_type, "data": data}
-    return make_message(response_event(data_type), request.topic, context, sender=sender)
+    wire = make_message(response_event(data_type), request.topic, context, sender=sender)
+    if "subscriber.actor" in wire:
+        wire["actor"] = wire["subscriber.actor"]  # where older hubs look for it
+    return wire
 
 
 def make_acknowledgement(id: str, status: int) -> dict[str, Any]:

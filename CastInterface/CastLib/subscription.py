@@ -11,6 +11,7 @@ from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
 from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json
+from CastLib.words import trimmed
 
 _BIND = "/bind/"
 _TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
@@ -96,8 +97,8 @@ def parse_events(value: Any, field: str = "hub.events") -> tuple[str, ...]:
     for index, name in enumerate(value):
         if not isinstance(name, str):
             raise FieldError(f"{field}[{index}]", f"must be text, not {kind_of(name)}")
-        if name.strip():
-            found.setdefault(event_key(name.strip()), name.strip())
+        if trimmed(name):
+            found.setdefault(event_key(name), trimmed(name))
     return tuple(found.values())
 
 

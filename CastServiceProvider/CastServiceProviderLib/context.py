@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from CastLib.errors import CastError
 from CastLib.fields import share_of
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import parse_publish
@@ -30,6 +32,7 @@ class ScriptContext:
         self.script_path: str = job["script"]
         self._pipe = pipe
         self._fetched: dict[int, Path] = {}
+        self.sent: list[Path] = []
 
     @property
     def entries(self) -> tuple[FileEntry, ...]:
@@ -64,11 +67,42 @@ class ScriptContext:
     ) -> str:
         """Send result files to whom they belong: the asker, or the image displays on its topic; return the event's id.
 
-        ``context`` holds what stands beside ``files``. Raises CastError for files that are not what ``event`` says.
+        ``context`` holds what stands beside ``files``. The asker is also told of which segments nothing was found.
+        Raises CastError for what are no paths, and for files that are not what ``event`` says.
         """
-        absolute = [str(Path(path).absolute()) for path in paths]
-        return str(self._pipe.call("send_files", paths=absolute, event=event, context=dict(context or {})))
+        absolute = [path.absolute() for path in _paths(paths)]
+        texts = [str(path) for path in absolute]
+        id = str(self._pipe.call("send_files", paths=texts, event=event, context=dict(context or {})))
+        self.sent += absolute
+        self._tell_what_was_not_found(absolute)
+        return id
+
+    def _tell_what_was_not_found(self, paths: list[Path]) -> None:
+        if "highdicom" not in sys.modules:  # without it no segmentation was written here
+            return
+        from CastServiceProviderLib.findings import empty_segments
+
+        empty = [label for path in paths if path.suffix == ".dcm" for label in empty_segments(path)]
+        if empty:
+            self.progress(f"Nothing was found for: {', '.join(empty)}")
 
     def cancelled(self) -> bool:
         """Tell whether the provider is about to stop; a script that looks at this can end in good order."""
         return self._pipe.cancelled.is_set()
+
+
+def _paths(paths: Any) -> list[Path]:
+    """The paths of result files; raises CastError with what to write instead."""
+    if isinstance(paths, (str, os.PathLike)):
+        raise CastError(f'send_files takes a list of paths: write context.send_files(["{Path(paths).name}"])')
+    if hasattr(paths, "dtype") or not isinstance(paths, Iterable):
+        what = type(paths).__name__
+        raise CastError(
+            f"send_files takes a list of paths, not {what}: write it to a file first, labels for instance by "
+            "write_segmentation(path, files, labels.astype(numpy.uint8), …), and send_files([path])"
+        )
+    found = list(paths)
+    for path in found:
+        if not isinstance(path, (str, os.PathLike)):
+            raise CastError(f"send_files takes a list of paths, and one of them is no path but {type(path).__name__}")
+    return list(map(Path, found))

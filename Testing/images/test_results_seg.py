@@ -228,7 +228,8 @@ def test_uneven_slices_are_drawn_at_their_true_positions(desk: Desk, folder: Pat
     first = head_phantom.origin(241, 128, 128, (0.5, 2.0, 2.0))
     kept = [*range(0, 120, 5), *range(120, 241, 8)]
     slices = [
-        head_phantom.dataset("uneven", n, fine[k], first + [0, 0, 0.5 * k], (2.5, 2.0, 2.0)) for n, k in enumerate(kept)
+        head_phantom.dataset("uneven", n, fine[k], first + np.array([0, 0, 0.5 * k]), (2.5, 2.0, 2.0))
+        for n, k in enumerate(kept)
     ]
     skin = (np.stack([fine[k] for k in kept]) > -1000).astype(np.uint8)
     found = read_segmentation(seg(tmp_path / "a.dcm", skin, slices))

@@ -398,7 +398,12 @@ _FIRST: dict[str, tuple[str, Schema]] = {
             {"const": STATUS_UPDATE},
             shape(
                 {"message": {"type": "string"}},
-                {"level": {"enum": ["info", "error"]}, "fraction": {"type": "number"}, IN_REPLY_TO: TEXT},
+                {
+                    "level": {"enum": ["info", "error"]},
+                    "fraction": {"type": "number"},
+                    "ended": {"type": "boolean"},
+                    IN_REPLY_TO: TEXT,
+                },
             ),
             wanted=True,
         ),

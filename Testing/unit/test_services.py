@@ -12,7 +12,7 @@ from CastLib.client import Pump
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message, Sender, make_message, parse_publish
 from CastServiceProviderLib.job_records import CANCELLED, DONE, FAILED, MOST, RUNNING, JobRecords
-from CastServiceProviderLib.running_job import JobSettings
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.services import HubAccess, Services
 from CastServiceProviderLib.trial import Trial
 

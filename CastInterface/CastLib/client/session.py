@@ -221,9 +221,10 @@ class Session:
         *,
         target: Target | None = None,
         topic: str | None = None,
+        id: str | None = None,
     ) -> str:
-        """Publish an event on ``topic``, the session's own by default; return its id."""
-        wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target)
+        """Publish an event on ``topic``, the session's own by default; return its id, ``id`` when one is given."""
+        wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target, id=id)
         text = self._written(wire)
         self._calls.publish(JsonBody(text, lambda: self._tell_sent(text)))
         return str(wire["id"])
