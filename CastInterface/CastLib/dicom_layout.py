@@ -16,8 +16,12 @@ from CastLib.errors import FieldError
 
 #: Sequences within sequences. Deep report trees have some ten levels.
 DEPTH_MOST = 64
-#: Elements and items of one stream, nested ones included: a segmentation of 60,000 frames has two million.
-ELEMENTS_MOST = 3_000_000
+#: Elements and items of one stream, nested ones and fragments of pixels included: a segmentation of 60,000 frames has
+#: more than a million.
+ELEMENTS_MOST = 2_000_000
+#: Items alone, each of which becomes a dataset of a KB when it is asked for; and elements of the top level.
+ITEMS_MOST = 500_000
+TOP_LEVEL_MOST = 20_000
 
 UNDEFINED = 0xFFFFFFFF
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and plain pixels
@@ -58,7 +62,7 @@ class Walk:
 
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self._file, self.size, self._name = file, size, name
-        self._left = ELEMENTS_MOST
+        self._left, self._items_left = ELEMENTS_MOST, ITEMS_MOST
 
     def elements(
         self, start: int, encoding: Encoding, *, deep: bool = False, group: int | None = None
@@ -74,7 +78,9 @@ class Walk:
             FieldError: the stream ends within an element, is nested too deep, or has too many elements.
         """
         at = start
-        while at + 8 <= self.size:
+        for _ in range(TOP_LEVEL_MOST):
+            if at + 8 > self.size:
+                return
             element = self._element(at, encoding)
             if group is not None and element.tag >> 16 != group:
                 return
@@ -92,10 +98,11 @@ class Walk:
                 try:
                     self._end_of_sequence(element, encoding)
                 except FieldError:
-                    if self._left < 0:
+                    if self._left < 0 or self._items_left < 0:
                         raise
                     continue  # it costs only itself: where it ends is known
             yield element
+        raise self._damaged(f"it has more than {TOP_LEVEL_MOST} elements beside one another")
 
     def _element(self, at: int, encoding: Encoding) -> Element:
         self._count()
@@ -139,6 +146,9 @@ class Walk:
             elif len(opened) % 2:  # in a sequence
                 if one.tag != _ITEM:
                     raise self._damaged("a sequence holds something else than items")
+                self._items_left -= 1
+                if self._items_left < 0:
+                    raise self._damaged(f"its sequences have more than {ITEMS_MOST} items")
                 opened.append((None if one.length == UNDEFINED else one.end, inside))
             elif one.length == UNDEFINED or (one.length and is_sequence(one)):
                 within = Encoding(implicit=True) if one.vr == b"UN" else inside

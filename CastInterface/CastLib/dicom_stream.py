@@ -23,7 +23,7 @@ from CastLib.errors import FieldError
 #: Bytes of all that is read before the pixels.
 HEADER_MOST = 256 * 1024 * 1024
 #: Bytes that a deflated file may have when it is read as a whole, and that are looked at for its header alone.
-INFLATED_MOST = 512 * 1024 * 1024
+INFLATED_MOST = 256 * 1024 * 1024
 INFLATED_HEADER_MOST = 32 * 1024 * 1024
 
 _META_MOST = 64 * 1024  # bytes of one element of a meta header
