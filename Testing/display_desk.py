@@ -135,7 +135,9 @@ class Desk:
         return [item for item in self.status()["items"] if item["key"] == key]
 
     def segmentations(self) -> list[dict[str, Any]]:
-        found = [item["segmentations"] for item in self.status()["context"] if item["key"] == "segmentation"]
+        found = [
+            item["resource"]["segmentations"] for item in self.status()["context"] if item["key"] == "segmentation"
+        ]
         return found[0] if found else []
 
     def viewports(self) -> list[dict[str, Any]]:

@@ -96,10 +96,11 @@ def _studies_of(patient: Any) -> list[LocalStudy]:
     if database is None:
         return []
     studies = []
+    name = str(database.nameForPatient(patient) or "")
     for uid in database.studiesForPatient(patient):
         accession, description, date, modalities = (
             str(database.fieldForStudy(field, uid) or "")
             for field in ("AccessionNumber", "StudyDescription", "StudyDate", "ModalitiesInStudy")
         )
-        studies.append(LocalStudy(uid, accession, description, date, set(modalities.split("\\"))))
+        studies.append(LocalStudy(uid, accession, description, date, set(modalities.split("\\")), patient_name=name))
     return studies

@@ -15,7 +15,7 @@ from CastInterfaceLib.identity import OTHER_STUDY, Claim, Contradiction, contrad
 from CastInterfaceLib.jobs import Job
 from CastLib.dicom_series import Series
 from CastLib.message import Message
-from CastLib.study_context import StudyReference
+from CastLib.study_context import StudyReference, study_resource
 
 OPENING = "opening"
 AWAITED = "awaited"  # refused for want of images, shown as soon as they are sent
@@ -76,6 +76,16 @@ class OpenStudy:
     in_views: bool = False
 
     @property
+    def resource(self) -> dict[str, Any]:
+        """The study in the words of its open; what was found where those name none."""
+        return study_resource(self.message) or {
+            "resourceType": "ImagingStudy",
+            "id": self.study_uid,
+            "uid": self.study_uid,
+            "status": "available",
+        }
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         """What is known of which study and patient it is: by its open, and by the images shown."""
         asked = Claim.of_reference(self.reference)
@@ -129,14 +139,14 @@ class OpenStudy:
 
     @property
     def segmentations(self) -> list[dict[str, Any]]:
-        """What STATUS tells of each segmentation shown."""
+        """What STATUS tells of each segmentation shown; ``nodeID`` is its node's."""
         return [told for _node, told in self.results]
 
     def add_result(self, node: Any, told: dict[str, Any]) -> None:
         """A segmentation is shown for it."""
         if node not in self.nodes:
             self.nodes.append(node)
-        self.results.append((node, told))
+        self.results.append((node, {**told, "nodeID": node.GetID()}))
         self.contents[node.GetID()] = _content_of(node)
 
     def is_changed(self, node: Any) -> bool:

@@ -2,7 +2,8 @@
 
 Beside the protocol's keys: a ``job`` item carries ``message`` and ``progress`` (0 to 1, when it can be told), a
 ``problem`` item its word as ``value``, a sentence as ``message`` and the ``studyInstanceUID`` it is about. Of a
-study's series ``onScreen`` tells whether a view draws it.
+study's ``series``, at the top, ``onScreen`` tells whether a view draws it. The ``scene`` item of the context names the
+nodes that a ``scene-update`` can change.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from CastInterfaceLib.image_words import person_name
 from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.label_maps import Segmentation
 from CastInterfaceLib.open_study import SHOWN, OpenStudy
@@ -44,7 +46,7 @@ def make_status(
             *problems,
             *in_no_view(study, scene_view),
         ],
-        "context": _context(study, scene_view),
+        **_open(study, scene_view),
         "studies": [_local_study(one) for one in local_studies[:STUDIES_MOST]],
         "sceneview": scene_view,
     }
@@ -91,27 +93,25 @@ def segmentation_item(segmentation: Segmentation, source_series: str) -> dict[st
     return {
         "sopInstanceUID": segmentation.sop_instance_uid,
         "seriesInstanceUID": segmentation.series_uid,
-        "sourceSeriesInstanceUID": source_series,
-        "fileName": segmentation.file_name,
-        "modality": "SEG",
-        "segments": [
-            {
-                **_segment(segment.number, segment.label, segment.color, segment.voxels, segmentation.voxel_volume),
-                "terminology": segment.terminology,
-            }
-            for segment in segmentation.segments
-        ],
+        **label_map_item(segmentation, source_series),
     }
 
 
 def label_map_item(segmentation: Segmentation, source_series: str) -> dict[str, Any]:
     """The same of the labels in a NIfTI or NRRD file; one that holds none says so: that is a finding too."""
-    item = {
+    item: dict[str, Any] = {
         "sourceSeriesInstanceUID": source_series,
         "fileName": segmentation.file_name,
         "modality": "SEG",
         "segments": [
-            _segment(segment.number, segment.label, segment.color, segment.voxels, segmentation.voxel_volume)
+            {
+                "number": segment.number,
+                "label": segment.label,
+                "color": [round(part, 4) for part in segment.color],
+                "terminology": terminology(segment.terminology),
+                "voxelCount": segment.voxels,
+                "volumeMm3": round(segment.voxels * segmentation.voxel_volume, 3),
+            }
             for segment in segmentation.segments
         ],
     }
@@ -120,16 +120,19 @@ def label_map_item(segmentation: Segmentation, source_series: str) -> dict[str, 
     return item
 
 
-def _segment(
-    number: int, label: str, color: tuple[float, float, float], voxels: int, voxel_volume: float
-) -> dict[str, Any]:
-    return {
-        "number": number,
-        "label": label,
-        "color": "#" + "".join(f"{round(part * 255):02x}" for part in color),
-        "voxelCount": voxels,
-        "volumeMm3": round(voxels * voxel_volume, 3),
-    }
+def terminology(entry: str) -> dict[str, dict[str, str] | None]:
+    """Slicer's terminology entry (seven fields between ``~``) as the codes of category, type, its modifier and region.
+
+    Each is ``{scheme, value, meaning}``, or None where it is not said.
+    """
+    fields = [*entry.split("~"), *[""] * 7]
+    names = {"category": 1, "type": 2, "typeModifier": 3, "region": 5}
+    return {name: _code(fields[place]) for name, place in names.items()}
+
+
+def _code(triple: str) -> dict[str, str] | None:
+    scheme, value, meaning = [*triple.split("^"), "", "", ""][:3]
+    return {"scheme": scheme, "value": value, "meaning": meaning} if value else None
 
 
 def _job_item(job: Job | None) -> dict[str, Any]:
@@ -141,38 +144,50 @@ def _job_item(job: Job | None) -> dict[str, Any]:
     return item
 
 
-def _context(study: OpenStudy | None, scene_view: dict[str, Any]) -> list[dict[str, Any]]:
+def _open(study: OpenStudy | None, scene_view: dict[str, Any]) -> dict[str, Any]:
+    """What is open: worklists adopt it by ``context.type``, which stands there only while a study is open.
+
+    The study is told in the words of its open, by which its opener knows it again; ``series`` are ours.
+    """
     if study is None or study.state != SHOWN:
-        return []
-    resource = {
-        "resourceType": "ImagingStudy",
-        "id": study.reference.resource_id or study.study_uid,
-        "uid": study.study_uid,
-        "series": [
-            {
-                "uid": shown.series.uid,
-                "description": shown.series.description,
-                "numberOfInstances": len(shown.series.files),
-                "onScreen": shown.node_id in _drawn(scene_view),
-            }
-            for shown in list(study.series.values())
-        ],
+        return {"context": []}
+    drawn = _drawn(scene_view)
+    series = [
+        {
+            "uid": shown.series.uid,
+            "description": shown.series.description,
+            "numberOfInstances": len(shown.series.files),
+            "onScreen": shown.node_id in drawn,
+        }
+        for shown in list(study.series.values())
+    ]
+    nodes: dict[str, dict[str, str]] = {
+        shown.node_id: {"type": "volume", "seriesInstanceUID": shown.series.uid}
+        for shown in list(study.series.values())
     }
-    context: list[dict[str, Any]] = [{"key": "study", "resource": resource}]
-    if study.segmentations:
-        context.append({"key": "segmentation", "segmentations": list(study.segmentations)})
-    return context
+    segmentations = study.segmentations
+    nodes |= {one["nodeID"]: {"type": "segmentation"} for one in segmentations}
+    return {
+        "context.type": "ImagingStudy",
+        "context": [
+            {"key": "study", "resource": study.resource},
+            {"key": "segmentation", "resource": {"segmentations": segmentations}},
+            {"key": "scene", "resource": {"nodes": nodes}},
+        ],
+        "series": series,
+    }
 
 
 def _local_study(study: LocalStudy) -> dict[str, Any]:
-    words = (study.description or "Study", study.date, study.accession)
+    description = study.description or "Study"
+    words = (description, study.date, study.accession)
     return {
-        "id": study.study_uid,
-        "name": study.description or study.study_uid,
+        "id": f"slicer-dicom:{study.study_uid}",
+        "name": f"{person_name(study.patient_name) or 'Unnamed'} — {description}",
         "description": " ".join(word for word in words if word),
         "organization": "3d-slicer",
         "studyInstanceUID": study.study_uid,
         "modalities": sorted(study.modalities - {""}),
-        "format": "dicom",
+        "format": "DICOM",
         "openMode": "local-dicom",
     }

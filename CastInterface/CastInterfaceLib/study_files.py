@@ -27,6 +27,7 @@ _TAGS = [
     "Modality",
     "StudyDescription",
     "StudyDate",
+    "PatientName",
 ]
 
 # Files between two reports.
@@ -44,10 +45,11 @@ class _Header:
     modality: str
     description: str
     date: str
+    patient_name: str
 
 
 #: A DICOM file that is damaged or cannot be opened: it may belong to whatever lies beside it.
-_LOST = _Header("", "", "", "", "")
+_LOST = _Header("", "", "", "", "", "")
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class LocalStudy:
     date: str
     modalities: set[str] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
+    patient_name: str = ""
 
 
 def only_one(studies: list[LocalStudy], accession: str, of_which: str) -> LocalStudy | None:
@@ -128,6 +131,7 @@ class StudyFiles:
             )
             study.accession = study.accession or header.accession
             study.description = study.description or header.description
+            study.patient_name = study.patient_name or header.patient_name
             study.modalities.add(header.modality)
             study.files.append(path)
         for study in found.values() if lost else ():

@@ -79,24 +79,34 @@ def parse_study(message: Message) -> StudyReference:
     Raises FieldError when a resource is no object, and when the message names two studies or two patients: which of
     them is meant nobody can know.
     """
-    studies: list[dict[str, Any]] = []
     patients: list[dict[str, Any]] = []
     series: list[str] = []
     files: list[FileAddress] = []
-    for item in message.items():
-        key = text(member(item, "key")).lower()
-        resource = member(item, "resource")
-        resource = item if resource is None else resource
-        if key in _STUDY_KEYS:
-            study = need_object(resource, f"{_WHERE}.study")
-            studies.append(need_object(study["resource"], f"{_WHERE}.study") if "resource" in study else study)
-        elif key == "patient":
+    for key, item, resource in _items(message):
+        if key == "patient":
             patients.append(need_object(resource, f"{_WHERE}.patient"))
         elif key == "series":
             series.append(_uid_of(need_object(resource, f"{_WHERE}.series")))
         elif key == "files":
             files.extend(_addresses(item))
-    return _reference(_only_study(studies), _only_patient(patients), series, files)
+    return _reference(study_resource(message), _only_patient(patients), series, files)
+
+
+def study_resource(message: Message) -> dict[str, Any]:
+    """Return the study's resource as the message has it, ``{}`` when it names none; raises as ``parse_study``."""
+    studies = []
+    for key, _, resource in _items(message):
+        if key in _STUDY_KEYS:
+            study = need_object(resource, f"{_WHERE}.study")
+            studies.append(need_object(study["resource"], f"{_WHERE}.study") if "resource" in study else study)
+    return _only_study(studies)
+
+
+def _items(message: Message) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Each item of the context: its key in lower case, itself, and its resource, which may be the item."""
+    for item in message.items():
+        resource = member(item, "resource")
+        yield text(member(item, "key")).lower(), item, item if resource is None else resource
 
 
 def _only_study(studies: list[dict[str, Any]]) -> dict[str, Any]:

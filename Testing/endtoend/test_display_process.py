@@ -88,7 +88,7 @@ def test_the_main_job_at_a_real_hub(hub: HubProcess, worklist: Worklist, tmp_pat
 
         worklist.session.send_files("dicom-send", [write_balls(tmp_path / "studies", tmp_path / "balls.dcm")])
         status = worklist.until(lambda status: len(status["context"]) > 1)
-        assert status["context"][1]["segmentations"][0]["fileName"] == "balls.dcm"
+        assert status["context"][1]["resource"]["segmentations"][0]["fileName"] == "balls.dcm"
         axial = view_pictures(worklist)["Axial"]
         red, green, _ = color_at(decode(axial["picture"]), (34.0, 0.0), axial["fieldOfView"][0])
         assert red > green + 40

@@ -23,7 +23,7 @@ def test_a_result_is_shown_over_its_series_and_goes_with_it(desk: Desk, folder: 
     (told,) = desk.segmentations()
     assert told["fileName"] == "balls.dcm"
     assert [segment["label"] for segment in told["segments"]] == ["Left ball", "Front ball"]
-    assert told["segments"][0]["color"] == "#dc2828"
+    assert [round(255 * part) for part in told["segments"][0]["color"]] == [220, 40, 40]
     volume = 4 / 3 * np.pi * 11.0**3
     assert told["segments"][0]["volumeMm3"] == pytest.approx(volume, rel=0.05)
     assert told["sourceSeriesInstanceUID"] == desk.viewports()[0]["seriesInstanceUID"]

@@ -37,7 +37,7 @@ def test_each_series_of_a_study_is_on_the_screen_or_told(desk: Desk, folder: Pat
     assert "Series Capture (OT, 1 file) is not shown: it is no stack of slices." in sentences
     assert any("1 series is loaded, but in no view: Phase 2 (MR, 8 files)." in one for one in sentences)
     assert {item["value"] for item in desk.items("problem")} == {"not-shown"}
-    series = desk.status()["context"][0]["resource"]["series"]
+    series = desk.status()["series"]
     assert {one["description"]: one["onScreen"] for one in series} == {"Phantom": True, "Phase 2": False}
     assert desk.display.problems == sentences
     return sentences
