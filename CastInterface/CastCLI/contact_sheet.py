@@ -9,8 +9,6 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from CastInterfaceLib.lettering import clean, draw_text, elide, text_width
-
 _VIEW = 480  # pixels of a view's side on the sheet
 _MARGIN = 48
 _GAP = 14
@@ -44,6 +42,8 @@ def write_contact_sheet(
     segments: Sequence[SegmentLine],
 ) -> None:
     """Write the sheet as PNG. Each row is a title and its views, encoded pictures of any size."""
+    from CastInterfaceLib.lettering import clean, draw_text, elide
+
     columns = max(len(views) for _, views in rows)
     width = 2 * _MARGIN + columns * _VIEW + (columns - 1) * _GAP
     height = _HEADER + len(rows) * (_ROW_TITLE + _VIEW + _GAP) + _LEGEND
@@ -66,6 +66,8 @@ def write_contact_sheet(
 
 def _draw_warning(draw: ImageDraw.ImageDraw, width: int) -> None:
     """Say in the upper right corner what the sheet is not."""
+    from CastInterfaceLib.lettering import draw_text, text_width
+
     across = text_width(NOT_FOR_DIAGNOSIS, 24)
     left = width - _MARGIN - across - 32
     draw.rounded_rectangle((left, 30, width - _MARGIN, 76), 8, outline=_AMBER, width=2)
@@ -82,6 +84,8 @@ def _place_view(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, in
 
 def _draw_legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, segments: Sequence[SegmentLine]) -> None:
     """Draw the segments side by side: colour, name, volume."""
+    from CastInterfaceLib.lettering import clean, draw_text, elide
+
     if not segments:
         return
     step = width // len(segments)

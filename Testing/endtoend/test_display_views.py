@@ -223,7 +223,7 @@ def check_balls(host: EngineHost) -> None:
 
     def tint(pixels: np.ndarray, place: tuple[float, float], view: dict[str, Any]) -> str:
         red, green, blue = color_at(pixels, place, view["fieldOfView"][0])
-        return "red" if red > green + 40 else "green" if green > red + 40 else "grey" if abs(red - blue) < 12 else "?"
+        return "red" if red > green + 20 else "green" if green > red + 20 else "grey" if abs(red - blue) < 12 else "?"
 
     expected = {
         "Axial": {(OFFSET, 0.0): "red", (-OFFSET, 0.0): "grey", (0.0, OFFSET): "green", (0.0, -OFFSET): "grey"},
