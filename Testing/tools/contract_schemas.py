@@ -26,6 +26,8 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Schema = {"type": "string", "minLength": 1}
 OPTIONAL: Schema = {"type": ["string", "null"]}
+#: Blanks and controls around an event's name are no part of it, so something else must be there.
+EVENT_NAME: Schema = {"type": "string", "pattern": r"[^\s\u0000-\u001f\u007f-\u00a0]"}
 ONE_TOPIC: Schema = {**TEXT, "not": {"const": "*"}}
 NUMBER: Schema = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^(\s*[0-9]+(\.[0-9]+)?\s*)?$"}]
@@ -189,7 +191,7 @@ _ANY_MODE = {"hub.channel.type": {"type": ["string", "null"], "pattern": rf"^(\s
 _FIRST: dict[str, tuple[str, Schema]] = {
     "publish": (
         "An event, as it is published and as each receiver gets it: the very bytes that were sent",
-        message(TEXT, ref("context"), topic=ONE_TOPIC),
+        message(EVENT_NAME, ref("context"), topic=ONE_TOPIC),
     ),
     "publish-fhircast": (
         "What a FHIRcast client should publish (FHIRcast STU3, 2.6)",
@@ -202,7 +204,7 @@ _FIRST: dict[str, tuple[str, Schema]] = {
                     "event": shape(
                         {
                             "hub.topic": TEXT,
-                            "hub.event": TEXT,
+                            "hub.event": EVENT_NAME,
                             "context": items(shape({"key": TEXT}, {"resource": {"type": "object"}})),
                         },
                         {"context.versionId": TEXT, "context.priorVersionId": TEXT},
@@ -386,7 +388,7 @@ _FIRST: dict[str, tuple[str, Schema]] = {
     ),
     "fan-out-manifest": (
         "A batch as its receivers get it: the same event, each stored file with the payloads to fetch",
-        message(TEXT, _files({"anyOf": [ref("fileElsewhere"), ref("storedFile")]}), wanted=True),
+        message(EVENT_NAME, _files({"anyOf": [ref("fileElsewhere"), ref("storedFile")]}), wanted=True),
     ),
     "subscription-removed": (
         "The hub's event that a subscription has ended; who it was stands at the root",

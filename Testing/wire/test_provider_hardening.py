@@ -6,13 +6,15 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_process import HubProcess
 from provider_process import Asker, ProviderProcess, running_under, temporary_files
+
+Start = Callable[..., ProviderProcess]
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc, and a keeper that is told of daemons")
 
@@ -33,7 +35,7 @@ def onMessage(message, context):
                 found.append(path)
     pid = os.getppid()
     while pid > 1:
-        if f"/proc/{pid}/cmdline" in read and b"pytest" in open(f"/proc/{pid}/cmdline", "rb").read():
+        if f"/proc/{pid}/cmdline" in read and b"-m\\0pytest" in open(f"/proc/{pid}/cmdline", "rb").read():
             break  # the test itself
         try:
             with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
@@ -66,20 +68,31 @@ def scan(tmp_path: Path) -> list[Path]:
     return [path]
 
 
-def start(folder: Path, text: str, hub: str, *arguments: str, **more: Any) -> ProviderProcess:
-    (folder / "Told.py").write_text(text)
-    return ProviderProcess(folder / "Told.py", hub, folder / "temp", *arguments, **more)
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., ProviderProcess]]:
+    """A function that starts a provider of a script's text; ended after the test."""
+    started: list[ProviderProcess] = []
+
+    def begin(text: str, hub: str, *arguments: str, **more: Any) -> ProviderProcess:
+        (tmp_path / "Told.py").write_text(text)
+        started.append(ProviderProcess(tmp_path / "Told.py", hub, tmp_path / "temp", *arguments, **more))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.stop()
 
 
 @linux_only
 @pytest.mark.parametrize("way", ["environment", "file", "pipe"])
-def test_a_script_does_not_find_the_secret(hub: Any, asker: Asker, scan: list[Path], tmp_path: Path, way: str) -> None:
+def test_a_script_does_not_find_the_secret(
+    hub: Any, asker: Asker, scan: list[Path], start: Start, tmp_path: Path, way: str
+) -> None:
     """Neither in what /proc tells of any process, nor in the memory of those that began it."""
     (tmp_path / "secret").write_text("hush-7f3a91")
     flag = {"environment": [], "file": ["--client-secret-file", str(tmp_path / "secret")]}
     flag["pipe"] = ["--client-secret-file", "-"]
     process = start(
-        tmp_path,
         NOSY,
         hub.url,
         *flag[way],
@@ -109,8 +122,10 @@ def onMessage(message, context):
 
 
 @linux_only
-def test_daemons_block_neither_the_slot_nor_the_end(hub: Any, asker: Asker, scan: list[Path], tmp_path: Path) -> None:
-    process = start(tmp_path, LEAVER, hub.url)
+def test_daemons_block_neither_the_slot_nor_the_end(
+    hub: Any, asker: Asker, scan: list[Path], start: Start, tmp_path: Path
+) -> None:
+    process = start(LEAVER, hub.url)
     for count in (1, 2):
         asker.send(process.product, scan, event="nifti-send")
         asker.until(lambda count=count: len(asker.updates) == 2 * count)
@@ -138,7 +153,7 @@ def onMessage(message, context):
 
 
 def test_a_hub_that_is_away_when_a_job_ends_costs_nothing(
-    start_hub: Callable[..., HubProcess], scan: list[Path], tmp_path: Path
+    start_hub: Callable[..., HubProcess], scan: list[Path], start: Start, tmp_path: Path
 ) -> None:
     """The result waits until hub and asker are back; lines of progress meanwhile end no job."""
     script = RETURNS.replace(
@@ -148,7 +163,7 @@ def test_a_hub_that_is_away_when_a_job_ends_costs_nothing(
     state = tmp_path / "state"
     first = start_hub(folder=state)
     port = first.url.rsplit(":", 1)[1]
-    process = start(tmp_path, script, first.url)
+    process = start(script, first.url)
     asker = Asker(first.url)
     gate = tmp_path / "gate"
     try:
@@ -167,10 +182,10 @@ def test_a_hub_that_is_away_when_a_job_ends_costs_nothing(
 
 
 def test_a_result_is_given_up_in_the_end_and_the_asker_told_when_the_hub_is_back(
-    start_hub: Callable[..., HubProcess], scan: list[Path], tmp_path: Path
+    start_hub: Callable[..., HubProcess], scan: list[Path], start: Start, tmp_path: Path
 ) -> None:
     first = start_hub()
-    process = start(tmp_path, RETURNS, first.url, "--hub-away", "0.5")
+    process = start(RETURNS, first.url, "--hub-away", "0.5")
     asker = Asker(first.url)
     gate = tmp_path / "gate"
     try:
@@ -206,9 +221,9 @@ def onMessage(message, context):
 
 
 def test_the_log_shows_what_a_script_prints_and_where_it_failed(
-    hub: Any, asker: Asker, scan: list[Path], tmp_path: Path
+    hub: Any, asker: Asker, scan: list[Path], start: Start, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, PRINTS.replace("\\\\", "\\"), hub.url, "--log-level", "debug")
+    process = start(PRINTS.replace("\\\\", "\\"), hub.url, "--log-level", "debug")
     asker.send(process.product, scan, event="nifti-send")
     asker.until(lambda: len(asker.updates) == 2)
     asker.send(process.product, scan, event="nifti-send", fail=True)
