@@ -31,6 +31,7 @@ _WORDS = {
     "TriggerTime": "trigger time",
     "AcquisitionNumber": "acquisition",
     "AcquisitionTime": "acquisition time",
+    "ContentTime": "content time",
 }
 #: Tags whose values differ from slice to slice within one phase: their order at each place tells the phases apart.
 _RANKED = ("TriggerTime", "AcquisitionDateTime", "AcquisitionTime", "ContentTime", "InstanceNumber")
@@ -203,4 +204,11 @@ def _labels(keyword: str, values: Sequence[str]) -> list[str]:
     word = _WORDS.get(keyword, keyword)
     parts = [value.split("\\") for value in values]
     common = set(parts[0]).intersection(*parts[1:])
-    return [f"{word} {' '.join(part for part in one if part not in common) or 'none'}" for one in parts]
+    return [f"{word} {' '.join(_short(part) for part in one if part not in common) or 'none'}" for one in parts]
+
+
+def _short(part: str) -> str:
+    try:
+        return f"{float(part):.10g}" if "." in part else part
+    except ValueError:
+        return part

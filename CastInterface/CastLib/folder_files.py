@@ -6,6 +6,7 @@ Hidden ones (``.cache``, macOS's ``._IM1``) are passed over without a word. Noth
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -79,12 +80,11 @@ def _beneath(folder: Path, met: set[tuple[int, int]]) -> Iterator[FoundFile]:
         path = waiting.pop()
         try:
             found = path.stat()
-        except FileNotFoundError:
-            if path.is_symlink():
-                yield FoundFile(path, "a link that leads nowhere", None)
-            continue  # else gone since its folder was listed
         except OSError as error:
-            yield FoundFile(path, _words(error), None)
+            if error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink():
+                yield FoundFile(path, "a link that leads nowhere", None)
+            elif error.errno != errno.ENOENT:  # else gone since its folder was listed
+                yield FoundFile(path, _words(error), None)
             continue
         if not _first_time(found, met):
             continue
