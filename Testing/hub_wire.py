@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,3 +227,11 @@ def hub_in_thread(state: Path, **settings: Any) -> Iterator[str]:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+def until_status(wire: Wire, **wanted: int) -> None:
+    """Wait until the hub's status counts what is wanted."""
+    until = time.monotonic() + WAIT
+    while any(wire.status()[name] != count for name, count in wanted.items()):
+        assert time.monotonic() < until, f"{wire.status()} is not {wanted}"
+        time.sleep(0.01)

@@ -174,6 +174,8 @@ class HubSettings:
         3, "Events in a row without an acknowledgement, after which such a subscriber is taken out.", least=1
     )
     subscriptions_most: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
+    user_subscriptions_most: int = _setting(10_000, "Subscriptions of one user: of equal name and topic.", least=1)
+    user_unbound_most: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
 
     body_most: int = _bytes(16 * MIB, "A JSON body.")
     form_most: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
