@@ -154,6 +154,6 @@ def draw_text(draw: ImageDraw.ImageDraw, left: float, top: float, text: str, siz
             fill=tuple(color),
             anchor="ls",
             stroke_width=outline,
-            stroke_fill=(*OUTLINE, *((255,) if len(color) == 4 else ())),
+            stroke_fill=OUTLINE,
         )
         x += run.font.getlength(run.text)
