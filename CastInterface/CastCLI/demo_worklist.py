@@ -136,7 +136,7 @@ class Worklist:
 
     def _shows_segmentation(self, worklist: Session) -> bool:
         context = self._ask(worklist, STATUS).get("context") or []
-        return any(item.get("key") == "segmentation" for item in context)
+        return any(item.get("resource", {}).get("segmentations") for item in context if item["key"] == "segmentation")
 
     def _scene_view(self, worklist: Session) -> dict[str, Any]:
         view = self._await(lambda: self._ask(worklist, SCENEVIEW, timeout=30.0))
