@@ -162,7 +162,7 @@ class StudyFiles:
     def _look_at(self, found: FoundFile) -> None:
         stamp = (found.status.st_mtime_ns, found.status.st_size) if found.status is not None else (0, 0)
         known = self._headers.get(found.path)
-        if known is None or known[0] != stamp:
+        if known is None or known[0] != stamp or known[1] is _LOST:  # it may be readable by now
             header = _read_header(found)
             with self._lock:
                 self._headers[found.path] = (stamp, header)
@@ -175,7 +175,7 @@ def _read_header(found: FoundFile) -> _Header | None:
     try:
         data = read_header(found.path, _TAGS)
         study_uid = uid_of(data, "StudyInstanceUID")
-        if not study_uid or not data.get("SeriesInstanceUID") or not data.get("SOPInstanceUID"):
+        if not study_uid or not uid_of(data, "SeriesInstanceUID") or not uid_of(data, "SOPInstanceUID"):
             return None  # a DICOMDIR, a presentation setting: nothing that belongs to a study
         return _Header(study_uid, *(text_of(data, key) for key in _TAGS[3:]))
     except (InvalidDicomError, FileNotFoundError):  # gone since its folder was listed

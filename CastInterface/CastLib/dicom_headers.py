@@ -41,7 +41,6 @@ TIME_TAGS = (
     "ContentTime",
     "InstanceCreationDate",
     "InstanceCreationTime",
-    "InstanceNumber",
 )
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _TAGS = (
@@ -49,6 +48,7 @@ _TAGS = (
     *PATIENT_TAGS,
     *KIND_TAGS,
     *TIME_TAGS,
+    "InstanceNumber",
     "AccessionNumber",
     "Modality",
     "SeriesDescription",

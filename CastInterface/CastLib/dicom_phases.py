@@ -146,7 +146,7 @@ def _ranked(phase: Phase) -> list[Phase]:
         values = [[_rank(one, keyword) for one in place] for place in ordered]
         if any(len(set(place)) < count or place[0] is None for place in values):
             continue
-        if keyword == "InstanceNumber" and not _regular(values):
+        if keyword == "InstanceNumber" and not (len(places) > 1 and _regular(values)):
             continue
         label = f"{phase.label}, " if phase.label else ""
         return [Phase(tuple(members), f"{label}number {n}") for n, members in enumerate(zip(*ordered, strict=True), 1)]

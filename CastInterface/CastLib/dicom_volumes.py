@@ -27,6 +27,7 @@ ORIENTATION_TOLERANCE = 1e-3  # of a unit vector's component; scanners write 6 d
 SIDEWAYS_PIXELS, SIDEWAYS_LENGTH = 0.1, 1e-4
 #: Volumes that one series may make; more than these are told, not shown.
 VOLUMES_MOST = 32
+_COMPARED = 4 * VOLUMES_MOST
 
 _AXES = ("sagittal", "coronal", "axial")
 
@@ -166,14 +167,12 @@ def _nature_of(one: Slice) -> tuple[str, str]:
 
 def _counted(part: Part) -> Part:
     """A part with its problem as a sentence, where it has one."""
+    files = "one file" if len(part.slices) == 1 else f"{len(part.slices)} files"
     if part.problem == "multi-frame":
         frames = sum(int(number_of(one.header, "NumberOfFrames") or 1) for one in part.slices)
-        files = "one file" if len(part.slices) == 1 else f"{len(part.slices)} files"
         part.problem = f"multi-frame images ({frames} frames in {files}) are not read"
     elif part.problem == "enhanced":
-        part.problem = (
-            f"enhanced images ({len(part.slices)} files with their geometry in functional groups) are not read"
-        )
+        part.problem = f"enhanced images ({files} with the geometry in functional groups) are not read"
     return part
 
 
@@ -227,7 +226,8 @@ def _alike(planes: Iterable[Slice]) -> list[list[Slice]]:
     """Slices of one orientation, size and pixel spacing together, the most first."""
     groups: list[list[Slice]] = []
     for one in planes:
-        group = next((group for group in groups if _same_kind(one, group[0])), None)
+        # More kinds than volumes are not shown anyway: a hostile pile is not compared each with each.
+        group = next((group for group in groups[:_COMPARED] if _same_kind(one, group[0])), None)
         if group is None:
             groups.append([one])
         else:
@@ -277,6 +277,8 @@ def _lines(kind: list[Slice]) -> list[list[Slice]] | None:
         line = next((line for line in lines if aside(one, line[0]) <= within), None)
         if line is None:
             lines.append([one])
+            if len(lines) > _COMPARED:
+                return None
         else:
             line.append(one)
     lines.sort(key=len, reverse=True)

@@ -192,7 +192,7 @@ def test_one_file_without_a_place_is_left_out(tmp_path: Path, changes: dict[str,
         ({"ImagePositionPatient": None}, "it is an image without a position in space (MR)"),
         ({"NumberOfFrames": 7}, "multi-frame images (7 frames in one file) are not read"),
         ({"Rows": None}, "it holds no image (MR)"),
-        ({"SOPClassUID": EnhancedMRImageStorage}, "enhanced images (1 files"),
+        ({"SOPClassUID": EnhancedMRImageStorage}, "enhanced images (one file with"),
     ],
 )
 def test_one_file_that_is_no_slice_is_told_beside_the_others(

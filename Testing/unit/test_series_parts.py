@@ -3,54 +3,16 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import head_phantom
-import numpy as np
 import pydicom
 import pytest
-from pydicom.sequence import Sequence
+from series_piles import COUNT, again, found, rename, stack
 
-from CastLib.dicom_series import Series, read_series, scan
+from CastLib.dicom_series import read_series
 from CastLib.errors import FieldError
-
-COUNT = 8
-
-
-def stack(name: str, **more: Any) -> list[pydicom.Dataset]:
-    """Eight slices of 4 rows and 5 columns, 5 mm apart."""
-    planes = np.arange(COUNT * 20).reshape(COUNT, 4, 5).astype(np.int16)
-    return head_phantom.series(name, planes, **more)
-
-
-def rename(one: pydicom.Dataset, *words: object) -> pydicom.Dataset:
-    one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = head_phantom.uid(*words)
-    return one
-
-
-def found(folder: Path, *piles: list[pydicom.Dataset], seed: int = 1) -> tuple[Series, ...]:
-    """The series of all the files, whose names say nothing."""
-    files = [one for pile in piles for one in pile]
-    random.Random(seed).shuffle(files)
-    head_phantom.save(folder, files)
-    pile = scan([folder])
-    assert not pile.damaged and not pile.skipped
-    everything = [path for one in pile.series for path in (*one.files, *(path for path, _ in one.left_out))]
-    assert sorted(everything) == sorted(folder.glob("*.dcm"))  # each file is in a series or left out, once
-    assert len({one.key for one in pile.series}) == len(pile.series)
-    return pile.series
-
-
-def again(name: str, number: int, change: Callable[[pydicom.Dataset], object]) -> list[pydicom.Dataset]:
-    """The stack of a name once more, in the same series under other instances."""
-    pile = stack(name)
-    for one in pile:
-        rename(one, name, number, one.InstanceNumber)
-        change(one)
-    return pile
 
 
 def test_one_series_of_two_patients_is_never_one_volume(tmp_path: Path) -> None:
@@ -220,6 +182,14 @@ def test_what_nothing_tells_apart_is_refused_in_words(tmp_path: Path) -> None:
     assert one.reason_not_shown == one.problem
 
 
+def test_images_at_one_place_that_only_their_numbers_tell_apart_are_no_volumes(tmp_path: Path) -> None:
+    pile = stack("place")
+    for one in pile:
+        one.ImagePositionPatient = pile[0].ImagePositionPatient
+    (series,) = found(tmp_path, pile)
+    assert series.geometry is None and "7 of its 8 files lie at another's position" in series.problem
+
+
 def test_another_kind_at_few_places_is_not_a_slice_acquired_again(tmp_path: Path) -> None:
     extra = again("few", 1, lambda one: setattr(one, "DiffusionBValue", 1000.0))[:2]
     one, other = found(tmp_path, stack("few"), extra)
@@ -291,69 +261,3 @@ def test_more_volumes_than_can_be_shown_are_told(tmp_path: Path) -> None:
     piles = [again("many", n, lambda one, n=n: setattr(one, "TemporalPositionIdentifier", n)) for n in range(33)]
     (series,) = found(tmp_path, *piles)
     assert series.reason_not_shown == "its 264 files make 33 volumes, more than the 32 of one series at most"
-
-
-@pytest.mark.parametrize(
-    ("tag", "value"),
-    [
-        ("SliceThickness", b"NONE"),
-        ("RescaleSlope", b"NONE"),
-        ("SeriesNumber", b"A1"),
-        ("InstanceNumber", b"1.5"),
-        ("SpacingBetweenSlices", b"nan "),
-        ("SpacingBetweenSlices", b"1e99"),
-        ("AcquisitionNumber", b"9" * 30),
-        ("PatientBirthDate", b"yesterday "),
-        ("SeriesInstanceUID", b"1.2.3.4\0\0"),
-        ("SeriesInstanceUID", b"1.2.3.4 "),
-        ("Modality", b""),
-        ("Modality", b"CT\\MR "),
-        ("EchoTime", b"short "),
-        ("SpecificCharacterSet", b"KLINGON "),
-    ],
-)
-def test_a_value_that_is_nonsense_costs_only_itself(tmp_path: Path, tag: str, value: bytes) -> None:
-    pile = stack("nonsense")
-    odd = pile if tag == "SeriesInstanceUID" else pile[:1]
-    for one in odd:
-        vr = pydicom.datadict.dictionary_VR(tag)
-        number = pydicom.datadict.tag_for_keyword(tag)
-        assert number is not None
-        one[number] = pydicom.dataelem.RawDataElement(
-            pydicom.tag.BaseTag(number), vr, len(value), value, 0, False, True
-        )
-    head_phantom.save(tmp_path, pile)
-    (series,) = scan([tmp_path]).series
-    assert series.volume.even and series.volume.slices == COUNT and not series.left_out
-    assert series.uid == series.uid.strip(" \0")
-
-
-def test_directions_that_are_not_of_length_1(tmp_path: Path) -> None:
-    (series,) = found(tmp_path, stack("long", orientation=(2, 0, 0, 0, 2.5, 0)))
-    assert series.direction == (1, 0, 0, 0, 1, 0, 0, 0, 1) and series.volume.even
-
-
-def test_every_series_that_is_no_volume_says_why(tmp_path: Path) -> None:
-    kinds = {
-        "CR": "it is an image without a position in space (CR)",
-        "SR": "it holds no image (SR)",
-        "SEG": "it is a segmentation",
-        "OT": "it is a screen capture or other picture without a position in space (OT)",
-        "MR": "multi-frame images (12 frames in 2 files) are not read",
-    }
-    for modality in kinds:
-        for one in stack("why", modality=modality, series=modality)[:2]:
-            if modality in ("CR", "OT"):
-                del one.ImagePositionPatient
-            if modality == "OT":
-                one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-            if modality == "SR":
-                del one.Rows, one.PixelData
-                one.ContentSequence = Sequence()
-            if modality == "MR":
-                one.NumberOfFrames, one.PixelData = 6, one.PixelData * 6
-            head_phantom.save(tmp_path / modality / str(one.InstanceNumber), [one])
-    head_phantom.save(tmp_path / "good", stack("why", series="good"))
-    pile = scan([tmp_path])
-    assert {one.modality: one.reason_not_shown for one in pile.series} == {**kinds, "CT": ""}
-    assert not pile.damaged and not pile.skipped
