@@ -23,6 +23,8 @@ from CastLib.errors import CastError
 STUDY = "DICOM.StudyInstanceUID"
 SERIES = "DICOM.SeriesInstanceUID"
 FRAME_OF_REFERENCE = "DICOM.FrameOfReferenceUID"
+PATIENT_NAME = "DICOM.PatientName"
+PATIENT_ID = "DICOM.PatientID"
 INSTANCES = "DICOM.instanceUIDs"  # Slicer's own name for it
 
 INVERTED_GREY = "vtkMRMLColorTableNodeInvertedGrey"
@@ -135,6 +137,8 @@ def name_volume(volume: Any, series: Series) -> None:
     volume.SetAttribute(SERIES, series.uid)
     volume.SetAttribute(FRAME_OF_REFERENCE, series.frame_of_reference_uid)
     volume.SetAttribute(INSTANCES, " ".join(series.instance_uids))
+    volume.SetAttribute(PATIENT_NAME, series.patient.name)
+    volume.SetAttribute(PATIENT_ID, series.patient.id)
 
 
 def is_shown(host: Host, volume: Any) -> bool:
