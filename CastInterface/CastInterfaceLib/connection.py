@@ -15,6 +15,7 @@ from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastLib.client import Session, SessionSettings, State
+from CastLib.dicom_patient import Patient
 from CastLib.message import Message
 
 log = logging.getLogger("cast.display")
@@ -60,7 +61,7 @@ class Connection:
         self._told_presence = told_presence
         self._host: SlicerHost | None = None
         self._leftover: list[Any] = []
-        self._leftover_uid = ""
+        self._leftover_of = ("", Patient())
         self.session: Session | None = None
         self.display: ImageDisplay | None = None
         self.state = State()
@@ -82,7 +83,7 @@ class Connection:
         host = self.host
         if self._leftover:
             # What the connection before left on the screen is the hub's again: whoever has it open says so now.
-            leave_views(host, self._leftover_uid, self._leftover)
+            leave_views(host, *self._leftover_of, self._leftover)
             remove_nodes(host.scene, reversed(self._leftover))
             self._leftover = []
         self._timer.acquire()
@@ -148,7 +149,7 @@ class Connection:
     def _keep(self, display: ImageDisplay) -> None:
         study = display.study
         if study is not None and not study.adopted:
-            self._leftover, self._leftover_uid = study.nodes, study.study_uid
+            self._leftover, self._leftover_of = study.nodes, (study.study_uid, study.patient)
             display.leave()
 
     def _tell(self, session: Session, state: State) -> None:

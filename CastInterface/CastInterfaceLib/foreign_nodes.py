@@ -13,12 +13,14 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.host import Host, View, nodes_of_class
-from CastInterfaceLib.study_loading import STUDY
+from CastInterfaceLib.study_loading import PATIENT_ID, PATIENT_NAME, STUDY
 from CastLib.dicom_patient import Patient
 
 #: On a node: the study that was in the views when the user made it, `NO_STUDY` when none was.
 DRAWN_ON = "Cast.DrawnOn"
 NO_STUDY = "-"
+
+NOBODY = Patient()
 
 _HIDDEN = "Cast.Hidden"  # on a display node that was hidden here
 _LAYERS = ("Foreground", "Label")
@@ -34,8 +36,12 @@ def study_of(node: Any) -> str | None:
 
 
 def patient_of(node: Any) -> Patient:
-    """Whose a volume node is, as far as its attributes tell."""
-    return Patient(node.GetAttribute("DICOM.PatientID") or "", name=node.GetAttribute("DICOM.PatientName") or "")
+    """Whose a node is, as far as its attributes tell, or those of the volume it was drawn over."""
+    for one in (node, *_made_over(node)):
+        id, name = one.GetAttribute(PATIENT_ID) or "", one.GetAttribute(PATIENT_NAME) or ""
+        if id or name:
+            return Patient(id, name=name)
+    return Patient()
 
 
 def foreign_in(view: View, volume: Any) -> list[dict[str, Any]]:
@@ -65,48 +71,54 @@ def take_views(host: Host, study_uid: str, patient: Patient) -> list[str]:
         the names of what was hidden, or laid over the slices.
     """
 
-    def foreign(node: Any) -> bool:
-        uid = study_of(node)
-        return uid is not None and (uid != study_uid or bool(patient_of(node).contradiction(patient)))
-
-    for node in _displayables(host.scene):
-        if not foreign(node) and study_of(node) is not None:
+    known = [node for node in _displayables(host.scene) if study_of(node) is not None]
+    for node in known:
+        if _is_of(node, study_uid, patient):
             _show_again(node)
-    return _hide(host, [node for node in _displayables(host.scene) if foreign(node)])
+    return _hide(host, [node for node in known if not _is_of(node, study_uid, patient)])
 
 
-def note_what_is_there(scene: Any, study_uid: str = "") -> None:
+def note_what_is_there(scene: Any, study_uid: str = "", patient: Patient = NOBODY) -> None:
     """Write on everything which study it is of; what nobody knows is of this one from now on, or of none."""
     for node in _displayables(scene):
-        note_study(node, study_uid)
+        note_study(node, study_uid, patient)
 
 
-def note_study(node: Any, study_uid: str = "") -> None:
-    """Write on a node which study it is of: what it says itself, else this one, or none."""
-    if not (node.GetAttribute(STUDY) or node.GetAttribute(DRAWN_ON)):
-        known = study_of(node)
-        node.SetAttribute(DRAWN_ON, (study_uid if known is None else known) or NO_STUDY)
+def note_study(node: Any, study_uid: str = "", patient: Patient = NOBODY) -> None:
+    """Write on a node which study and patient it is of: what it says itself, else this one, or none."""
+    known = study_of(node)
+    if known is not None:
+        study_uid, patient = known, patient_of(node)
+    if not node.GetAttribute(STUDY):
+        node.SetAttribute(DRAWN_ON, study_uid or NO_STUDY)
+    if patient != NOBODY:  # of what was drawn over a volume too, which may go
+        node.SetAttribute(PATIENT_ID, patient.id)
+        node.SetAttribute(PATIENT_NAME, patient.name)
 
 
-def leave_views(host: Host, study_uid: str, going: Sequence[Any]) -> list[str]:
+def leave_views(host: Host, study_uid: str, patient: Patient, going: Sequence[Any]) -> list[str]:
     """Before the nodes of a study are removed: hide what else is of it, and whatever is laid over its volumes.
 
     Args:
         host: whose views.
-        study_uid: of the study that goes.
+        study_uid, patient: of the study that goes.
         going: its nodes that will be removed.
 
     Returns:
         the names of what was hidden.
     """
-    note_what_is_there(host.scene, study_uid)
+    note_what_is_there(host.scene, study_uid, patient)
     for composite in nodes_of_class(host.scene, "vtkMRMLSliceCompositeNode"):
         background = host.scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
-        if background is not None and study_of(background) == study_uid:
+        if background is not None and _is_of(background, study_uid, patient):
             composite.SetForegroundVolumeID(None)
             composite.SetLabelVolumeID(None)
-    stays = [node for node in _displayables(host.scene) if study_of(node) == study_uid and node not in going]
-    return _hide(host, stays)
+    of_it = [node for node in _displayables(host.scene) if _is_of(node, study_uid, patient)]
+    return _hide(host, [node for node in of_it if node not in going])
+
+
+def _is_of(node: Any, study_uid: str, patient: Patient) -> bool:
+    return study_of(node) == study_uid and not patient_of(node).contradiction(patient)
 
 
 def _hide(host: Host, nodes: Iterable[Any]) -> list[str]:

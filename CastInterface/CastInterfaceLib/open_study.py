@@ -13,6 +13,7 @@ import numpy as np
 
 from CastInterfaceLib.identity import OTHER_STUDY, Claim, Contradiction, contradiction_among
 from CastInterfaceLib.jobs import Job
+from CastLib.dicom_patient import Patient
 from CastLib.dicom_series import Series
 from CastLib.message import Message
 from CastLib.study_context import StudyReference, study_resource
@@ -94,6 +95,12 @@ class OpenStudy:
             Claim(self.study_uid or asked.study_uid, asked.accession, asked.patient),
             *(Claim(patient=patient) for patient in patients),
         )
+
+    @property
+    def patient(self) -> Patient:
+        """Whose images are shown: of the series, which contradict each other in nothing, the one that says most."""
+        patients = (one.series.patient for one in self.series.values())
+        return max(patients, key=lambda one: bool(one.id) + bool(one.name), default=Patient())
 
     @property
     def accessions(self) -> set[str]:

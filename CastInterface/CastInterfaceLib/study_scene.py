@@ -29,7 +29,6 @@ from CastInterfaceLib.study_loading import (
     show_volume,
 )
 from CastInterfaceLib.study_source import NotShown, unknown_series
-from CastLib.dicom_patient import Patient
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 from CastLib.message import Message
@@ -97,7 +96,8 @@ class StudyScene:
         if replaced is not None and replaced.volume in study.nodes:
             study.nodes.remove(replaced.volume)
             remove_node(self._host.scene, replaced.volume)
-        self.keep_apart(study)
+        if not study.in_views:
+            self.keep_apart(study)  # once: what the user has shown again since is his will, and named
         if replaced is not None or len(study.series) == 1:
             show_volume(self._host, volume, body)
         for warning in (*series.warnings, *came.warnings):
@@ -115,8 +115,7 @@ class StudyScene:
         if not study.in_views:
             study.in_views = True
             note_what_is_there(self._host.scene)
-        patients = [one.series.patient for one in study.series.values()]
-        hidden = take_views(self._host, study.study_uid, max(patients, key=_said, default=Patient()))
+        hidden = take_views(self._host, study.study_uid, study.patient)
         if hidden:
             names = name_some(hidden)
             self.add_problem(study, "warning", f"Hidden, since it is not of the study that is shown: {names}.")
@@ -160,7 +159,6 @@ class StudyScene:
         study.result_files[segmentation.sop_instance_uid] = path
         for warning in odd_about(segmentation, volume):
             self._told_problem(problem_item("warning", warning, study.study_uid))
-        self.keep_apart(study)
         self._told_result(message, [segment.label for segment in segmentation.segments], "")
 
     def _replace_segmentation(self, study: OpenStudy, instance_uid: str) -> None:
@@ -184,17 +182,12 @@ class StudyScene:
         for shown in study.series.values():
             forget_files(shown.series)
         if study.adopted:
-            note_what_is_there(self._host.scene, study.study_uid)
+            note_what_is_there(self._host.scene, study.study_uid, study.patient)
             return
         going = [node for node in study.nodes if not study.is_changed(node)]
-        hidden = leave_views(self._host, study.study_uid, going) if study.in_views else []
+        hidden = leave_views(self._host, study.study_uid, study.patient, going) if study.in_views else []
         remove_nodes(self._host.scene, reversed(going))
         hide_slices_in_3d(self._host)
         if hidden:
             sentence = f"Hidden and kept, since the study it was made on is closed: {name_some(hidden)}."
             self._told_problem(problem_item("warning", sentence, study.study_uid))
-
-
-def _said(patient: Patient) -> int:
-    """How much is said of a patient."""
-    return len(patient.id) + len(patient.name)

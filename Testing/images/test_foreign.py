@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from display_desk import Desk, volumes_of
 from display_parts import decode, study_uid_of, write_balls, write_phantom
@@ -204,6 +205,14 @@ def test_a_result_that_the_user_has_changed_is_kept(desk: Desk, folder: Path, tm
         desk.send("ImagingStudy-close", make_study_context(uid))
         assert (node.GetScene() is not None) is change
         assert bool(told(desk)) is change
+    # another patient's study of the same UID does not bring it back
+    for file in folder.iterdir():
+        data = pydicom.dcmread(file)
+        data.PatientID = "P2"
+        data.save_as(file)
+    desk.open(uid)
+    desk.until_shown(uid)
+    assert not node.GetDisplayVisibility()
 
 
 def adopt(desk: Desk, folder: Path) -> tuple[str, Any]:
