@@ -103,8 +103,12 @@ def test_a_line_alone_is_a_result_and_the_asker_hears_that_no_file_comes(desk: D
         ("__import__('numpy').ones((2, 2), bool)", "write it to a file first, labels for instance by write_segm"),
         ("7", "takes a list of paths, not int"),
         ("None", "takes a list of paths, not NoneType"),
-        ("[b'x.dcm']", "one of them is no path but bytes"),
-        ("[['x.dcm']]", "one of them is no path but list"),
+        ("b'x.dcm'", "takes a list of paths, not bytes: write it to a file first"),
+        ("[b'x.dcm']", "takes a list of paths, not list with bytes"),
+        ("[['x.dcm']]", "takes a list of paths, not list with list"),
+        ("[result], event=None", "takes the name of an event, as nifti-send, not None"),
+        ("[result], event='\\0'", "takes the name of an event"),
+        ("[result], context=[1]", "takes a dict as context, not list"),
         ("[context.directory]", "is a folder: name its files"),
         ("[context.directory / 'gone.dcm']", "there is no such file: is its path whole"),
         ("[result]", 'r.nii: does not go out by dicom-send: write context.send_files(paths, event="nifti-send")'),
@@ -113,6 +117,28 @@ def test_a_line_alone_is_a_result_and_the_asker_hears_that_no_file_comes(desk: D
 def test_what_to_write_instead_is_said(desk: Desk, paths: str, word: str) -> None:
     (error,) = desk.run(f"{RESULT}\ncontext.send_files({paths})")
     assert word in error and not desk.sent
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("context.progress('x', 'half')", "takes a number from 0 to 1 beside the text, not str"),
+        ("context.progress('x', [0.5])", "not list"),
+        ("context.progress('')", NO_RESULT),
+        ("class E(Exception):\n    def __str__(self): raise ValueError\nraise E()", "E"),
+        ("class E(Exception):\n    def __str__(self): return 7\nraise E()", "E"),
+        ("class B(BaseException): pass\nraise B('mine')", "B: mine"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise MemoryError", "the script was out of memory; it may use"),
+        ("raise OSError(28, 'No space left on device')", "the disk is full: "),
+        ("os.abort()", "was given up by a native library (SIGABRT)"),
+        ("os.execv(sys.executable, [sys.executable, '-c', 'pass'])", "ended itself with code 0"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_slips_and_odd_ends_are_sentences(desk: Desk, body: str, word: str) -> None:
+    (error,) = desk.run(body)
+    assert word in error and "Traceback" not in error
 
 
 def test_a_compressed_nifti_by_the_wrong_event(desk: Desk) -> None:
