@@ -15,6 +15,7 @@ from CastServiceProviderLib.running_job import NO_FILE, NO_RESULT
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a keeper of daemons")
 
+SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 RESULT = """
 result = context.directory / "r.nii"
 result.write_bytes(bytes(344) + b"n+1\\0")
@@ -270,3 +271,32 @@ def test_a_script_as_they_are(desk: Desk) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="names of signals")
 def test_codes_in_words(code: int, sentence: str) -> None:
     assert how_it_ended(code) == sentence
+
+
+def test_the_asker_hears_of_which_organs_nothing_was_found(desk: Desk) -> None:
+    files = [str(path) for path in sorted(SAMPLE.glob("*.dcm"))[60:66]]
+    found = desk.run(
+        f"""
+        import numpy
+        from CastLib.dicom_series import read_series
+        from CastServiceProviderLib.segmentation_result import *
+        files = {files!r}
+        volume = read_series(files)[0].volume
+        labels = numpy.zeros((volume.slices, volume.rows, volume.columns), numpy.uint8)
+        labels[2, 40:60, 40:60] = 2
+        organs = [
+            SegmentDescription(number, name, ANATOMICAL_STRUCTURE, Code("1", "99T", name), (9, 9, 9), "test")
+            for number, name in enumerate(("Liver", "Spleen", "Kidney"), 1)
+        ]
+        for name in ("some", "none"):
+            path = context.directory / (name + ".dcm")
+            write_segmentation(path, files, labels, organs, description="d", product="p", version="1")
+            context.send_files([path])
+            labels[:] = 0
+        """
+    )
+    assert not found and [event for event, _, _ in desk.sent] == ["dicom-send"] * 2
+    assert [text for _, text, _ in desk.told] == [
+        "Nothing was found for: Liver, Kidney",
+        "Nothing was found for: Liver, Spleen, Kidney",
+    ]
