@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.errors import CastError
-from CastLib.events import event_key
+from CastLib.events import DICOM_SEND, event_key
 from CastLib.fields import share_of
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import parse_publish
@@ -83,15 +83,14 @@ class ScriptContext:
         texts = [str(path) for path in absolute]
         id = str(self._pipe.call("send_files", paths=texts, event=event, context=dict(context or {})))
         self.sent += absolute
-        self._tell_what_was_not_found(absolute)
+        if event_key(event) == DICOM_SEND and "highdicom" in sys.modules:  # without it no segmentation was written here
+            self._tell_what_was_not_found(absolute)
         return id
 
     def _tell_what_was_not_found(self, paths: list[Path]) -> None:
-        if "highdicom" not in sys.modules:  # without it no segmentation was written here
-            return
         from CastServiceProviderLib.findings import empty_segments
 
-        empty = [label for path in paths if path.suffix == ".dcm" for label in empty_segments(path)]
+        empty = [label for path in paths for label in empty_segments(path)]
         if empty:
             self.progress(f"Nothing was found for: {', '.join(empty)}")
 

@@ -279,18 +279,18 @@ def test_the_asker_hears_of_which_organs_nothing_was_found(desk: Desk) -> None:
         f"""
         import numpy
         from CastLib.dicom_series import read_series
-        from CastServiceProviderLib.segmentation_result import *
+        import CastServiceProviderLib.segmentation_result as seg
         files = {files!r}
         volume = read_series(files)[0].volume
         labels = numpy.zeros((volume.slices, volume.rows, volume.columns), numpy.uint8)
         labels[2, 40:60, 40:60] = 2
         organs = [
-            SegmentDescription(number, name, ANATOMICAL_STRUCTURE, Code("1", "99T", name), (9, 9, 9), "test")
+            seg.SegmentDescription(number, name, seg.TISSUE, seg.Code("1", "99T", name), (9, 9, 9), "test")
             for number, name in enumerate(("Liver", "Spleen", "Kidney"), 1)
         ]
         for name in ("some", "none"):
             path = context.directory / (name + ".dcm")
-            write_segmentation(path, files, labels, organs, description="d", product="p", version="1")
+            seg.write_segmentation(path, files, labels, organs, description="d", product="p", version="1")
             context.send_files([path])
             labels[:] = 0
         """
