@@ -171,8 +171,6 @@ def parse_response(body: Any) -> Response:
     wire = need_object(body, "body")
     event = need_object(wire.get("event"), "event")
     name = need_text(event, "hub.event", "event.")
-    if not event_key(name):
-        raise FieldError("event.hub.event", "is empty")
     if not is_response(name):
         raise FieldError("event.hub.event", f"must end in -response, not {name[:80]!r}")
     context = need_object(event.get("context"), "event.context")

@@ -111,9 +111,13 @@ def _items(message: Message) -> Iterator[tuple[str, dict[str, Any], Any]]:
 
 def _only_study(studies: list[dict[str, Any]]) -> dict[str, Any]:
     """The study named, though some name it twice (as ``study`` and as ``imagingStudy``)."""
-    if len({(_uid_of(study), _accession(study) or text(member(study, "id"))) for study in studies}) > 1:
-        names = [_uid_of(study) or _accession(study) or text(member(study, "id")) for study in studies[:2]]
-        raise FieldError(_WHERE, f"names two studies ({' and '.join(names)}): name the one that is meant")
+    for other in studies[1:]:
+        names = [(_uid_of(study), _accession(study)) for study in (studies[0], other)]
+        ids = [text(member(study, "id")) for study in (studies[0], other)]
+        agree = [one == another for one, another in zip(*names, strict=True) if one and another]
+        if not (all(agree) if agree else names[0] == names[1] and ids[0] == ids[1]):
+            told = " and ".join(next(filter(None, (*name, id)), "?") for name, id in zip(names, ids, strict=True))
+            raise FieldError(_WHERE, f"names two studies ({told}): name the one that is meant")
     return studies[0] if studies else {}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.errors import CastError
+from CastLib.events import DICOM_SEND, event_key
 from CastLib.fields import share_of
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import parse_publish
@@ -56,7 +57,11 @@ class ScriptContext:
 
         A fraction outside is held within, and one that is no number (0 of 0) is not told.
         """
-        share = None if fraction is None else share_of(float(fraction))
+        try:
+            share = None if fraction is None else share_of(float(fraction))
+        except (TypeError, ValueError):
+            told = f"takes a number from 0 to 1 beside the text, not {type(fraction).__name__}"
+            raise CastError(f"context.progress {told}") from None
         self._pipe.tell("progress", message=str(message), fraction=share)
 
     def send_files(
@@ -70,19 +75,22 @@ class ScriptContext:
         ``context`` holds what stands beside ``files``. The asker is also told of which segments nothing was found.
         Raises CastError for what are no paths, and for files that are not what ``event`` says.
         """
+        if not isinstance(event, str) or not event_key(event):
+            raise CastError(f"send_files takes the name of an event, as nifti-send, not {event!r}")
+        if not isinstance(context or {}, Mapping):
+            raise CastError(f"send_files takes a dict as context, not {type(context).__name__}")
         absolute = [path.absolute() for path in _paths(paths)]
         texts = [str(path) for path in absolute]
         id = str(self._pipe.call("send_files", paths=texts, event=event, context=dict(context or {})))
         self.sent += absolute
-        self._tell_what_was_not_found(absolute)
+        if event_key(event) == DICOM_SEND and "highdicom" in sys.modules:  # without it no segmentation was written here
+            self._tell_what_was_not_found(absolute)
         return id
 
     def _tell_what_was_not_found(self, paths: list[Path]) -> None:
-        if "highdicom" not in sys.modules:  # without it no segmentation was written here
-            return
         from CastServiceProviderLib.findings import empty_segments
 
-        empty = [label for path in paths if path.suffix == ".dcm" for label in empty_segments(path)]
+        empty = [label for path in paths for label in empty_segments(path)]
         if empty:
             self.progress(f"Nothing was found for: {', '.join(empty)}")
 
@@ -95,14 +103,12 @@ def _paths(paths: Any) -> list[Path]:
     """The paths of result files; raises CastError with what to write instead."""
     if isinstance(paths, (str, os.PathLike)):
         raise CastError(f'send_files takes a list of paths: write context.send_files(["{Path(paths).name}"])')
-    if hasattr(paths, "dtype") or not isinstance(paths, Iterable):
-        what = type(paths).__name__
+    found = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, (bytes, bytearray)) else [paths]
+    wrong = next((entry for entry in found if not isinstance(entry, (str, os.PathLike))), None)
+    if hasattr(paths, "dtype") or wrong is not None or paths is None:
+        what = type(paths).__name__ + (f" with {type(wrong).__name__}" if isinstance(paths, (list, tuple)) else "")
         raise CastError(
             f"send_files takes a list of paths, not {what}: write it to a file first, labels for instance by "
             "write_segmentation(path, files, labels.astype(numpy.uint8), …), and send_files([path])"
         )
-    found = list(paths)
-    for path in found:
-        if not isinstance(path, (str, os.PathLike)):
-            raise CastError(f"send_files takes a list of paths, and one of them is no path but {type(path).__name__}")
     return list(map(Path, found))

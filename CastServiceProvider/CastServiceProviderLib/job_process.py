@@ -44,8 +44,7 @@ def main() -> None:
     try:
         last_word = _work(job, ScriptContext(job, Path(job["directory"]), pipe))
     except BaseException as error:
-        trace = traceback.format_exc()[-_LONGEST_TRACE:]
-        last_word = {"name": "raised", "message": _in_words(error, job), "trace": trace}
+        last_word = {"name": "raised", "message": _in_words(error, job), "trace": _trace()}
     if pipe.own:
         pipe.tell(**last_word)
     else:  # a child that the script has forked came back from onMessage as well
@@ -65,9 +64,19 @@ def _work(job: dict[str, Any], context: ScriptContext) -> dict[str, Any]:
     return {"name": "done"}
 
 
+def _trace() -> str:
+    try:
+        return traceback.format_exc()[-_LONGEST_TRACE:]
+    except Exception:  # of an exception that cannot be printed
+        return ""
+
+
 def _in_words(error: BaseException, job: dict[str, Any]) -> str:
     """A person's text as it is (``ValueError("No image came")``), else with the kind of error, which says more."""
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # the script's own class may raise in turn
+        text = ""
     if isinstance(error, MemoryError):
         return f"the script was out of memory; it may use {in_gigabytes(job['memory'])}{text and f' ({text})'}"
     if isinstance(error, OSError) and error.errno == errno.EFBIG:

@@ -22,6 +22,8 @@ def check_results(event: str, paths: Sequence[Path]) -> None:
     for path in paths:
         if path.is_dir():
             raise FieldError(str(path), "is a folder: name its files, for instance sorted(folder.glob('*.dcm'))")
+        if path.exists() and not path.is_file():
+            raise FieldError(str(path), "is a device or a pipe, not a file")
         if not path.is_file():
             raise FieldError(str(path), "there is no such file: is its path whole (context.directory / name)?")
         check_file_name(path.name, str(path))

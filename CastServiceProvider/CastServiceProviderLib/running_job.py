@@ -168,8 +168,8 @@ class RunningJob:
                 return self._without_last_word(process), ""
             name = line.get("call")
             if name == "progress":
-                self._told += 1
                 self._progress = self._short(line.get("message", "")), line.get("fraction")
+                self._told += bool(self._progress[0].strip())
                 continue
             if name not in ("files", "send_files", "done", "raised"):
                 return f"the job told nonsense: {str(name)[:80]}", ""

@@ -55,7 +55,11 @@ class Code:
     meaning: str
 
     def to_dicom(self) -> DicomCode:
-        """The same as pydicom has it."""
+        """The same as pydicom has it; raises FieldError for what DICOM cannot hold."""
+        for field, most in (("value", 16), ("scheme", 16), ("meaning", 64)):
+            text = getattr(self, field)
+            if not isinstance(text, str) or not text or _as_text(text, field)[:most] != text:
+                raise FieldError(f"Code.{field}", f"must be a text of 1 to {most} characters, not {str(text)[:80]!r}")
         return DicomCode(self.value, self.scheme, self.meaning)
 
 
@@ -92,10 +96,18 @@ class SegmentDescription:
         """The same as highdicom has it; raises FieldError for a colour or a text that DICOM cannot hold."""
         for field in ("label", "algorithm", "algorithm_version"):
             text = getattr(self, field)
-            if not text or _as_text(text) != text:
+            if not isinstance(text, str) or not text or _as_text(text, field) != text:
                 raise FieldError(f"segments[{self.number}].{field}", "must have 1 to 64 characters, and no backslash")
-        if len(self.color) != 3 or not all(0 <= part <= 255 for part in self.color):
-            raise FieldError(f"segments[{self.number}].color", "must be three numbers from 0 to 255")
+        for field in ("category", "type", "algorithm_family", "anatomic_region"):
+            code = getattr(self, field)
+            if not isinstance(code, Code) and not (field == "anatomic_region" and code is None):
+                told = f'must be a Code, as Code("10200004", "SCT", "Liver"), not {type(code).__name__}'
+                raise FieldError(f"segments[{self.number}].{field}", told)
+        color: Any = self.color
+        if np.shape(color) != (3,) or not all(
+            isinstance(part, (int, np.integer)) and 0 <= part <= 255 for part in color
+        ):
+            raise FieldError(f"segments[{self.number}].color", "must be three whole numbers from 0 to 255")
         return hd.seg.SegmentDescription(
             segment_number=self.number,
             segment_label=self.label,
@@ -142,12 +154,12 @@ def write_segmentation(
         sop_instance_uid=hd.UID(),
         instance_number=1,
         manufacturer=MANUFACTURER,
-        manufacturer_model_name=_as_text(product),
-        software_versions=_as_text(version),
+        manufacturer_model_name=_as_text(product, "product"),
+        software_versions=_as_text(version, "version"),
         device_serial_number="0",
         content_label="SEGMENTATION",
-        content_description=_as_text(description),
-        series_description=_as_text(description),
+        content_description=_as_text(description, "description"),
+        series_description=_as_text(description, "description"),
         specific_character_set=_UTF_8,
         omit_empty_frames=any(counts[1:]),  # DICOM knows no image without frames: where all are empty, all are written
     )
@@ -168,6 +180,8 @@ def volumes_ml(
 
 
 def _one_volume(source_files: Iterable[str | os.PathLike[str]]) -> Series:
+    if isinstance(source_files, (str, os.PathLike)):
+        raise FieldError("source_files", f"must be a list of files: write [{str(source_files)!r}]")
     found = read_series(source_files)
     if len(found) != 1:
         raise FieldError("source_files", f"must be the files of one series, not of {len(found)}")
@@ -193,6 +207,8 @@ def _count(labels: npt.NDArray[Any], geometry: Geometry, segments: Sequence[Segm
         )
     if labels.dtype.kind not in "ui":
         raise FieldError("labels", f"must hold whole numbers, not {labels.dtype}: write labels.astype(numpy.uint8)")
+    if not isinstance(segments, (list, tuple)) or not all(isinstance(one, SegmentDescription) for one in segments):
+        raise FieldError("segments", "must be a list of SegmentDescription, one for each label")
     if not segments:
         raise FieldError("segments", "is empty")
     if [segment.number for segment in segments] != list(range(1, len(segments) + 1)) or len(segments) > 255:
@@ -227,8 +243,10 @@ def _to_utf_8(header: pydicom.Dataset) -> None:
             element.value = _UTF_8
 
 
-def _as_text(text: str) -> str:
-    """The text as a value of DICOM's LO can hold it (PS3.5 6.2)."""
+def _as_text(text: str, field: str) -> str:
+    """The text as a value of DICOM's LO can hold it (PS3.5 6.2); raises FieldError for what is none."""
+    if not isinstance(text, str):
+        raise FieldError(field, f"must be text, not {type(text).__name__}")
     return (
         "".join(" " if character < " " or character == "\x7f" else character for character in text)
         .replace("\\", "/")[:64]

@@ -15,6 +15,7 @@ from CastServiceProviderLib.running_job import NO_FILE, NO_RESULT
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a keeper of daemons")
 
+SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 RESULT = """
 result = context.directory / "r.nii"
 result.write_bytes(bytes(344) + b"n+1\\0")
@@ -103,8 +104,12 @@ def test_a_line_alone_is_a_result_and_the_asker_hears_that_no_file_comes(desk: D
         ("__import__('numpy').ones((2, 2), bool)", "write it to a file first, labels for instance by write_segm"),
         ("7", "takes a list of paths, not int"),
         ("None", "takes a list of paths, not NoneType"),
-        ("[b'x.dcm']", "one of them is no path but bytes"),
-        ("[['x.dcm']]", "one of them is no path but list"),
+        ("b'x.dcm'", "takes a list of paths, not bytes: write it to a file first"),
+        ("[b'x.dcm']", "takes a list of paths, not list with bytes"),
+        ("[['x.dcm']]", "takes a list of paths, not list with list"),
+        ("[result], event=None", "takes the name of an event, as nifti-send, not None"),
+        ("[result], event='\\0'", "takes the name of an event"),
+        ("[result], context=[1]", "takes a dict as context, not list"),
         ("[context.directory]", "is a folder: name its files"),
         ("[context.directory / 'gone.dcm']", "there is no such file: is its path whole"),
         ("[result]", 'r.nii: does not go out by dicom-send: write context.send_files(paths, event="nifti-send")'),
@@ -113,6 +118,28 @@ def test_a_line_alone_is_a_result_and_the_asker_hears_that_no_file_comes(desk: D
 def test_what_to_write_instead_is_said(desk: Desk, paths: str, word: str) -> None:
     (error,) = desk.run(f"{RESULT}\ncontext.send_files({paths})")
     assert word in error and not desk.sent
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("context.progress('x', 'half')", "takes a number from 0 to 1 beside the text, not str"),
+        ("context.progress('x', [0.5])", "not list"),
+        ("context.progress('')", NO_RESULT),
+        ("class E(Exception):\n    def __str__(self): raise ValueError\nraise E()", "E"),
+        ("class E(Exception):\n    def __str__(self): return 7\nraise E()", "E"),
+        ("class B(BaseException): pass\nraise B('mine')", "B: mine"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise MemoryError", "the script was out of memory; it may use"),
+        ("raise OSError(28, 'No space left on device')", "the disk is full: "),
+        ("os.abort()", "was given up by a native library (SIGABRT)"),
+        ("os.execv(sys.executable, [sys.executable, '-c', 'pass'])", "ended itself with code 0"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_slips_and_odd_ends_are_sentences(desk: Desk, body: str, word: str) -> None:
+    (error,) = desk.run(body)
+    assert word in error and "Traceback" not in error
 
 
 def test_a_compressed_nifti_by_the_wrong_event(desk: Desk) -> None:
@@ -244,3 +271,32 @@ def test_a_script_as_they_are(desk: Desk) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="names of signals")
 def test_codes_in_words(code: int, sentence: str) -> None:
     assert how_it_ended(code) == sentence
+
+
+def test_the_asker_hears_of_which_organs_nothing_was_found(desk: Desk) -> None:
+    files = [str(path) for path in sorted(SAMPLE.glob("*.dcm"))[60:66]]
+    found = desk.run(
+        f"""
+        import numpy
+        from CastLib.dicom_series import read_series
+        import CastServiceProviderLib.segmentation_result as seg
+        files = {files!r}
+        volume = read_series(files)[0].volume
+        labels = numpy.zeros((volume.slices, volume.rows, volume.columns), numpy.uint8)
+        labels[2, 40:60, 40:60] = 2
+        organs = [
+            seg.SegmentDescription(number, name, seg.TISSUE, seg.Code("1", "99T", name), (9, 9, 9), "test")
+            for number, name in enumerate(("Liver", "Spleen", "Kidney"), 1)
+        ]
+        for name in ("some", "none"):
+            path = context.directory / (name + ".dcm")
+            seg.write_segmentation(path, files, labels, organs, description="d", product="p", version="1")
+            context.send_files([path])
+            labels[:] = 0
+        """
+    )
+    assert not found and [event for event, _, _ in desk.sent] == ["dicom-send"] * 2
+    assert [text for _, text, _ in desk.told] == [
+        "Nothing was found for: Liver, Kidney",
+        "Nothing was found for: Liver, Spleen, Kidney",
+    ]

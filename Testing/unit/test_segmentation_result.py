@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,13 @@ import pytest
 
 from CastLib.dicom_series import read_series
 from CastLib.errors import FieldError
+from CastServiceProviderLib.findings import NOTHING_FOUND, empty_segments
 from CastServiceProviderLib.segmentation_result import (
     BODY_SUBSTANCE,
     CLUSTER_ANALYSIS,
-    NOTHING_FOUND,
     TISSUE,
     Code,
     SegmentDescription,
-    empty_segments,
     volumes_ml,
     write_segmentation,
 )
@@ -265,3 +265,38 @@ def test_wrong_segments_and_sources_are_refused(tmp_path: Path, sources: list[Pa
     assert "0 to 255" in error(sources, [SEGMENTS[0], bad])
     assert "one series, not of 0" in error([], SEGMENTS)
     assert "missing" in error(sources[:3] + sources[4:], SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"color": (0.5, 0.2, 0.1)}, "color: must be three whole numbers from 0 to 255"),
+        ({"color": None}, "color: must be three"),
+        ({"label": None}, "segments[1].label: must have 1 to 64 characters"),
+        ({"type": "Liver"}, 'type: must be a Code, as Code("10200004", "SCT", "Liver"), not str'),
+        ({"category": None}, "category: must be a Code"),
+        ({"type": Code("1", "SCT", "x" * 65)}, "Code.meaning: must be a text of 1 to 64 characters"),
+        ({"type": Code("1" * 17, "SCT", "x")}, "Code.value: must be a text of 1 to 16"),
+        ({"type": Code("1", "", "x")}, "Code.scheme"),
+    ],
+)
+def test_slips_in_a_description_are_sentences(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray, changed: dict[str, Any], word: str
+) -> None:
+    segments = [replace(SEGMENTS[0], **changed), SEGMENTS[1]]
+    with pytest.raises(FieldError) as refused:
+        write_segmentation(tmp_path / "seg.dcm", sources, labels, segments, **NAMES)
+    assert word in str(refused.value)
+
+
+def test_slips_in_a_call_are_sentences(tmp_path: Path, sources: list[Path], labels: np.ndarray) -> None:
+    def error(*, files: Any = sources, segments: Any = SEGMENTS, **names: Any) -> str:
+        with pytest.raises(FieldError) as refused:
+            write_segmentation(tmp_path / "seg.dcm", files, labels, segments, **{**NAMES, **names})
+        return str(refused.value)
+
+    assert "must be a list of SegmentDescription" in error(segments=SEGMENTS[0])
+    assert "must be a list of SegmentDescription" in error(segments=dict(enumerate(SEGMENTS, 1)))
+    assert "must be a list of files: write ['x.dcm']" in error(files="x.dcm")
+    assert "description: must be text, not NoneType" in error(description=None)
+    assert "version: must be text, not int" in error(version=1)

@@ -53,6 +53,8 @@ def study(**resource: Any) -> list[dict[str, Any]]:
         {"Study": {"uid": UID}},
         {"imagingStudy": {"resource": {"uid": UID}}},
         [*study(uid=UID), {"key": "imagingStudy", "resource": {"id": "8i7t", "uid": "urn:oid:" + UID}}],
+        [*study(uid=UID, accession="A1"), {"key": "imagingStudy", "resource": {"uid": UID}}],
+        [*study(uid=UID), {"key": "imagingStudy", "resource": {"id": "other", "uid": UID}}],
     ],
 )
 def test_the_uid(context: Any) -> None:

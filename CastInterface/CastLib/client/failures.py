@@ -120,10 +120,8 @@ def _words(value: Any) -> str:
             return value
         if not isinstance(value, dict):
             return ""
-        words = [value.get(key) for key in ("message", "msg", "error_description", "error", "detail", "reason")]
-        value = next((word for word in words if isinstance(word, str) and word), None) or next(
-            filter(None, words), None
-        )
+        words = [word for key in _REASONS if (word := value.get(key))]
+        value = next((word for word in words if isinstance(word, str)), words[0] if words else None)
     return ""
 
 
