@@ -87,9 +87,9 @@ def look_of(
     if white <= black:
         black, white = float(values.min()), float(values.max())
     if white <= black:
-        white = black + 1
+        white = black + max(1.0, abs(black) * 1e-6)  # a step that large numbers show at all
     inverted = is_inverted(header)
-    window, level, told = (white - black, (white + black) / 2, "")
+    window, level, told = (white - black, white / 2 + black / 2, "")
     try:
         found = _window(header) or _window_of_table(header, form)
         if found is not None:
