@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     output = Output(args)
     if not args.timeout >= 0:  # nor is it a number's absence
         raise WrongUsage("--timeout: must be 0 seconds or more")
-    files = collect_files(args.paths)
+    files, left_out = collect_files(args.paths)
+    if left_out:
+        output.say(left_out)
     context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
         raise WrongUsage("--context: must be a JSON object; the list of files is added to it")

@@ -96,8 +96,9 @@ def body_of(array: np.ndarray) -> Box:
 
 
 def series_name(series: Series) -> str:
-    """What a viewer calls the series: its description, else its modality."""
-    return series.description or series.modality or "Series"
+    """What a viewer calls the series: its description, else its modality, and which part of it this is."""
+    name = series.description or series.modality or "Series"
+    return f"{name} ({series.part})" if series.part else name
 
 
 def volume_corners(volume: Any) -> np.ndarray:

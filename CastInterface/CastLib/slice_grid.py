@@ -15,7 +15,8 @@ PLACE_TOLERANCE = 0.01
 ROUNDING = 0.01
 #: A grid is believed while it has at most this many places for each slice that is there …
 PLACES_PER_SLICE = 4
-#: … and, where the instance numbers do not skip what is missing, while at most this share of the gaps has a hole …
+#: … and, where the instance numbers do not skip what is missing, while at most this share of the gaps, or one, is a
+#: hole …
 HOLES_SHARE = 1 / 3
 #: … or, where the instance numbers run on, this many: a scan that is coarse above and fine below misses nothing.
 HOLES_IN_RUNNING_NUMBERS = 2
@@ -62,7 +63,7 @@ def _is_likely(grid: SliceGrid, numbers: Sequence[int | None]) -> bool:
             return True
         if skips in ([1] * len(steps), [-1] * len(steps)) and holes > HOLES_IN_RUNNING_NUMBERS:
             return False
-    return holes <= HOLES_SHARE * len(steps)
+    return holes <= max(1, HOLES_SHARE * len(steps))
 
 
 def tolerance(spacing: float) -> float:
