@@ -83,7 +83,8 @@ def look_of(
     sample = array[:: steps[0], :: steps[1], :: steps[2]]
     counts = np.ones(sample.shape, bool) if padding is None else (sample < padding[0]) | (sample > padding[1])
     values = sample[counts] if counts.any() else sample.reshape(-1)
-    black, white = (float(x) for x in np.quantile(values.astype(np.float64), (BLACK_SHARE, WHITE_SHARE)))
+    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    black, white = (float(x) for x in np.quantile(values.astype(wide), (BLACK_SHARE, WHITE_SHARE)))
     if white <= black:
         black, white = float(values.min()), float(values.max())
     if white <= black:
