@@ -83,13 +83,14 @@ def look_of(
     sample = array[:: steps[0], :: steps[1], :: steps[2]]
     counts = np.ones(sample.shape, bool) if padding is None else (sample < padding[0]) | (sample > padding[1])
     values = sample[counts] if counts.any() else sample.reshape(-1)
-    black, white = (float(x) for x in np.quantile(values.astype(np.float64), (BLACK_SHARE, WHITE_SHARE)))
+    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    black, white = (float(x) for x in np.quantile(values.astype(wide), (BLACK_SHARE, WHITE_SHARE)))
     if white <= black:
         black, white = float(values.min()), float(values.max())
     if white <= black:
-        white = black + 1
+        white = black + max(1.0, abs(black) * 1e-6)  # a step that large numbers show at all
     inverted = is_inverted(header)
-    window, level, told = (white - black, (white + black) / 2, "")
+    window, level, told = (white - black, white / 2 + black / 2, "")
     try:
         found = _window(header) or _window_of_table(header, form)
         if found is not None:

@@ -63,11 +63,12 @@ def rescaled(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
         if np.dtype(kind).kind != "f":
             # Each product may be past the kind's edges where the sum is not; 64 bits hold both.
             return (stored.astype(np.int64) * int(slope) + int(intercept)).astype(kind)
-    values = stored * np.float64(slope) + intercept
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = stored * np.float64(slope) + intercept
     if not np.isfinite(values).all():
         raise CastError("its values with slope and intercept are too large")
-    largest = np.float32(max(abs(float(values.min())), abs(float(values.max()))))
-    if np.isfinite(largest) and np.spacing(largest) <= abs(slope) / 2:
+    largest = max(abs(float(values.min())), abs(float(values.max())))
+    if largest <= np.finfo(np.float32).max and np.spacing(np.float32(largest)) <= abs(slope) / 2:
         return values.astype(np.float32)
     return values
 

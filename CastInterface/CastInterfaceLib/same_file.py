@@ -14,6 +14,8 @@ from CastLib.errors import CastError, FieldError
 
 #: mm that positions read twice may differ: none, but for how they are computed with.
 POSITION_TOLERANCE = 1e-3
+#: Sideways the slices of a series may lie off its axis by a little more: a share of a pixel, of a slice, of the length.
+SIDEWAYS_PIXELS, SIDEWAYS_SLICES, SIDEWAYS_LENGTH = 0.5, 0.02, 1e-3
 
 
 def need_same(series: Series, number: int, header: pydicom.Dataset) -> None:
@@ -48,14 +50,18 @@ def _lies_there(series: Series, number: int, header: pydicom.Dataset) -> bool:
         found = locate(Slice(series.files[number], header))
     except FieldError:
         return False
-    if found is None or (found.rows, found.columns) != (geometry.rows, geometry.columns):
+    if (found.rows, found.columns) != (geometry.rows, geometry.columns):
         return False
     axes = np.array(geometry.direction).reshape(3, 3)
     turned = np.abs(np.array(found.orientation) - np.concatenate([axes[:, 0], axes[:, 1]])).max()
-    place = (np.array(found.position) - np.array(geometry.origin)) @ axes[:, 2]
+    way = np.array(found.position) - np.array(geometry.origin)
+    place = way @ axes[:, 2]
+    aside = float(np.linalg.norm(way - place * axes[:, 2]))
+    within = SIDEWAYS_PIXELS * min(geometry.spacing[:2]) + SIDEWAYS_LENGTH * geometry.offsets[-1]
     spaced = np.abs(np.array(found.pixel_spacing) - np.array(geometry.spacing[1::-1])).max()
     return bool(
         turned <= 2 * ORIENTATION_TOLERANCE
+        and aside <= within + SIDEWAYS_SLICES * geometry.spacing[2]
         and abs(place - geometry.offsets[number]) <= POSITION_TOLERANCE
         and spaced <= 2 * ORIENTATION_TOLERANCE * min(geometry.spacing[:2])
     )

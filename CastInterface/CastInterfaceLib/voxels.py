@@ -24,7 +24,7 @@ from CastInterfaceLib.slice_places import SlicePlaces, between, places_of
 from CastInterfaceLib.stored_pixels import PixelForm, pixel_form, stored_pixels
 from CastLib.dicom_reading import read_whole
 from CastLib.dicom_series import Geometry, Series
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError
 
 log = logging.getLogger("cast.display")
 
@@ -160,6 +160,8 @@ def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
         header = read_whole(series.files[number])
     except MemoryError:
         raise
+    except FieldError as error:
+        raise _Unreadable(error.reason) from error
     except Exception as error:  # a damaged file raises whatever its bytes happen to run into
         raise _Unreadable(f"it cannot be read ({type(error).__name__})") from error
     need_same(series, number, header)
