@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.confirmation import Confirmation, open_event
+from CastInterfaceLib.held_batches import HeldBatches
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_results import ImageResults, is_image_result
 from CastInterfaceLib.jobs import Job, Jobs
@@ -35,7 +35,7 @@ from CastInterfaceLib.study_source import (
     of_another,
     payload_entries,
 )
-from CastInterfaceLib.temporary_folders import TemporaryFolder, remove_leftovers
+from CastInterfaceLib.temporary_folders import TemporaryFolder
 from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
@@ -49,8 +49,6 @@ log = logging.getLogger("cast.display")
 # Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
 STATUS_PATIENCE = 1.0
 
-# Batches for studies not yet opened that are remembered: the newest ones.
-HELD_MOST = 8
 
 # How often STATUS looks again when another study was opened while it waited for the views.
 LOOKS_MOST = 3
@@ -83,7 +81,7 @@ class ImageDisplay:
         self._jobs = Jobs(pump)
         self._scene_views = SceneViews(host, self._product, pump)
         self._study: OpenStudy | None = None
-        self._held: deque[Message] = deque(maxlen=HELD_MOST)
+        self._held = HeldBatches()
         self._problems = Problems()
         self._temporary = TemporaryFolder()
         self._numbers = itertools.count(1)
@@ -115,12 +113,7 @@ class ImageDisplay:
         session.on_other_requests(not_answered)
         session.on_request("STATUS", self.answer_status, in_background=True)
         job = Job("Getting ready")
-
-        def get_ready() -> None:
-            remove_leftovers()
-            self._reader.get_ready(job)
-
-        self._jobs.start(job, get_ready, lambda value, error: None)
+        self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
 
     def close(self, seconds: float = 3.0) -> None:
         """Call everything off and delete what was fetched."""
@@ -227,7 +220,7 @@ class ImageDisplay:
         self.close_study()
         folder = self._new_folder()
         self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
-        study.batches = [held for held in self._held if study.is_told_by(claims_of_batch(held))]
+        study.batches = self._held.of(study)
         log.info("%s: id %s", message.event, message.id)
         self._start_open(study)
 
@@ -273,17 +266,22 @@ class ImageDisplay:
         elif study is not None and study.may_have(claims):
             log.info("%s: for the open study: id %s", message.event, message.id)
             if study.is_told_by(claims):
-                self._held.append(message)  # for when it is closed and opened again
+                self._hold(message)  # for when it is closed and opened again
             study.batches.append(message)
             study.arrived.set()
             self._continue(study)
         elif study is None and any(claim.study_uid or claim.accession for claim in claims):
             log.info("%s: kept until its study is opened: id %s", message.event, message.id)
-            self._held.append(message)
+            self._hold(message)
         else:
             contradiction = study.contradiction(*claims) if study is not None else None
             why = NotShown(409, "other-study", "No study is open here.")
             self._refuse(message, of_another(contradiction) if contradiction else why, uid)
+
+    def _hold(self, message: Message) -> None:
+        forgotten = self._held.add(message)
+        if forgotten:
+            self._problems.add(problem_item("not-shown", forgotten, self._uid))
 
     # Work for the open study
 
@@ -322,7 +320,7 @@ class ImageDisplay:
         if error is not None:
             self._refuse(message, as_not_shown(error), study.study_uid)
         if study.state == OPENING:
-            study.state = SHOWN if error is None else AWAITED
+            study.state = SHOWN if study.series else AWAITED  # what came before it was called off is shown
         self._take_pictures()
         self._continue(study)
 

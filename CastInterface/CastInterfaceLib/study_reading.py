@@ -31,11 +31,12 @@ from CastInterfaceLib.study_source import (
     study_meant,
     without_picture,
 )
+from CastInterfaceLib.temporary_folders import remove_leftovers
 from CastInterfaceLib.voxels import read_voxels
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Scan, Series, scan
 from CastLib.errors import CastError, TransferError
-from CastLib.manifest import FileEntry
+from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
 
 log = logging.getLogger("cast.display")
@@ -73,7 +74,8 @@ class StudyReader:
         self._numbers = itertools.count(1)
 
     def get_ready(self, job: Job) -> None:
-        """Do beforehand what the first open and the first SEG would have to wait for."""
+        """Do beforehand what the first open and the first SEG would have to wait for; delete what the dead left."""
+        remove_leftovers()
         self._files.refresh(lambda count: job.check())
         job.check()
         importlib.import_module("highdicom")
@@ -156,6 +158,10 @@ class StudyReader:
         job, claims = study.job, study.claims
         job.tell("Fetching files")
         wanted, others = files_of_study(message, claims)
+        elsewhere = sum(not entry.payload_ids for entry in parse_received_manifest(message.context))
+        if elsewhere:
+            sentence = f"{elsewhere} files are only addresses, which this display does not fetch yet."
+            self._tell(study, "form-not-supported", sentence)
         try:
             paths = self._session.fetch_entries(
                 wanted,

@@ -13,6 +13,7 @@ from display_parts import study_uid_of, write_balls, write_phantom
 from image_rows import row
 
 from CastInterfaceLib import study_reading
+from CastInterfaceLib.held_batches import HELD_MOST
 from CastInterfaceLib.problems import PROBLEMS_MOST, Problems, left_out_sentences, problem_item
 
 SMALL = (24, 24, 8)
@@ -149,3 +150,38 @@ def test_files_left_out_for_one_reason_are_one_sentence() -> None:
 )
 def test_a_path_is_told_by_its_name_alone(sentence: str, shown: str) -> None:
     assert problem_item("unreadable", sentence, "")["message"] == shown
+
+
+def test_files_that_are_only_addresses_beside_others_are_told(desk: Desk, tmp_path: Path) -> None:
+    files = write_phantom(tmp_path / "a", counts=SMALL)
+    entries: list[dict[str, Any]] = [{"fileName": "far.dcm", "url": "http://h/far.dcm"}]
+    for file in files:
+        desk.session.payloads[file.name] = file
+        entries.append({"fileName": file.name, "payloadIds": [file.name]})
+    desk.send("ImagingStudy-open", {"files": entries})
+    desk.until_shown(study_uid_of(files[0]))
+    assert told(desk) == ["1 files are only addresses, which this display does not fetch yet."]
+
+
+def test_batches_that_are_not_kept_any_more_are_told(desk: Desk, tmp_path: Path) -> None:
+    for number in range(HELD_MOST + 1):
+        (tmp_path / "a.dcm").write_bytes(b"x")
+        desk.send_files("dicom-send", [tmp_path / "a.dcm"], studyInstanceUID=f"1.2.3.{number}")
+    assert told(desk) == [f"Files of study 1.2.3.0 are not kept any more: only the last {HELD_MOST} batches are."]
+
+
+def test_what_was_read_before_an_open_is_called_off_stays_open(desk: Desk, folder: Path) -> None:
+    uid = study_uid_of(write_phantom(folder / "large")[0])
+    write_phantom(folder / "small", study_uid=uid, counts=SMALL)
+    add_series = desk.display._reader._sink.add_series
+
+    def add_and_call_off(*arguments: Any) -> None:
+        add_series(*arguments)
+        desk.display.cancel()
+
+    desk.display._reader._sink.add_series = add_and_call_off  # type: ignore[method-assign]
+    desk.open(uid)
+    desk.until(lambda: desk.display.study and not desk.display.study.busy)
+    study = desk.display.study
+    assert study is not None and study.series and study.state == "shown"
+    assert desk.status()["context"][0]["resource"]["uid"] == uid

@@ -46,10 +46,19 @@ class OpenSection:
             # A maximum of 0 makes Qt show that something is done, without saying how far.
             ui.openProgress.setMaximum(0 if now.fraction is None else 100)
             ui.openProgress.setValue(round(100 * (now.fraction or 0)))
-        show_text(ui.problemLabel, "\n".join(now.problems[-PROBLEMS_MOST:]), BUSY)
+        show_text(ui.problemLabel, self._problems(now), BUSY)
+        ui.problemLabel.toolTip = "\n".join(now.problems)
         if self._shown != (now.series, now.segments):
             self._shown = (now.series, now.segments)
             self._fill(now)
+
+    def _problems(self, now: OpenNow) -> str:
+        """The newest problems, and how many more the tooltip tells."""
+        told = list(now.problems[-PROBLEMS_MOST:])
+        more = len(now.problems) - len(told)
+        if more:
+            told.insert(0, _("{count} more: they stand in this text's tooltip.").format(count=more))
+        return "\n".join(told)
 
     def _sentence(self, now: OpenNow) -> str:
         if not now.study_uid and not now.doing:
