@@ -69,6 +69,7 @@ def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
     shape = (places.slices, frames.rows, frames.columns)
     if frames.kind == LABELMAP:
         layers, values = _label_layer(frames, places, shape)
+        values.pop(int(data.get("PixelPaddingValue") or 0), None)  # in no segment
     else:
         layers, values = _layers(frames, places, shape, _frames_of(data, frames.count, name), name)
     numbers = sorted({*described, *values})

@@ -210,7 +210,8 @@ def volumes(host: EngineHost) -> list[Any]:
 
 
 def show_with_segmentation(host: EngineHost, folder: Path, file: Path) -> Any:
-    from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation, volume_for
+    from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation
+    from CastInterfaceLib.segmentation_source import volume_for
 
     _, _, body = show(host, read_series([folder])[0])
     prepared = prepare_segmentation(file)
@@ -309,7 +310,8 @@ def test_an_empty_mask_fails_the_check(host: EngineHost, tmp_path: Path) -> None
 
 
 def test_a_segmentation_is_shown_over_its_own_series_only(host: EngineHost, tmp_path: Path) -> None:
-    from CastInterfaceLib.segmentation_display import prepare_segmentation, volume_for
+    from CastInterfaceLib.segmentation_display import prepare_segmentation
+    from CastInterfaceLib.segmentation_source import volume_for
 
     first = write_phantom(tmp_path / "one")
     write_phantom(tmp_path / "two", study_uid=str(pydicom.dcmread(first[0]).StudyInstanceUID))
