@@ -13,6 +13,7 @@ from CastHubLib.signin import SignInRefused
 from CastLib.errors import CastError, FieldError, FileRefused
 
 JSON = "application/json"
+_AGAIN_SECONDS = "5"  # for a hub that is full, or ends and is perhaps started again
 
 
 class Denied(CastError):
@@ -34,7 +35,8 @@ def error_answer(error: CastError) -> web.Response:
     A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
     """
     if isinstance(error, SignInRefused):
-        return json_answer({"error": error.code, "error_description": str(error)}, error.status)
+        told = {"message": str(error), "error": error.code, "error_description": str(error)}
+        return json_answer(told, error.status)
     if isinstance(error, FileRefused):
         return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
     if isinstance(error, FieldError):
@@ -47,15 +49,8 @@ def refusal(status: int, reason: str) -> web.Response:
     answer = json_answer({"message": reason}, status)
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
-    return answer
-
-
-def text_refusal(error: CastError) -> web.Response:
-    """Return an error of subscribing as FHIRcast wants it: the reason as plain text (FHIRcast 2.4.1)."""
-    status = 400 if isinstance(error, FieldError) else _status(error)
-    answer = web.Response(text=str(error), status=status)
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
+    if status == 503:
+        answer.headers["Retry-After"] = _AGAIN_SECONDS
     return answer
 
 

@@ -54,10 +54,12 @@ class OpenRequests:
     """The requests waiting for answers, by id.
 
     Ids are the askers' own, so two askers may choose the same; only nobody may be asked twice under one, for the
-    answers could not be told apart.
+    answers could not be told apart. Answers of more than ``bytes_most`` in all are not kept: their senders are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_most: int = 2**53) -> None:
+        self._bytes_most = bytes_most
+        self._size = 0
         self._open: dict[str, list[OpenRequest]] = {}
         self._of_subscriber: dict[str, dict[OpenRequest, None]] = {}
         self._of_asker: Counter[Owner] = Counter()
@@ -92,6 +94,7 @@ class OpenRequests:
         self._open[id].remove(opened)
         if not self._open[id]:
             del self._open[id]
+        self._size -= opened.size
         self._of_asker[opened.asker] -= 1
         if not self._of_asker[opened.asker]:
             del self._of_asker[opened.asker]
@@ -108,16 +111,18 @@ class OpenRequests:
         """
         opened = self.awaiting(subscriber, response.request_id)
         if opened is not None:
-            opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
             opened.awaited.discard(subscriber.id)
-            opened.size += size
+            if self._size + size <= self._bytes_most:
+                opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
+                opened.size += size
+                self._size += size
         return opened
 
     def awaiting(self, subscriber: Subscriber, request_id: str) -> OpenRequest | None:
         """Return the request with this id when it still waits for this subscriber's answer."""
         for opened in self._open.get(request_id, ()):
             if subscriber.id in opened.asked:
-                return None if subscriber.id in opened.answers else opened
+                return opened if subscriber.id in opened.awaited else None
         return None
 
     def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:

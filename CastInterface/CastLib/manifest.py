@@ -127,8 +127,7 @@ def parse_manifest(context: list[Any] | dict[str, Any], most: int = FILES_MOST) 
     files, path = found
     if not files:
         raise FieldError(path, "is empty: a batch has at least one file")
-    if len(files) > most:
-        raise FieldError(path, f"lists {len(files)} files, a batch may have {most}: send several, or one archive")
+    _check_count(files, path, most)
     entries = tuple(_parse_entry(entry, f"{path}[{index}]") for index, entry in enumerate(files))
     for index, entry in enumerate(entries):
         if entry.has_part:
@@ -160,12 +159,13 @@ def parse_received_manifest(context: list[Any] | dict[str, Any]) -> tuple[FileEn
     return entries
 
 
-def refuse_inline_bytes(context: list[Any] | dict[str, Any]) -> None:
-    """Raise FieldError when an entry carries its bytes in JSON: they travel as a batch."""
+def refuse_inline_bytes(context: list[Any] | dict[str, Any], most: int = FILES_MOST) -> None:
+    """Raise FieldError when an entry carries its bytes in JSON: they travel as a batch; or when there are too many."""
     found = find_files(context)
     if found is None:
         return
     files, path = found
+    _check_count(files, path, most)
     for index, entry in enumerate(files):
         if isinstance(entry, dict) and entry.get("data"):
             raise FieldError(f"{path}[{index}].data", "must be empty: send the bytes as a multipart/related batch")
@@ -214,6 +214,11 @@ def local_file_name(name: str) -> str:
         return data.decode()
     suffix = plain[len(plain) - len(suffix_of(plain)) :]
     return data[: LOCAL_NAME_MOST - len(suffix.encode())].decode("utf-8", "ignore").rstrip(" .") + suffix
+
+
+def _check_count(files: list[Any], path: str, most: int) -> None:
+    if len(files) > most:
+        raise FieldError(path, f"lists {len(files)} files, an event may have {most}: send several, or one archive")
 
 
 def _parse_entry(value: Any, path: str) -> FileEntry:

@@ -215,7 +215,8 @@ def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
         raise FieldError("event.context", f"must be a list or an object, not {kind_of(context)}")
     if isinstance(context, list):
         for index, item in enumerate(context):
-            need_object(item, f"event.context[{index}]")
+            if not isinstance(item, dict):
+                raise FieldError(f"event.context[{index}]", f"must be an object, not {kind_of(item)}")
     return Message(
         wire=wire,
         id=need_text(wire, "id"),

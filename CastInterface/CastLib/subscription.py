@@ -162,10 +162,10 @@ def _timezone(client_info: Any) -> str:
     return zone.strip()[:_TIMEZONE_MOST] if isinstance(zone, str) else ""
 
 
-def parse_unsubscribe(fields: Mapping[str, Any]) -> UnsubscribeForm:
+def parse_unsubscribe(fields: Mapping[str, Any], *, by_topic: bool = False) -> UnsubscribeForm:
     """Return what a ``hub.mode=unsubscribe`` form names (FHIRcast 2.4.4): an endpoint, or a topic and a name.
 
-    Raises FieldError when it names neither, so that nobody is ever removed by a topic alone.
+    ``by_topic``: a topic alone will do, the name is ``""`` then. Raises FieldError when it names none of them.
     """
     endpoint = optional_text(fields, "hub.channel.endpoint") or optional_text(fields, "endpoint")
     if endpoint:
@@ -173,9 +173,10 @@ def parse_unsubscribe(fields: Mapping[str, Any]) -> UnsubscribeForm:
         if not found:
             raise FieldError("hub.channel.endpoint", "is no endpoint of this hub: it holds no /bind/<id>")
         return UnsubscribeForm(endpoint_id=found)
-    if not optional_text(fields, "subscriber.name"):
+    name = optional_text(fields, "subscriber.name")
+    if not name and not by_topic:
         raise FieldError("hub.channel.endpoint", "is missing, and so is subscriber.name: one of them is needed")
-    return UnsubscribeForm(topic=need_text(fields, "hub.topic"), name=need_text(fields, "subscriber.name"))
+    return UnsubscribeForm(topic=need_text(fields, "hub.topic"), name=name)
 
 
 def endpoint_id(url: str) -> str:
