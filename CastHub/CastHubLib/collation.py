@@ -122,7 +122,7 @@ class OpenRequests:
         """Return the request with this id when it still waits for this subscriber's answer."""
         for opened in self._open.get(request_id, ()):
             if subscriber.id in opened.asked:
-                return opened if subscriber.id in opened.awaited else None
+                return None if subscriber.id in opened.answers else opened
         return None
 
     def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:

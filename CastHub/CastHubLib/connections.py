@@ -263,7 +263,7 @@ class Connections:
         """Give a new subscription what was kept for a lost one, which ends without a word: nobody has gone."""
         self._outbox.flush()
         self._table.remove(lost.id)
-        self._forget(lost)
+        self._channels[anew.id].last_written = self._forget(lost).last_written
         anew.tail, lost.tail = lost.tail, None
         anew.acknowledges |= lost.acknowledges
         anew.answers |= lost.answers

@@ -116,10 +116,12 @@ class Table:
 
     def replace_events(self, subscriber: Subscriber, subscription: Subscription) -> None:
         """Give a subscription new events; its topic stays (FHIRcast 2.4.1)."""
-        topic = self._topics[subscription.topic]
-        topic.leave(subscriber)
+        topic, renamed = self._topics[subscription.topic], subscription.name != subscriber.subscription.name
+        if renamed:
+            topic.leave(subscriber)
         subscriber.subscription = subscription
-        topic.enter(subscriber)
+        if renamed:
+            topic.enter(subscriber)
         self._forget_routes(subscription)
 
     def remove(self, id: str) -> Subscriber | None:

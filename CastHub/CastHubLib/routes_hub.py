@@ -7,7 +7,7 @@ targets mean nothing, and a publish is always answered with 202.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from CastHubLib import core, log
-from CastHubLib.answers import JSON, Denied, json_answer
+from CastHubLib.answers import JSON, Denied, json_answer, text_refusal
 from CastHubLib.aside import AT_ONCE_MOST, long_json
 from CastHubLib.core import Owner, Subscriber
 from CastHubLib.hub import Hub
@@ -78,14 +78,16 @@ class HubRoutes:
         if kind == _NO_KIND and not request.can_read_body:
             kind = ""
         if kind in ("", FORM) or (kind == FORM_DATA and not self._strict):
-            return await self._form(request)
+            return await self._subscribing(self._form(request))
         if not kind.endswith("json"):
             known = "form and JSON" if self._strict else "form, JSON and multipart/related"
             raise Denied(415, f"Content-Type: {kind[:80]!r} is none of {known}")
         owner = self._hub.owner(request)
         body = await self._hub.read(request, self._hub.settings.body_most)
         found = await self._hub.aside.run(len(body), partial(self._read, body, owner))
-        return self._publish(request, found, owner) if isinstance(found, Publication) else self._mode(request, found)
+        if isinstance(found, Publication):
+            return self._publish(request, found, owner)
+        return await self._subscribing(self._mode(request, found))
 
     def _read(self, body: bytes, owner: Owner) -> Publication | dict[str, Any]:
         """Return the event in a JSON body, or the fields of a subscription."""
@@ -97,14 +99,23 @@ class HubRoutes:
         meant = partial(self._hub.meant_topic, owner=owner)
         return read_publish(value, body, meant, strict=self._strict, files_most=settings.files_most)
 
+    async def _subscribing(self, answer: Awaitable[web.Response]) -> web.Response:
+        """To the letter of FHIRcast, whoever subscribes or unsubscribes wrongly is told so in plain text (2.4.4)."""
+        try:
+            return await answer
+        except CastError as error:
+            if not self._strict:
+                raise
+            return text_refusal(error)
+
     async def _form(self, request: web.Request) -> web.Response:
         body = await self._hub.read(request, self._hub.settings.form_most)
         fields = parse_fields(body, request.headers.get("Content-Type", ""))
         if not self._strict:
             fields |= parse_fields(request.rel_url.raw_query_string.encode(), "", known=fields)
-        return self._mode(request, fields)
+        return await self._mode(request, fields)
 
-    def _mode(self, request: web.Request, fields: Mapping[str, Any]) -> web.Response:
+    async def _mode(self, request: web.Request, fields: Mapping[str, Any]) -> web.Response:
         """Subscribe or unsubscribe."""
         self._hub.check_open()
         if not self._strict:

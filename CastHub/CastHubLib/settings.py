@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from CastHubLib.web_addresses import origin as web_origin
 from CastLib.command_line import LOG_LEVELS
 from CastLib.errors import WrongUsage
 from CastLib.events import EVERY
@@ -36,7 +37,6 @@ JSON_LINES = "json"
 
 BYTES, SECONDS = "bytes", "seconds"
 
-_ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
 _URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]+)?(/[0-9a-z._~-]+)*/?", re.IGNORECASE)
 
 
@@ -66,7 +66,7 @@ class About:
 
 def _check_origins(origins: tuple[str, ...]) -> None:
     for origin in origins:
-        if origin != EVERY and not _ORIGIN.fullmatch(origin):
+        if origin != EVERY and web_origin(origin.removesuffix("/")) is None:
             raise ValueError(f"{origin} is no origin: write it as https://viewer.example, or * for any")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
-from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json
+from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json, refuse_unseen
 
 _BIND = "/bind/"
 _TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
@@ -149,7 +149,22 @@ def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
         acknowledges=optional_flag(fields, "subscriber.acknowledges"),
         timezone=_timezone(fields.get("subscriber.client_info")),
     )
+    _check_seen(subscription)
     return SubscribeForm(subscription, endpoint_id(optional_text(fields, "hub.channel.endpoint")))
+
+
+def _check_seen(subscription: Subscription) -> None:
+    """Raise FieldError for a name that does not show what it is: others read it, or look for it by what they read."""
+    for field, texts in {
+        "hub.topic": (subscription.topic,),
+        "hub.events": subscription.event_list,
+        "subscriber.name": (subscription.name,),
+        "subscriber.product.name": (subscription.product,),
+        "subscriber.product.version": (subscription.version,),
+        "subscriber.actors": subscription.actors,
+    }.items():
+        for text in texts:
+            refuse_unseen(text, field)
 
 
 def _timezone(client_info: Any) -> str:

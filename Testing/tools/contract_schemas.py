@@ -33,9 +33,15 @@ NUMBER: Schema = {
 TIME: Schema = {"type": "string", "format": "date-time"}
 
 
+_SPECIAL = re.compile(r"[\^$.*+?()\[\]{}|/\\]")  # no others may be escaped: JavaScript reads patterns strictly (u)
+
+
 def nocase(text: str) -> str:
     """A pattern for a word in any case; schemas' patterns know no flag for it."""
-    return "".join(f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else re.escape(letter) for letter in text)
+    return "".join(
+        f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else _SPECIAL.sub(r"\\\g<0>", letter)
+        for letter in text
+    )
 
 
 SUFFIX_PATTERN = f"({'|'.join(map(nocase, SUFFIXES))})$"
@@ -298,7 +304,14 @@ _FIRST: dict[str, tuple[str, Schema]] = {
     "denial": (
         "The hub's last frame on a socket: the subscription is over",
         shape(
-            {"hub.mode": {"const": "denied"}, "hub.topic": TEXT, "hub.events": TEXT, "hub.reason": TEXT}, closed=True
+            {
+                "hub.mode": {"const": "denied"},
+                "hub.topic": {"type": "string"},
+                "hub.events": {"type": "string"},
+                "hub.reason": TEXT,
+            },
+            closed=True,
+            description="At /fhircast, topic and events are empty on a socket of an endpoint that nobody was given.",
         ),
     ),
     "acknowledgement": (
