@@ -10,6 +10,7 @@ from aiohttp.web_protocol import RequestHandler
 from CastHubLib.answers import refusal
 
 _PROTOCOL_ERROR = b"\x88\x02" + (1002).to_bytes(2, "big")  # a close frame (RFC 6455, 5.5.1, 7.4.1)
+_CLOSE_SECONDS = 0.5  # for it to arrive
 
 
 class Runner(web.AppRunner):
@@ -34,10 +35,13 @@ class _Connection(RequestHandler):
         super().set_parser(_MaskedOnly(parser, self), *more, **named)  # type: ignore[arg-type]
 
     def refuse_frames(self) -> None:
-        """Close the WebSocket of a peer that breaks the protocol."""
+        """Close the WebSocket of a peer that breaks the protocol.
+
+        What it sends in the meantime is read and thrown away: unread, it would take the closing frame from it.
+        """
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(_PROTOCOL_ERROR)
-            self.transport.close()
+            self._loop.call_later(_CLOSE_SECONDS, self.transport.close)
 
     def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:
         """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""

@@ -85,10 +85,9 @@ class ConferenceRoutes:
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Make a group; the one that this host had ends."""
-        if request.content_type == "multipart/related" or "Authorization" in request.headers:
-            size = request.content_length
-            if size is None or size > self._hub.settings.form_most:
-                return await self._publish(request)  # with a token: an event for a topic of this name
+        is_long = (request.content_length or 0) > self._hub.settings.form_most
+        if request.content_type == "multipart/related" or (is_long and "Authorization" in request.headers):
+            return await self._publish(request)
         fields = await self._fields(request)
         if "event" in fields:
             return await self._publish(request)

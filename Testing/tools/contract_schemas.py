@@ -26,7 +26,10 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Schema = {"type": "string", "minLength": 1}
 OPTIONAL: Schema = {"type": ["string", "null"]}
-ONE_TOPIC: Schema = {**TEXT, "not": {"const": "*"}}
+SEEN: Schema = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"}
+NAME: Schema = {**TEXT, **SEEN}
+OPTIONAL_NAME: Schema = {**OPTIONAL, **SEEN}
+ONE_TOPIC: Schema = {**NAME, "not": {"const": "*"}}
 NUMBER: Schema = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^(\s*[0-9]+(\.[0-9]+)?\s*)?$"}]
 }
@@ -72,13 +75,13 @@ def items(of: Schema, **more: Any) -> Schema:
 
 
 SENDER = {
-    "subscriber.name": OPTIONAL,
-    "subscriber.product.name": OPTIONAL,
-    "subscriber.product.version": OPTIONAL,
+    "subscriber.name": OPTIONAL_NAME,
+    "subscriber.product.name": OPTIONAL_NAME,
+    "subscriber.product.version": OPTIONAL_NAME,
     "subscriber.actor": ref("actors"),
     "actor": ref("actors"),
 }
-TARGET = {"target.actor": OPTIONAL, "target.product.name": OPTIONAL, "target.subscriber.name": OPTIONAL}
+TARGET = dict.fromkeys(("target.actor", "target.product.name", "target.subscriber.name"), OPTIONAL_NAME)
 ENVELOPE: dict[str, Schema] = {"timestamp": OPTIONAL, **SENDER, **TARGET}
 
 
@@ -98,11 +101,11 @@ def hub_event(name: str, context: Schema) -> Schema:
     return shape({"timestamp": TIME, "id": TEXT, "event": inner}, SENDER, closed=True)
 
 
-_PLAIN = r"[^/\\\u0000-\u001f\u007f-\u009f]"
+_PLAIN = SEEN["pattern"].removeprefix("^").removesuffix("*$").replace("[^", "[^/\\\\", 1)
 COMMON: Schema = {
     "actors": {
         "description": "One role, or several as a list (or, in a form, as a comma list or a JSON list in text).",
-        "anyOf": [OPTIONAL, items({"type": "string"})],
+        "anyOf": [OPTIONAL_NAME, items({"type": "string", **SEEN})],
     },
     "context": {
         "description": "FHIRcast's list of items, each with a key, or Cast's object.",
@@ -195,7 +198,14 @@ _ANY_MODE = {"hub.channel.type": {"type": ["string", "null"], "pattern": rf"^(\s
 _FIRST: dict[str, tuple[str, Schema]] = {
     "publish": (
         "An event, as it is published and as each receiver gets it: the very bytes that were sent",
-        message(TEXT, ref("context"), topic=ONE_TOPIC),
+        {
+            **message(NAME, {"anyOf": [items({"type": "object"}), {"type": "object"}]}, topic=ONE_TOPIC, wanted=True),
+            "anyOf": [shape({"timestamp": TEXT}), shape({"subscriber.name": TEXT})],
+            "description": (
+                "Of an event that names its sender the time may be left out. subscription-removed and conference-start,"
+                " -lead and -end are the hub's own, and refused from others."
+            ),
+        },
     ),
     "publish-fhircast": (
         "What a FHIRcast client should publish (FHIRcast STU3, 2.6)",
@@ -226,12 +236,12 @@ _FIRST: dict[str, tuple[str, Schema]] = {
         shape(
             {
                 "hub.mode": {"const": "subscribe"},
-                "hub.topic": TEXT,
+                "hub.topic": NAME,
                 "hub.events": {
                     "description": "A comma list of events, or *.",
                     "anyOf": [
-                        {"type": "string", "pattern": r"[^,\s]"},
-                        items({"type": "string"}, contains={"pattern": r"\S"}),
+                        {"type": "string", "allOf": [{"pattern": r"[^,\s]"}, SEEN]},
+                        items({"type": "string", **SEEN}, contains={"pattern": r"\S"}),
                     ],
                 },
             },
@@ -239,9 +249,9 @@ _FIRST: dict[str, tuple[str, Schema]] = {
                 **_ANY_MODE,
                 "hub.channel.endpoint": OPTIONAL,
                 "hub.lease_seconds": {"anyOf": [NUMBER, {"type": "null"}]},
-                "subscriber.name": OPTIONAL,
-                "subscriber.product.name": OPTIONAL,
-                "subscriber.product.version": OPTIONAL,
+                "subscriber.name": OPTIONAL_NAME,
+                "subscriber.product.name": OPTIONAL_NAME,
+                "subscriber.product.version": OPTIONAL_NAME,
                 "subscriber.actors": ref("actors"),
                 "subscriber.acknowledges": {
                     "description": "True: it acknowledges every event, so that none is lost when its socket is.",

@@ -245,7 +245,7 @@ def test_binding_when_the_grace_time_is_over_is_refused_and_subscribing_with_the
             assert refused.value.status_code == 403
         form = wire.form("S", "Patient-open", hub__channel__endpoint=endpoint)
         answer = wire.http.post(wire.hub, data=form)
-        assert answer.status_code == 404 and answer.text.startswith("hub.channel.endpoint: ")
+        assert answer.status_code == 404 and answer.json()["message"].startswith("hub.channel.endpoint: ")
 
 
 def test_renewing_again_and_again_without_a_socket_keeps_a_subscription_within_its_lease_only(tmp_path: Path) -> None:
