@@ -49,6 +49,7 @@ class Hub:
             settings,
             on_slow=lambda subscriber: self.connections.too_slow(subscriber),
             on_lost=lambda subscriber: self.connections.lost(subscriber),
+            everyone=lambda: self.table,
         )
         self.publisher = Publisher(loop, self.table, self.outbox)
         self.aside = Aside()

@@ -54,14 +54,14 @@ class Publisher:
     def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
         """Send an event's frame to these subscribers."""
         self._remember(message.id, message.event, message.topic, receivers)
-        self._outbox.notify(receivers, Notification(frame, message.id, self._clock()))
+        self._outbox.notify(receivers, Notification(frame, message.id, self._clock(), self._outbox.kept))
 
     def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
         """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
         log.debug("context told", id=id, endpoint=log.endpoint(subscriber.id))
         published = self._published.get(id) or self._remember(id, event, topic, ())
         published.receivers = (*published.receivers, subscriber)
-        self._outbox.notify((subscriber,), Notification(frame, id, self._clock()))
+        self._outbox.notify((subscriber,), Notification(frame, id, self._clock(), self._outbox.kept))
 
     def _remember(self, id: str, event: str, topic: str, receivers: Receivers) -> Published:
         self._published.pop(id, None)

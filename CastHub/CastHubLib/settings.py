@@ -205,6 +205,10 @@ class HubSettings:
     backlog_most: int = _bytes(
         64 * MIB, "Waiting for one slow subscriber; past it the subscription ends (`send-failure`)."
     )
+    waiting_most: int = _bytes(
+        512 * MIB,
+        "Waiting for all subscribers together, kept or in sockets; past it those end for whom most waits.",
+    )
 
     payload_seconds: int = _seconds(1800, "Life of a batch's files.", least=1)
     payloads_most: int = _bytes(2 * GIB, "All batches together; one more is answered 507.", 0)

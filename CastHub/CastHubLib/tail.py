@@ -8,15 +8,31 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 
-class Notification(NamedTuple):
+class Kept:
+    """Counts the bytes of the notifications that somebody holds, each once."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class Notification:
     """One event on its way: the frame that all receivers share, and when (a clock's seconds) it was published."""
 
-    frame: bytes
-    id: str
-    at: float
+    __slots__ = ("_kept", "at", "frame", "id")
+
+    def __init__(self, frame: bytes, id: str, at: float, kept: Kept) -> None:
+        self.frame = frame
+        self.id = id
+        self.at = at
+        self._kept = kept
+        kept.bytes += len(frame)
+
+    def __del__(self) -> None:
+        self._kept.bytes -= len(self.frame)
 
 
 class Tail:

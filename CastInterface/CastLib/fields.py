@@ -14,6 +14,7 @@ from CastLib.errors import FieldError
 
 MAX_DEPTH = 100  # nesting of one message; a scene view or a FHIR resource stays under 30
 RUN_MOST = 250_000  # values in a row without the end of an object: longer lists of numbers are files
+_ESCAPES_A_VALUE = 4  # that take no longer to read than one value
 _PIECE = 64 * 1024  # bytes looked at in one go: between them other threads have their turn
 _MISSING = object()
 _NO_BRACKETS = bytes(each for each in range(256) if each not in b"[]{}")
@@ -129,7 +130,7 @@ def _check_shape(data: bytes, where: str, max_depth: int) -> None:
         if max(accumulate(steps, initial=depth)) > max_depth:
             raise FieldError(where, f"nested deeper than {max_depth}")
         depth += sum(steps)
-        run = 0 if b"}" in piece else run + piece.count(b",") + escapes
+        run = 0 if b"}" in piece else run + piece.count(b",") + escapes // _ESCAPES_A_VALUE
         if run > RUN_MOST:
             raise FieldError(where, f"has more than {RUN_MOST} values in a row: send so many as a file")
 

@@ -79,7 +79,8 @@ def test_a_topic_in_the_address_is_that_of_the_form(wire: Wire, mode: str, stric
     base = f"{wire.url}/fhircast" if strict else wire.hub.rstrip("/")
     form = wire.form("S", "Patient-open") | {"hub.mode": mode}
     elsewhere = wire.http.post(f"{base}/other", data=form)
-    assert elsewhere.status_code == 400 and elsewhere.json()["message"].startswith("hub.topic"), elsewhere.text
+    told = elsewhere.text if strict else elsewhere.json()["message"]
+    assert elsewhere.status_code == 400 and told.startswith("hub.topic"), told
     assert wire.http.post(f"{base}/{wire.topic}", data=form | {"hub.mode": "subscribe"}).status_code == 202
     assert wire.http.post(f"{base}/{wire.topic}", data=form | {"hub.mode": "unsubscribe"}).status_code == 202
 
