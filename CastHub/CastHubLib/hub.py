@@ -28,6 +28,7 @@ from CastHubLib.publishing import Publisher
 from CastHubLib.settings import KEEP, SINGLE_USER, HubSettings
 from CastHubLib.signin import SignIn
 from CastHubLib.sockets import Sockets
+from CastHubLib.turns import Turns
 from CastLib.events import EVERY
 from CastLib.message import now
 
@@ -53,6 +54,7 @@ class Hub:
         )
         self.publisher = Publisher(loop, self.table, self.outbox)
         self.aside = Aside()
+        self.turns = Turns(loop)
         self.asking = Asking(settings, self.table, self.outbox)
         self.connections = Connections(
             loop,
@@ -174,6 +176,7 @@ class Hub:
         """Answer open requests with what has come, and close the sockets after what waits for them."""
         self.ending = True
         self._sweeping.cancel()
+        self.turns.close()
         self.acknowledgements.close()
         self.heartbeat.close()
         self.asking.close()

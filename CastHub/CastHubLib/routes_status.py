@@ -53,6 +53,7 @@ class StatusRoutes:
                 "version": __version__,
                 "started_at": hub.started_at,
                 "uptime_seconds": round(hub.uptime_seconds, 3),
+                "longest_turn_seconds": round(hub.turns.longest, 3),
                 "auth": hub.settings.auth,
                 "subscriptions": len(hub.table),
                 "connected": len(hub.connections),

@@ -69,6 +69,7 @@ class HubServer:
         except OSError as error:
             await self._runner.cleanup()
             raise CastError(_why_not_listening(host, port, error)) from None
+        self.hub.turns.begin()
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._runner.addresses[0][1]}"
         if not is_loopback_name(host):

@@ -239,6 +239,7 @@ OTHERS: dict[str, Schema] = {
         {"status": {"const": "ok"}, "product": TEXT, "version": TEXT, "started_at": TEXT, "auth": TEXT},
         {
             "uptime_seconds": {"type": "number"},
+            "longest_turn_seconds": {"type": "number"},
             "subscriptions": {"type": "integer"},
             "payloads": shape({"count": {"type": "integer"}, "bytes": {"type": "integer"}}),
         },
