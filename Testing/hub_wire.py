@@ -38,10 +38,10 @@ def batch_body(envelope: Any, parts: list[bytes], boundary: str = "b", end: bool
     """A multipart/related body, written by hand."""
     mark = f"--{boundary}\r\n".encode()
     first = envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode()
-    body = mark + b"Content-Type: application/dicom+json\r\n\r\n" + first + b"\r\n"
+    body = [mark + b"Content-Type: application/dicom+json\r\n\r\n", first, b"\r\n"]
     for part in parts:
-        body += mark + b"Content-Type: application/dicom\r\n\r\n" + part + b"\r\n"
-    return body + (f"--{boundary}--\r\n".encode() if end else b"")
+        body += (mark + b"Content-Type: application/dicom\r\n\r\n", part, b"\r\n")
+    return b"".join([*body, f"--{boundary}--\r\n".encode() if end else b""])
 
 
 class Socket:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from CastLib.errors import CastError
 
+_STEP = 2000  # values that are written in one go
 AT_ONCE_MOST = 256 * 1024  # bytes of JSON that are read or written on the loop: about two milliseconds
 
 T = TypeVar("T")
@@ -67,9 +68,40 @@ def let_go(value: Any) -> None:
                     waiting.append(inner)
 
 
-def long_json(value: Any) -> str:
-    """Return JSON like ``json.dumps``, written in Python's own steps."""
-    return "".join(_LONG.iterencode(value))
+def long_json(value: Any) -> bytes:
+    """Return JSON like ``json.dumps``, written in steps of no more than ``_STEP`` values."""
+    return "".join(_pieces(value)).encode()
 
 
-_LONG = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+def _pieces(value: Any) -> Iterator[str]:
+    if _is_small(value):
+        yield _dumps(value)
+    elif isinstance(value, dict):
+        begin = "{"
+        for key, inner in value.items():
+            yield f"{begin}{_dumps(key)}:"
+            yield from _pieces(inner)
+            begin = ","
+        yield "}"
+    else:
+        begin = "["
+        for inner in value:
+            yield begin
+            yield from _pieces(inner)
+            begin = ","
+        yield "]"
+
+
+def _is_small(value: Any) -> bool:
+    waiting, left = [value], _STEP
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, (dict, list)):
+            left -= len(each)
+            if left < 0:
+                return False
+            waiting.extend(each.values() if isinstance(each, dict) else each)
+    return True
+
+
+_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -17,7 +17,7 @@ from CastHubLib.aside import Aside
 from CastHubLib.core import Owner
 from CastHubLib.inviting import invite
 from CastHubLib.patience import Patience
-from CastHubLib.payloads import Batch, PayloadStore, StoredFile
+from CastHubLib.payloads import Batch, PayloadStore, StoredFile, lay_out
 from CastHubLib.publication import Publication, stored_publish
 from CastHubLib.settings import HubSettings
 from CastLib.events import is_response
@@ -103,8 +103,10 @@ class Uploads:
             parser.close()
             assert batch is not None and envelope is not None  # a closed parser has yielded its envelope
             await batch.content.finish()
-            files = self._store.keep(batch, clock())
-            content = await self._aside.run(size, partial(_content, envelope, files, settings.payload_seconds, size))
+            files, content = await self._aside.run(
+                size, partial(_content, envelope, batch.lengths, settings.payload_seconds, size)
+            )
+            self._store.keep(batch, files, clock())
         except BaseException:
             if batch is not None:
                 self._store.drop(batch)
@@ -116,8 +118,11 @@ def _fed(parser: BatchParser, piece: bytes) -> list[Envelope | Data]:
     return list(parser.feed(piece))
 
 
-def _content(envelope: Envelope, stored: list[StoredFile], seconds: float, size: int) -> Publication | Response:
-    """Return what a batch says, with each stored file's ids, chunk lengths and time of expiry in its entry."""
+def _content(
+    envelope: Envelope, lengths: Sequence[int], seconds: float, size: int
+) -> tuple[list[StoredFile], Publication | Response]:
+    """Return how a batch is kept, and what it says: with ids, chunk lengths and time of expiry in each file's entry."""
+    stored = lay_out(lengths)
     expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     expires_at = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
     files, remaining = [], iter(stored)
@@ -135,5 +140,5 @@ def _content(envelope: Envelope, stored: list[StoredFile], seconds: float, size:
     event = envelope.wire["event"]
     if is_response(event["hub.event"]):
         context = replace_files(event["context"], files)
-        return parse_response({**envelope.wire, "event": {**event, "context": context}})
-    return stored_publish(envelope.wire, files, size)
+        return stored, parse_response({**envelope.wire, "event": {**event, "context": context}})
+    return stored, stored_publish(envelope.wire, files, size)

@@ -10,6 +10,7 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from CastHubLib import log
 from CastHubLib.content import Content, MemoryContent, Spool, StoreFull
@@ -36,8 +37,7 @@ class Batch:
     """For the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One payload: a range of its batch's bytes."""
 
     batch: Batch
@@ -55,6 +55,15 @@ class StoredFile:
 
     payload_ids: list[str]
     chunk_lengths: list[int]
+
+
+def lay_out(lengths: Iterable[int]) -> list[StoredFile]:
+    """Return ids and lengths of the chunks that files of these lengths are kept as."""
+    files = []
+    for length in lengths:
+        chunk_lengths = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
+        files.append(StoredFile([secrets.token_urlsafe(18) for _ in chunk_lengths], chunk_lengths))
+    return files
 
 
 class PayloadStore:
@@ -98,20 +107,16 @@ class PayloadStore:
         self._claimed_memory += size * in_memory
         return Batch(sender, lengths, size, content, count, {sender})
 
-    def keep(self, batch: Batch, now: float) -> list[StoredFile]:
-        """Make a fully written batch readable, for ``payload_seconds``."""
+    def keep(self, batch: Batch, files: Sequence[StoredFile], now: float) -> None:
+        """Make a fully written batch readable, as ``lay_out`` has it, for ``payload_seconds``."""
         batch.expires = now + self._settings.payload_seconds
         self._batches.append(batch)
-        files, offset = [], 0
-        for length in batch.lengths:
-            chunk_lengths = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
-            ids = [secrets.token_urlsafe(18) for _ in chunk_lengths]
-            for id, chunk_length in zip(ids, chunk_lengths, strict=True):
-                self._chunks[id] = Chunk(batch, offset, chunk_length)
-                offset += chunk_length
-            batch.ids += ids
-            files.append(StoredFile(ids, chunk_lengths))
-        return files
+        offset = 0
+        for file in files:
+            batch.ids += file.payload_ids
+            for id, length in zip(file.payload_ids, file.chunk_lengths, strict=True):
+                self._chunks[id] = Chunk(batch, offset, length)
+                offset += length
 
     def drop(self, batch: Batch) -> None:
         """Let a batch's bytes go and give back its room."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from CastHubLib.answers import Denied
-from CastHubLib.aside import AT_ONCE_MOST, let_go
+from CastHubLib.aside import AT_ONCE_MOST, let_go, long_json
 from CastHubLib.outbox import json_frame, text_frame
 from CastLib.errors import FieldError
 from CastLib.events import CONFERENCE_END, CONFERENCE_LEAD, CONFERENCE_START, SUBSCRIPTION_REMOVED, is_binary_family
@@ -54,12 +52,8 @@ def read_publish(
 def stored_publish(wire: dict[str, Any], files: Sequence[dict[str, Any]], size: int) -> Publication:
     """Return the publication of a batch whose envelope is ``wire``, with ``files`` as its list."""
     event = wire["event"]
-    mark = secrets.token_hex(16)  # stands for the list, which is written a file at a time
-    marked = {**wire, "event": {**event, "context": replace_files(event["context"], [{mark: 0}])}}
-    before, _, after = json.dumps(marked, separators=(",", ":"), ensure_ascii=False).partition(f'{{"{mark}":0}}')
-    listed = ",".join(json.dumps(file, separators=(",", ":"), ensure_ascii=False) for file in files)
-    frame = text_frame(f"{before}{listed}{after}".encode())
-    message = parse_publish({**wire, "event": {**event, "context": replace_files(event["context"], files)}})
+    stored = {**wire, "event": {**event, "context": replace_files(event["context"], files)}}
+    message, frame = parse_publish(stored), text_frame(long_json(stored))
     return _short(Publication(message, frame, _payload_ids(message)), size)
 
 

@@ -6,7 +6,6 @@ targets mean nothing, and a publish is always answered with 202.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -258,8 +257,9 @@ class HubRoutes:
         question = replace(question, message=replace(question.message, topic=topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
         answer, size = await self._hub.asking.ask(question, owner, lambda: request.transport is None)
-        write = long_json if size > AT_ONCE_MOST else json.dumps
-        text = await self._hub.aside.run(size, lambda: write(answer).encode())
+        if size <= AT_ONCE_MOST:
+            return json_answer(answer)
+        text = await self._hub.aside.run(size, partial(long_json, answer))
         return web.Response(body=text, content_type=JSON)
 
     async def no_portal(self, request: web.Request) -> web.Response:

@@ -126,9 +126,21 @@ def test_values_in_a_row_are_bounded_between_ends_of_objects() -> None:
     many = ",".join(["1"] * fields.RUN_MOST)
     assert len(parse_json(f"[{many}]")) == fields.RUN_MOST
     assert len(parse_json(f'[{many},{{}},{many},"{"x" * 2**17}"]')) == 2 * fields.RUN_MOST + 2
-    for text in (f"[{many},{many}]", f'["{chr(92) + "n"}"]'.replace("\\n", "\\n" * 5 * fields.RUN_MOST)):
+    members = ",".join(f'"{number}":0' for number in range(fields.RUN_MOST // 2))
+    for text in (
+        f"[{many},{many}]",
+        f"{{{members}}}",
+        f'["{chr(92) + "n"}"]'.replace("\\n", "\\n" * 5 * fields.RUN_MOST),
+    ):
         with pytest.raises(FieldError, match="in a row"):
             parse_json(text)
+
+
+def test_lists_and_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "CONTAINERS_MOST", 200)
+    assert parse_json(f"[{','.join(['{}'] * 199)}]")
+    with pytest.raises(FieldError, match="lists and objects"):
+        parse_json(f"[{','.join(['{}'] * 200)}]")
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\nb", "\x85", "\u202egpj.exe", "\u2066x", "\u200f", "\u2028"])

@@ -18,7 +18,7 @@ import pytest
 from CastHubLib import content
 from CastHubLib.content import StoreFull
 from CastHubLib.core import Owner
-from CastHubLib.payloads import Batch, Chunk, PayloadStore
+from CastHubLib.payloads import Batch, Chunk, PayloadStore, lay_out
 from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK
 
@@ -55,7 +55,8 @@ def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
         batch = payloads.claim(ALICE, lengths, 0.0)
         assert batch.content.in_memory == bool(memory)
         await fill(batch, data)
-        files = payloads.keep(batch, 0.0)
+        files = lay_out(lengths)
+        payloads.keep(batch, files, 0.0)
         assert [file.chunk_lengths for file in files] == [[10], [CHUNK, CHUNK, 3], [CHUNK]]
         ids = [id for file in files for id in file.payload_ids]
         assert len(set(ids)) == 5
@@ -111,7 +112,8 @@ def test_time_to_live() -> None:
     payloads = store(payload_seconds=100)
     batch = payloads.claim(ALICE, [3], 0.0)
     asyncio.run(batch.content.write(memoryview(b"abc")))
-    [file] = payloads.keep(batch, 0.0)
+    [file] = lay_out(batch.lengths)
+    payloads.keep(batch, [file], 0.0)
     [id] = file.payload_ids
     assert payloads.get(id, 99.9) is not None
     assert payloads.get(id, 100.0) is None
@@ -122,7 +124,7 @@ def test_time_to_live() -> None:
 def test_caps_are_claimed_before_a_byte_comes() -> None:
     payloads = store(payloads_most=1000, sender_payloads_most=600, payload_seconds=50)
     first = payloads.claim(ALICE, [600], 0.0)
-    payloads.keep(first, 0.0)
+    payloads.keep(first, lay_out(first.lengths), 0.0)
     with pytest.raises(StoreFull, match="sender's share"):
         payloads.claim(ALICE, [1], 0.0)
     second = payloads.claim(BOB, [400], 0.0)
@@ -160,7 +162,8 @@ def test_memory_is_used_up_to_its_share() -> None:
 def test_who_was_sent_a_payload_may_read_it_as_far_as_the_sender_may() -> None:
     payloads = store()
     batch = payloads.claim(ALICE, [1], 0.0)
-    [file] = payloads.keep(batch, 0.0)
+    [file] = lay_out(batch.lengths)
+    payloads.keep(batch, [file], 0.0)
     ids = [*file.payload_ids, "other"]
     payloads.share(ids, BOB, {BOB})
     assert batch.readers == {ALICE}, "Bob may not read it, so he cannot give it to himself"
