@@ -132,8 +132,8 @@ def _content(
             file = next(remaining)
             wire = {
                 **wire,
-                "payloadIds": file.payload_ids,
-                "chunkByteLengths": file.chunk_lengths,
+                "payloadIds": list(file.payload_ids),  # a long envelope is emptied when it has been written
+                "chunkByteLengths": list(file.chunk_lengths),
                 "expiresAt": expires_at,
             }
         files.append(wire)

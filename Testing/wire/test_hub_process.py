@@ -52,7 +52,6 @@ def test_no_context_is_kept(hub: HubProcess) -> None:
         ("GET", "/nowhere", 404),
         ("POST", "/api/reset", 404),
         ("DELETE", "/api/hub", 405),
-        ("GET", "/", 404),
         ("PUT", "/api/hub/", 405),
     ],
 )
