@@ -53,7 +53,8 @@ def stored_publish(wire: dict[str, Any], files: Sequence[dict[str, Any]], size: 
     """Return the publication of a batch whose envelope is ``wire``, with ``files`` as its list."""
     event = wire["event"]
     stored = {**wire, "event": {**event, "context": replace_files(event["context"], files)}}
-    message, frame = parse_publish(stored), text_frame(long_json(stored))
+    message = parse_publish(stored)
+    frame = text_frame(long_json(stored)) if size > AT_ONCE_MOST else json_frame(stored)
     return _short(Publication(message, frame, _payload_ids(message)), size)
 
 
