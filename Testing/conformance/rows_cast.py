@@ -253,7 +253,7 @@ def _(hub: Hub) -> None:
 UNSEEN = {"a NUL": "a\0b", "a line feed": "a\nb", "a turn of direction": "a\u202eb"}
 
 
-@cast("a name with a character that nobody sees is refused, in subscribing, publishing and signing in")
+@cast("a name with a character that nobody sees is refused, in subscribing, publishing and asking")
 def _(hub: Hub) -> None:
     program = hub.program()
     socket = program.listen("S")
@@ -264,6 +264,9 @@ def _(hub: Hub) -> None:
         for root in {"subscriber_name": name}, {"target_subscriber_name": name}, {"subscriber_actor": name}:
             assert program.publish(event("x", program.topic, [], **root)).status_code == 400
         assert program.publish(event(name, program.topic)).status_code == 400
+        files = {"files": [{"url": "https://h.example/x", "fileName": name}]}
+        assert program.publish(event("dicom-send", program.topic, files)).status_code == 400
+        assert program.request(event("x-request", program.topic, subscriber_name=name)).status_code == 400
     program.nothing_more(socket)
 
 
