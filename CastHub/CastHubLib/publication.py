@@ -54,7 +54,8 @@ def stored_publish(wire: dict[str, Any], files: Sequence[dict[str, Any]], size: 
     """Return the publication of a batch whose envelope is ``wire``, with ``files`` as its list."""
     event = wire["event"]
     stored = {**wire, "event": {**event, "context": replace_files(event["context"], files)}}
-    message, frame = parse_publish(stored), text_frame(long_json(stored))
+    message = parse_publish(stored)
+    frame = text_frame(long_json(stored)) if size > AT_ONCE_MOST else json_frame(stored)
     return _short(Publication(message, frame, _payload_ids(message)), size)
 
 
@@ -66,6 +67,11 @@ def check_publish(message: Message, *, strict: bool = False) -> None:
         raise FieldError("event.context", "is missing: an event has one, if only an empty list (FHIRcast 2.6.2)")
     if not message.timestamp and (strict or not message.sender.name):
         raise FieldError("timestamp", "is missing: FHIRcast wants to know when it happened (2.6.2)")
+    check_names(message)
+
+
+def check_names(message: Message) -> None:
+    """Raise FieldError for a name that does not show what it is: others read it, or look for it by what they read."""
     sender, target = message.sender, message.target
     for field, text in (
         ("event.hub.topic", message.topic),
@@ -84,7 +90,11 @@ def check_publish(message: Message, *, strict: bool = False) -> None:
 
 
 def _payload_ids(message: Message) -> tuple[str, ...]:
-    return tuple(id for entry in parse_received_manifest(message.context) for id in entry.payload_ids)
+    entries = parse_received_manifest(message.context)
+    for index, entry in enumerate(entries):
+        if entry.file_name:
+            refuse_unseen(entry.file_name, f"event.context.files[{index}].fileName")
+    return tuple(id for entry in entries for id in entry.payload_ids)
 
 
 def _short(publication: Publication, size: int) -> Publication:

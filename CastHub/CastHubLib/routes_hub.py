@@ -18,7 +18,7 @@ from CastHubLib.answers import JSON, Denied, json_answer, text_refusal
 from CastHubLib.aside import AT_ONCE_MOST, long_json
 from CastHubLib.core import Owner, Subscriber
 from CastHubLib.hub import Hub
-from CastHubLib.publication import Publication, check_publish, read_publish
+from CastHubLib.publication import Publication, check_names, check_publish, read_publish
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_request, is_response
 from CastLib.fields import need_object, parse_json
@@ -252,6 +252,7 @@ class HubRoutes:
         if _is_for_a_topic_of_this_name(value):
             return await self.post(request)
         question = parse_request(value)
+        check_names(question.message)
         request[log.MESSAGE] = question.message.id
         topic = self._hub.meant_topic(question.message.topic, owner)
         question = replace(question, message=replace(question.message, topic=topic))
