@@ -63,8 +63,8 @@ ONE[2, 2, 2] = 1
         (ONE.astype(complex), "its voxels are no single numbers"),
     ],
     ids=["two", "high numbers", "floats", "nearly whole", "higher", "highest", "truth", "one voxel", "empty",
-         "checkers", "negative", "halves", "noise", "a CT", "a brain cut out", "probabilities", "too large", "far too large",
-         "complex"],
+         "checkers", "negative", "halves", "noise", "a CT", "a brain cut out", "probabilities",
+         "too large", "far too large", "complex"],
 )  # fmt: skip
 def test_labels_are_whole_numbers_few_or_in_patches(array: np.ndarray, expected: list[int] | str) -> None:
     assert labels_in(array) == expected
