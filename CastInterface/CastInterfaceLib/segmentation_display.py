@@ -13,7 +13,7 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.label_maps import Segmentation, SegmentMask, encloses, middle_of
+from CastInterfaceLib.label_maps import Segmentation, SegmentMask, middle_of, outer_segments
 from CastInterfaceLib.segment_surfaces import closed_surface
 from CastInterfaceLib.segmentation_reading import read_segmentation
 from CastInterfaceLib.slices_in_3d import Box, box_corners, hide_slices_in_3d
@@ -70,7 +70,7 @@ def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:
         segmentation=segmentation,
         surfaces=tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segments),
         images={id(layer): _oriented_image(layer, segmentation) for layer in segmentation.layers},
-        outer=frozenset(one.number for one in segments if any(encloses(one, other, SAME_PLACE) for other in segments)),
+        outer=outer_segments(segments, SAME_PLACE),
     )
 
 
@@ -88,7 +88,6 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     """
     segmentation = prepared.segmentation
     node = host.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", segmentation.description or "Segmentation")
-    node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), volume.GetID())
     told = (
@@ -99,13 +98,14 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     for name, value in told:
         if value:
             node.SetAttribute(name, value)
-    content = node.GetSegmentation()
+    content = slicer.vtkSegmentation()  # filled before the node has it, which would look at all anew for each
     content.SetSourceRepresentationName(LABELMAP)
     ids = _segment_ids(segmentation)
     for segment, surface, name in zip(segmentation.segments, prepared.surfaces, ids, strict=True):
-        made = _segment(segment, surface, prepared.images.get(id(segment.layer)))
-        with slow_call("Slicer's segmentation takes a segment"):
-            content.AddSegment(made, name)
+        content.AddSegment(_segment(segment, surface, prepared.images.get(id(segment.layer))), name)
+    with slow_call("Slicer's segmentation takes its segments"):
+        node.SetAndObserveSegmentation(content)
+        node.CreateDefaultDisplayNodes()
     set_segmentation_look(node)
     for segment, name in zip(segmentation.segments, ids, strict=True):
         if segment.number in prepared.outer:
@@ -125,14 +125,14 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
 
 def _segment_ids(segmentation: Segmentation) -> list[str]:
     """Slicer's names of the segments: those of the file, else by their numbers; each once."""
-    ids: list[str] = []
+    ids: dict[str, None] = {}
     for segment in segmentation.segments:
         wanted = segment.id or f"Segment_{segment.number}"
         name, number = wanted, 2
         while name in ids:
             name, number = f"{wanted}_{number}", number + 1
-        ids.append(name)
-    return ids
+        ids[name] = None
+    return list(ids)
 
 
 def _segment(segment: SegmentMask, surface: Any, image: Any) -> Any:
