@@ -168,18 +168,29 @@ def count_labels(layer: np.ndarray, values: Sequence[int]) -> dict[int, tuple[np
     return {value: (in_slices[n], in_rows[n], in_columns[n]) for n, value in enumerate(values)}
 
 
-def encloses(outer: SegmentMask, inner: SegmentMask, share: float) -> bool:
-    """Whether one segment lies around another: ``share`` of the inner one's box is in the outer one's, and on the whole
-    the outer one is further from the inner one's middle."""
-    if outer is inner or not outer.voxels or not inner.voxels:
-        return False
-    shared = 1
-    for ours, theirs in zip(outer.box, inner.box, strict=True):
-        shared *= max(0, min(ours.stop, theirs.stop) - max(ours.start, theirs.start))
-    if shared < share * int(np.prod(inner.shape)):
-        return False
-    middle = np.add(inner.first, np.divide(inner.shape, 2))
-    return _spread(outer, middle) > _spread(inner, middle)
+def outer_segments(segments: Sequence[SegmentMask], share: float) -> frozenset[int]:
+    """The numbers of the segments that lie around another one and in none.
+
+    One lies around another when ``share`` of that one's box is in its own, and it is on the whole further from that
+    one's middle.
+    """
+    full = [segment for segment in segments if segment.voxels]
+    if not full:
+        return frozenset()
+    starts = np.array([segment.first for segment in full])
+    shapes = np.array([segment.shape for segment in full])
+    around: set[int] = set()
+    inside: set[int] = set()
+    for outer in full:
+        lowest, highest = np.maximum(starts, outer.first), np.minimum(starts + shapes, np.add(outer.first, outer.shape))
+        shared = np.maximum(highest - lowest, 0).prod(axis=1)
+        for number in np.flatnonzero(shared >= share * shapes.prod(axis=1)):
+            inner = full[number]
+            middle = np.add(inner.first, np.divide(inner.shape, 2))
+            if inner is not outer and _spread(outer, middle) > _spread(inner, middle):
+                around.add(outer.number)
+                inside.add(inner.number)
+    return frozenset(around - inside)
 
 
 def _spread(segment: SegmentMask, middle: np.ndarray) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.label_maps import Segmentation, SegmentMask, encloses, middle_of
+from CastInterfaceLib.label_maps import Segmentation, SegmentMask, middle_of, outer_segments
 from CastInterfaceLib.segment_surfaces import closed_surface
 from CastInterfaceLib.segmentation_reading import read_segmentation
 from CastInterfaceLib.slices_in_3d import Box, box_corners, hide_slices_in_3d
@@ -43,7 +42,7 @@ class PreparedSegmentation:
     Attributes:
         surfaces: ``vtkPolyData``, one a segment.
         images: a ``vtkOrientedImageData`` for each of the segmentation's layers, by the layer's ``id``.
-        outer: the numbers of the segments that `outermost` finds.
+        outer: the numbers of the segments that `outer_segments` finds.
     """
 
     segmentation: Segmentation
@@ -71,15 +70,8 @@ def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:
         segmentation=segmentation,
         surfaces=tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segments),
         images={id(layer): _oriented_image(layer, segmentation) for layer in segmentation.layers},
-        outer=outermost(segments),
+        outer=outer_segments(segments, SAME_PLACE),
     )
-
-
-def outermost(segments: Sequence[SegmentMask]) -> frozenset[int]:
-    """The numbers of the segments that lie around another one and in none."""
-    pairs = itertools.permutations(segments, 2)
-    around = [(one.number, other.number) for one, other in pairs if encloses(one, other, SAME_PLACE)]
-    return frozenset(one for one, _ in around) - {other for _, other in around}
 
 
 def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, body: np.ndarray) -> Any:
@@ -96,7 +88,6 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     """
     segmentation = prepared.segmentation
     node = host.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", segmentation.description or "Segmentation")
-    node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), volume.GetID())
     told = (
@@ -107,13 +98,14 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     for name, value in told:
         if value:
             node.SetAttribute(name, value)
-    content = node.GetSegmentation()
+    content = slicer.vtkSegmentation()  # filled before the node has it, which would look at all anew for each
     content.SetSourceRepresentationName(LABELMAP)
     ids = _segment_ids(segmentation)
     for segment, surface, name in zip(segmentation.segments, prepared.surfaces, ids, strict=True):
-        made = _segment(segment, surface, prepared.images.get(id(segment.layer)))
-        with slow_call("Slicer's segmentation takes a segment"):
-            content.AddSegment(made, name)
+        content.AddSegment(_segment(segment, surface, prepared.images.get(id(segment.layer))), name)
+    with slow_call("Slicer's segmentation takes its segments"):
+        node.SetAndObserveSegmentation(content)
+        node.CreateDefaultDisplayNodes()
     set_segmentation_look(node)
     for segment, name in zip(segmentation.segments, ids, strict=True):
         if segment.number in prepared.outer:
@@ -133,14 +125,14 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
 
 def _segment_ids(segmentation: Segmentation) -> list[str]:
     """Slicer's names of the segments: those of the file, else by their numbers; each once."""
-    ids: list[str] = []
+    ids: dict[str, None] = {}
     for segment in segmentation.segments:
         wanted = segment.id or f"Segment_{segment.number}"
         name, number = wanted, 2
         while name in ids:
             name, number = f"{wanted}_{number}", number + 1
-        ids.append(name)
-    return ids
+        ids[name] = None
+    return list(ids)
 
 
 def _segment(segment: SegmentMask, surface: Any, image: Any) -> Any:

@@ -278,7 +278,7 @@ def voxels_of(segment: Any, matrix: np.ndarray) -> set[tuple[int, ...]]:
     image.GetImageToWorldMatrix(to_world)
     own = np.array([[to_world.GetElement(row, column) for column in range(4)] for row in range(4)])
     first = np.array(image.GetExtent())[::2]
-    indices = np.argwhere(mask)[:, ::-1] + first
+    indices = np.argwhere(mask == segment.GetLabelValue())[:, ::-1] + first
     places = np.column_stack([indices, np.ones(len(indices))]) @ own.T
     found = places @ np.linalg.inv(matrix).T
     assert np.allclose(found, np.round(found), atol=1e-3)

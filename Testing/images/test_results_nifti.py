@@ -291,7 +291,6 @@ def test_damaged_files(head: Head, tmp_path: Path) -> list[str]:
         "complex.nii": whole[:70] + b"\x20\0\x40\0" + whole[74:] + whole * 8,
         "offset.nii": whole[:108] + np.array([-5e8], "<f4").tobytes() + whole[112:],
         "flat.nii": whole[:252] + b"\0\0" + whole[254:280] + bytes(48) + whole[328:],
-        "nan.nii": whole[:280] + b"\0\0\xc0\x7f" + whole[284:],
         "pair.nii": whole[:344] + b"ni1\0" + whole[348:],
         "text.nii": b"no image",
         "empty.nii.gz": b"",
@@ -303,6 +302,14 @@ def test_damaged_files(head: Head, tmp_path: Path) -> list[str]:
         told.append(came.refused)
     assert len(volumes_of(head.desk)) == 1
     return told
+
+
+def test_a_damaged_sform_leaves_the_qform(head: Head, tmp_path: Path) -> None:
+    whole = nifti(tmp_path / "whole.nii", BOTH).read_bytes()
+    (tmp_path / "nan.nii").write_bytes(whole[:280] + b"\0\0\xc0\x7f" + whole[284:])
+    came = head.send(tmp_path / "nan.nii")
+    assert came.volumes == [MARKER_MM3, VENTRICLE_MM3]
+    assert came.sentences == ["nan.nii: its sform is damaged, and its qform is used."]
 
 
 def test_one_bad_file_costs_only_itself(head: Head, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from CastInterfaceLib.grids import Fit, Grid, Turn
 from CastInterfaceLib.image_file import ImageFile
-from CastInterfaceLib.label_maps import count_labels, encloses, middle_of
+from CastInterfaceLib.label_maps import count_labels, middle_of, outer_segments
 from CastInterfaceLib.label_reading import read_labels, said
 
 
@@ -114,5 +114,5 @@ def test_segments_are_counted_and_one_lies_around_another() -> None:
     assert found is not None
     outer, inner, _last = found.segments
     assert outer.first == (2, 2, 2) and outer.shape == (8, 8, 8) and outer.mask.sum() == outer.voxels
-    assert encloses(outer, inner, 0.8) and not encloses(inner, outer, 0.8) and not encloses(inner, inner, 0.8)
+    assert outer_segments(found.segments, 0.8) == {1} and outer_segments([inner, inner], 0.8) == set()
     assert middle_of(inner) == (5.5, 5.5, 5.5)
