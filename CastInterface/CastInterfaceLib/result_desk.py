@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.foreign_nodes import note_study, patient_of, study_of
-from CastInterfaceLib.identity import OTHER_STUDY, Claim, contradiction_among
+from CastInterfaceLib.identity import OTHER_STUDY, Claim, contradiction_among, uid_in_manifest
 from CastInterfaceLib.image_results import ImageResults, ShownResult
 from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.status import problem_item
-from CastInterfaceLib.study_loading import remove_nodes
+from CastInterfaceLib.study_loading import SERIES, remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastInterfaceLib.study_source import (
     NotShown,
@@ -30,6 +30,7 @@ from CastInterfaceLib.study_source import (
 )
 from CastLib.client import Session
 from CastLib.message import Message
+from CastLib.study_context import bare_uid
 
 log = logging.getLogger("cast.display")
 
@@ -116,30 +117,31 @@ class ResultDesk:
         Raises:
             NotShown: it names another study, patient or series than what it is sent for.
         """
-        asked = self.asked_for(message)
-        if asked is not None:
+        asked, study = self.asked_for(message), self._open()
+        named = _series_named(message)
+        if asked is not None and (study is None or not _is_of(study, asked) or not named):
             if asked.GetScene() is None:
                 return None
             mine = Claim(study_of(asked) or "", patient=patient_of(asked))
             contradiction = contradiction_among(claims, [mine])
             if contradiction is not None:
                 raise of_another(contradiction)
+            series = asked.GetAttribute(SERIES) or ""
+            if series and named and series != named:
+                sentence = f"The result is of series {named}, and what was sent for it is of series {series}."
+                raise NotShown(409, OTHER_STUDY, sentence)
             return asked
-        study = self._open()
-        if study is None or not study.series or not study.is_told_by(claims):
+        if study is None or not study.series or not (asked is not None or study.is_told_by(claims)):
             return None
         contradiction = study.contradiction(*claims)
         if contradiction is not None:
             raise of_another(contradiction)
-        named = str(message.context_dict().get("seriesInstanceUID") or "")
         shown = [one for one in study.series.values() if named in ("", one.series.uid)]
         if not shown:
             raise unknown_series(named, study.study_uid)
         if len({one.series.frame_of_reference_uid for one in shown}) > 1:
-            sentence = (
-                f"The result does not say to which of the {len(shown)} series of study {study.study_uid} it belongs."
-            )
-            raise NotShown(409, OTHER_STUDY, sentence)
+            which = f"which of the {len(shown)} series of study {study.study_uid}"
+            raise NotShown(409, OTHER_STUDY, f"The result does not say to {which} it belongs.")
         return shown[0].volume
 
     def _was_added(self, volume: Any) -> None:
@@ -179,6 +181,13 @@ class ResultDesk:
 
         log.info("%s: a result: id %s", message.event, message.id)
         self._jobs.start(job, lambda: self._results.show(message, volume, folder, job, shown), ended)
+
+
+def _series_named(message: Message) -> str:
+    """The series that a result says it is of, in its context or in its files' metadata; "" for none."""
+    told = str(message.context_dict().get("seriesInstanceUID") or "")
+    of_files = (uid_in_manifest(entry, "SeriesInstanceUID") for entry in payload_entries(message))
+    return bare_uid(told) or next(filter(None, of_files), "")
 
 
 def _is_of(study: OpenStudy, volume: Any) -> bool:
