@@ -30,7 +30,7 @@ from CastInterfaceLib.study_source import (
 )
 from CastLib.client import Session
 from CastLib.message import Message
-from CastLib.study_context import bare_uid
+from CastLib.fhir_resource import bare_uid
 
 log = logging.getLogger("cast.display")
 

@@ -147,7 +147,7 @@ def _job_item(job: Job | None) -> dict[str, Any]:
 def _open(study: OpenStudy | None, scene_view: dict[str, Any]) -> dict[str, Any]:
     """What is open: worklists adopt it by ``context.type``, which stands there only while a study is open.
 
-    The study is told in the words of its open, by which its opener knows it again; ``series`` are ours.
+    The study is told in the words of its open, by which its opener knows it again; ``studyInstanceUID`` and ``series`` are ours.
     """
     if study is None or study.state != SHOWN:
         return {"context": []}
@@ -169,6 +169,7 @@ def _open(study: OpenStudy | None, scene_view: dict[str, Any]) -> dict[str, Any]
     nodes |= {one["nodeID"]: {"type": "segmentation"} for one in segmentations}
     return {
         "context.type": "ImagingStudy",
+        "studyInstanceUID": study.study_uid,
         "context": [
             {"key": "study", "resource": study.resource},
             {"key": "segmentation", "resource": {"segmentations": segmentations}},

@@ -176,7 +176,7 @@ class Mixer:
         marks = {volume.GetID(): int(array_of(volume)[0, 0, 0]) for volume in volumes}
         assert set(marks.values()) <= self.by_mark.keys() and len(set(marks.values())) <= 1, steps
         status = desk.status()
-        told = [item["resource"]["uid"] for item in status["context"] if item["key"] == "study"]
+        told = [status["studyInstanceUID"]] if status["context"] else []
         for view in (*desk.viewports(), *status["sceneview"]["viewports"]):
             shown = self.by_mark[marks[view["dataID"]]] if view["dataID"] else None
             assert view["studyInstanceUID"] == (shown.uid if shown else ""), steps

@@ -186,7 +186,7 @@ def test_another_pixel_spacing(head: Head, tmp_path: Path, change: Change) -> li
 
 
 @row("Patients and studies", "A SEG of another patient, with the UIDs of this one's series", "refused",
-     "is of another patient than the series it is for")  # fmt: skip
+     "The files are of another patient than what is asked for: patient ID INV-2 and patient ID INV-1.")  # fmt: skip
 def test_another_patient(desk: Desk, folder: Path, tmp_path: Path) -> list[str]:
     head = Head(desk, folder)
     for node in [one.volume for one in desk.display.study.series.values()]:  # type: ignore[union-attr]
@@ -291,11 +291,11 @@ def declared(**values: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (declared(NumberOfFrames=5_000_000), "is not whole"),
-        (declared(Rows=65535, Columns=65535), "is not whole"),
+        (declared(NumberOfFrames=5_000_000), "its pixels are cut off"),
+        (declared(Rows=65535, Columns=65535), "its pixels are cut off"),
         (declared(NumberOfFrames=2), "tells the places of"),
         (declared(NumberOfFrames=0), "is no number above 0"),
-        (declared(BitsAllocated=32), "with 32 bits"),
+        (declared(BitsAllocated=32), "its pixels are cut off"),
         (declared(PerFrameFunctionalGroupsSequence=[]), "tells the places of 0"),
         (declared(SegmentSequence=[]), "holds no segment"),
         (frames_apart(1e6), "more than this display takes"),

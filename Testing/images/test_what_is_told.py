@@ -80,10 +80,10 @@ def test_one_bad_series_or_segmentation_costs_only_itself(
             raise AttributeError("Doe^Anna")
         return read(series, *more)
 
-    def prepare_or_fail(path: Path) -> Any:
+    def prepare_or_fail(path: Path, *more: Any) -> Any:
         if path.name.startswith("odd"):
             raise MemoryError
-        return prepare(path)
+        return prepare(path, *more)
 
     monkeypatch.setattr(study_reading, "read_voxels", read_or_fail)
     monkeypatch.setattr(study_reading, "prepare_segmentation", prepare_or_fail)
@@ -184,4 +184,4 @@ def test_what_was_read_before_an_open_is_called_off_stays_open(desk: Desk, folde
     desk.until(lambda: desk.display.study and not desk.display.study.busy)
     study = desk.display.study
     assert study is not None and study.series and study.state == "shown"
-    assert desk.status()["context"][0]["resource"]["uid"] == uid
+    assert desk.status()["studyInstanceUID"] == uid
