@@ -29,8 +29,8 @@ from CastInterfaceLib.study_source import (
     unknown_series,
 )
 from CastLib.client import Session
-from CastLib.message import Message
 from CastLib.fhir_resource import bare_uid
+from CastLib.message import Message
 
 log = logging.getLogger("cast.display")
 

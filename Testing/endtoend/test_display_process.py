@@ -97,7 +97,7 @@ def test_the_main_job_at_a_real_hub(hub: HubProcess, worklist: Worklist, tmp_pat
         assert segmentations_in(status)[0]["fileName"] == "balls.dcm"
         axial = view_pictures(worklist)["Axial"]
         red, green, _ = color_at(decode(axial["picture"]), (34.0, 0.0), axial["fieldOfView"][0])
-        assert red > green + 40
+        assert red > green + 25
 
         id = worklist.session.publish("ImagingStudy-open", {"study": {"uid": "1.2.3.4"}})
         worklist.until(lambda status: any(item["key"] == "problem" for item in status["items"]))
