@@ -20,6 +20,7 @@ from CastInterfaceLib.known_files import note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.problems import Problems
 from CastInterfaceLib.result_desk import ResultDesk
+from CastInterfaceLib.scene_update import follow, operations
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.slices_in_3d import Box, box_corners
 from CastInterfaceLib.status import in_no_view, make_status, problem_item
@@ -40,7 +41,7 @@ from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answer
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError, FieldError
-from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, event_key
+from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
 from CastLib.message import Message
 from CastLib.study_context import make_study_context, parse_study
 
@@ -193,6 +194,7 @@ class ImageDisplay:
             event_key(IMAGING_STUDY_OPEN): self._open,
             event_key(IMAGING_STUDY_CLOSE): self._close,
             event_key(DICOM_SEND): self._receive,
+            event_key(SCENE_UPDATE): self._update_scene,
         }
         handler = self.results.receive if is_image_result(message) else handlers.get(message.key)
         if handler is None:
@@ -284,6 +286,20 @@ class ImageDisplay:
             contradiction = study.contradiction(*claims) if study is not None else None
             why = NotShown(409, "other-study", "No study is open here.")
             self._refuse(message, of_another(contradiction) if contradiction else why, uid)
+
+    def _update_scene(self, message: Message) -> None:
+        """Another application shows, hides or colours what is on the screen."""
+        ops, study = operations(message), self._study
+        if ops is None:
+            log.debug("%s without operations ignored: id %s", message.event, message.id)
+            return
+        try:
+            if study is None or study.state != SHOWN:
+                raise NotShown(409, "other-study", "No study is open here whose scene could be changed.")
+            follow(self._host, study, ops)
+        except NotShown as error:
+            self._refuse(message, error, self._uid)
+        self._take_pictures()
 
     # Work for the open study
 
