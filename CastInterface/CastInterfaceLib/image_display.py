@@ -20,7 +20,7 @@ from CastInterfaceLib.known_files import note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.problems import Problems
 from CastInterfaceLib.result_desk import ResultDesk
-from CastInterfaceLib.scene_update import follow, operations
+from CastInterfaceLib.scene_update import follow
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.slices_in_3d import Box, box_corners
 from CastInterfaceLib.status import in_no_view, make_status, problem_item
@@ -29,6 +29,7 @@ from CastInterfaceLib.study_loading import geometry_of, name_volume
 from CastInterfaceLib.study_reading import StudyReader
 from CastInterfaceLib.study_scene import StudyScene
 from CastInterfaceLib.study_source import (
+    FETCHES_NOTHING,
     NotShown,
     as_not_shown,
     claims_of_batch,
@@ -36,6 +37,7 @@ from CastInterfaceLib.study_source import (
     of_another,
     payload_entries,
 )
+from CastInterfaceLib.telling import Telling
 from CastInterfaceLib.temporary_folders import TemporaryFolder, remove_leftovers
 from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
@@ -96,10 +98,11 @@ class ImageDisplay:
             lambda: self._study,
             self._new_folder,
             self._refuse,
-            self._take_pictures,
+            self._changed,
             lambda: self._scene.keep_apart(self._study) if self._study is not None else None,
         )
         self.results.told_problem = self._problems.add
+        self._telling = Telling(session, self._jobs, lambda: self._study)
         self._scene = StudyScene(
             host,
             lambda study: study is self._study,
@@ -202,8 +205,8 @@ class ImageDisplay:
             return
         try:
             handler(message)
-        except FieldError as error:
-            self._refuse(message, NotShown(400, "unreadable", str(error)), "")
+        except (FieldError, NotShown) as error:
+            self._refuse(message, as_not_shown(error), "")
 
     def _mark(self, since: str) -> None:
         """Note on what is shown since when (local time) the hub has not confirmed it; "" when it has."""
@@ -259,6 +262,7 @@ class ImageDisplay:
         if study is None:
             return
         self._scene.forget_removed(study)
+        self._telling.segments()
         if study.adopted and not study.series:  # the user's own, which no hub has opened
             self.close_study()
 
@@ -268,7 +272,7 @@ class ImageDisplay:
         uid = next((claim.study_uid for claim in claims if claim.study_uid), "")
         study, asked = self._study, self.results.other_volume_for(message)
         if not payload_entries(message):
-            sentence = "The files are only addresses, which this display does not fetch yet."
+            sentence = f"The files are only addresses, but {FETCHES_NOTHING}."
             self._refuse(message, NotShown(422, "form-not-supported", sentence), uid)
         elif asked is not None:
             self.results.show(message, asked)
@@ -288,18 +292,10 @@ class ImageDisplay:
             self._refuse(message, of_another(contradiction) if contradiction else why, uid)
 
     def _update_scene(self, message: Message) -> None:
-        """Another application shows, hides or colours what is on the screen."""
-        ops, study = operations(message), self._study
-        if ops is None:
-            log.debug("%s without operations ignored: id %s", message.event, message.id)
-            return
         try:
-            if study is None or study.state != SHOWN:
-                raise NotShown(409, "other-study", "No study is open here whose scene could be changed.")
-            follow(self._host, study, ops)
-        except NotShown as error:
-            self._refuse(message, error, self._uid)
-        self._take_pictures()
+            follow(self._host, self._study, message)
+        finally:
+            self._changed()
 
     # Work for the open study
 
@@ -339,16 +335,19 @@ class ImageDisplay:
             self._refuse(message, as_not_shown(error), study.study_uid)
         if study.state == OPENING:
             study.state = SHOWN if error is None else AWAITED
-        self._take_pictures()
+        self._changed()
         self._continue(study)
 
-    def _take_pictures(self) -> None:
-        """Have the scene view ready before anybody asks and has to wait for it."""
+    def _changed(self) -> None:
+        """Have the scene view ready before anybody asks and has to wait for it, and tell of new segments."""
+        self._telling.segments()
         job = Job("Taking pictures", told=False)
         self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
-        self._problems.add(problem_item(why.problem, str(why), study_uid))
+        problem = problem_item(why.problem, str(why), study_uid)
+        self._problems.add(problem)
+        self._telling.refusal(message, problem["message"])
         self.results.told_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
 

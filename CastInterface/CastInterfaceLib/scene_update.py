@@ -9,18 +9,21 @@ written beside segments here); of a volume ``#/opacity``, over black.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import vtk
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.open_study import OpenStudy
+from CastInterfaceLib.open_study import SHOWN, OpenStudy
 from CastInterfaceLib.segmentation_display import OPACITY_3D, SEGMENT_NUMBER
 from CastInterfaceLib.study_source import NotShown
 from CastLib.errors import FieldError
 from CastLib.fields import kind_of, need_list, need_object, need_text
 from CastLib.message import Message
+
+log = logging.getLogger("cast.display")
 
 # Operations of one message that are followed: each takes the main thread for a moment.
 OPS_MOST = 100
@@ -40,12 +43,19 @@ def operations(message: Message) -> list[Any] | None:
     return None
 
 
-def follow(host: Host, study: OpenStudy, ops: list[Any]) -> None:
-    """Follow each operation that can be followed.
+def follow(host: Host, study: OpenStudy | None, message: Message) -> None:
+    """Follow each operation of a message that can be followed; a message without any is ignored.
 
     Raises:
-        NotShown: something of it could not be, with the first reason and how many there are.
+        FieldError: its operations are no list.
+        NotShown: something of it could not be followed, with the first reason and how many there are.
     """
+    ops = operations(message)
+    if ops is None:
+        log.debug("%s without operations ignored: id %s", message.event, message.id)
+        return
+    if study is None or study.state != SHOWN:
+        raise NotShown(409, "other-study", "No study is open here whose scene could be changed.")
     failures: list[str] = []
     for number, one in enumerate(ops):
         try:
