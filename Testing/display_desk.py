@@ -36,6 +36,7 @@ class FakeSession:
         self.settings = SimpleNamespace(product="3DSLICER-ID")
         self.topic = "T"
         self.refused: list[tuple[str, int]] = []
+        self.published: list[tuple[str, Any, Any]] = []  # event, context, target
         self.answers: dict[str, Callable[[Message], Any]] = {}
         self.payloads: dict[str, Path] = {}
         self.name = "DISPLAY-1"
@@ -51,6 +52,10 @@ class FakeSession:
 
     def on_state(self, handler: Any) -> None:
         self.state = handler
+
+    def publish(self, event: str, context: Any, *, target: Any = None, topic: str) -> None:
+        assert topic == self.topic
+        self.published.append((event, context, target))
 
     def request(self, data_type: str, *, target: Any) -> dict[str, Any]:
         self.asked += 1

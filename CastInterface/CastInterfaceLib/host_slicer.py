@@ -111,6 +111,8 @@ class _WindowView(OffscreenView):
 class WindowSliceView(_WindowView, SliceView):
     """A slice view of Slicer's window; ``widget`` is its ``qMRMLSliceWidget``."""
 
+    draws_opacity = False
+
     def __init__(self, widget: Any, size: tuple[int, int]) -> None:
         self.logic = widget.sliceLogic()
         self._attach(widget.sliceView(), widget.mrmlSliceNode(), size)

@@ -20,6 +20,7 @@ from CastInterfaceLib.known_files import note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.problems import Problems
 from CastInterfaceLib.result_desk import ResultDesk
+from CastInterfaceLib.scene_update import follow
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.slices_in_3d import Box, box_corners
 from CastInterfaceLib.status import in_no_view, make_status, problem_item
@@ -28,6 +29,7 @@ from CastInterfaceLib.study_loading import geometry_of, name_volume
 from CastInterfaceLib.study_reading import StudyReader
 from CastInterfaceLib.study_scene import StudyScene
 from CastInterfaceLib.study_source import (
+    FETCHES_NOTHING,
     NotShown,
     as_not_shown,
     claims_of_batch,
@@ -35,12 +37,13 @@ from CastInterfaceLib.study_source import (
     of_another,
     payload_entries,
 )
+from CastInterfaceLib.telling import Telling
 from CastInterfaceLib.temporary_folders import TemporaryFolder
 from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError, FieldError
-from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, event_key
+from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
 from CastLib.message import Message
 from CastLib.study_context import make_study_context, parse_study
 
@@ -93,10 +96,11 @@ class ImageDisplay:
             lambda: self._study,
             self._new_folder,
             self._refuse,
-            self._take_pictures,
+            self._changed,
             lambda: self._scene.keep_apart(self._study) if self._study is not None else None,
         )
         self.results.told_problem = self._problems.add
+        self._telling = Telling(session, self._jobs, lambda: self._study)
         self._scene = StudyScene(
             host,
             lambda study: study is self._study,
@@ -186,6 +190,7 @@ class ImageDisplay:
             event_key(IMAGING_STUDY_OPEN): self._open,
             event_key(IMAGING_STUDY_CLOSE): self._close,
             event_key(DICOM_SEND): self._receive,
+            event_key(SCENE_UPDATE): self._update_scene,
         }
         handler = self.results.receive if is_image_result(message) else handlers.get(message.key)
         if handler is None:
@@ -193,8 +198,8 @@ class ImageDisplay:
             return
         try:
             handler(message)
-        except FieldError as error:
-            self._refuse(message, NotShown(400, "unreadable", str(error)), "")
+        except (FieldError, NotShown) as error:
+            self._refuse(message, as_not_shown(error), "")
 
     def _mark(self, since: str) -> None:
         """Note on what is shown since when (local time) the hub has not confirmed it; "" when it has."""
@@ -250,6 +255,7 @@ class ImageDisplay:
         if study is None:
             return
         self._scene.forget_removed(study)
+        self._telling.segments()
         if study.adopted and not study.series:  # the user's own, which no hub has opened
             self.close_study()
 
@@ -259,7 +265,7 @@ class ImageDisplay:
         uid = next((claim.study_uid for claim in claims if claim.study_uid), "")
         study, asked = self._study, self.results.other_volume_for(message)
         if not payload_entries(message):
-            sentence = "The files are only addresses, which this display does not fetch yet."
+            sentence = f"The files are only addresses, but {FETCHES_NOTHING}."
             self._refuse(message, NotShown(422, "form-not-supported", sentence), uid)
         elif asked is not None:
             self.results.show(message, asked)
@@ -282,6 +288,12 @@ class ImageDisplay:
         forgotten = self._held.add(message)
         if forgotten:
             self._problems.add(problem_item("not-shown", forgotten, self._uid))
+
+    def _update_scene(self, message: Message) -> None:
+        try:
+            follow(self._host, self._study, message)
+        finally:
+            self._changed()
 
     # Work for the open study
 
@@ -321,16 +333,19 @@ class ImageDisplay:
             self._refuse(message, as_not_shown(error), study.study_uid)
         if study.state == OPENING:
             study.state = SHOWN if study.series else AWAITED  # what came before it was called off is shown
-        self._take_pictures()
+        self._changed()
         self._continue(study)
 
-    def _take_pictures(self) -> None:
-        """Have the scene view ready before anybody asks and has to wait for it."""
+    def _changed(self) -> None:
+        """Have the scene view ready before anybody asks and has to wait for it, and tell of new segments."""
+        self._telling.segments()
         job = Job("Taking pictures", told=False)
         self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
-        self._problems.add(problem_item(why.problem, str(why), study_uid))
+        problem = problem_item(why.problem, str(why), study_uid)
+        self._problems.add(problem)
+        self._telling.refusal(message, problem["message"])
         self.results.told_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
 

@@ -83,9 +83,13 @@ def date_text(value: str) -> str:
     return f"{value[:4]}-{value[4:6]}-{value[6:]}" if re.fullmatch(r"\d{8}", value) else value
 
 
-def window_text(window: float, level: float) -> str:
-    """Window and level with as many decimals as the window's size asks for: "W 400 L 40", "W 0.002 L 0.001"."""
-    return f"W {number_text(window, window)} L {number_text(level, window)}"
+def window_text(window: float, level: float, opacity: float = 1.0) -> str:
+    """Window and level with as many decimals as the window's size asks for: "W 400 L 40", "W 0.002 L 0.001".
+
+    A volume that is not drawn wholly opaque is told too: it looks darker than its window says.
+    """
+    dimmed = f" at {opacity:.0%}" if opacity < 1 else ""
+    return f"W {number_text(window, window)} L {number_text(level, window)}{dimmed}"
 
 
 def number_text(value: float, scale: float) -> str:

@@ -20,6 +20,10 @@ from CastInterfaceLib.slices_in_3d import Box, box_corners, hide_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import INSTANCES, SERIES, STUDY
 
+#: Tags of a segment: its number in the file it came in, and how opaque it is in 3D where that is not wholly.
+SEGMENT_NUMBER = "Cast.Number"
+OPACITY_3D = "Cast.Opacity3D"
+
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 
@@ -110,6 +114,7 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     for segment, name in zip(segmentation.segments, ids, strict=True):
         if segment.number in prepared.outer:
             node.GetDisplayNode().SetSegmentOpacity3D(name, OUTER_OPACITY)
+            content.GetSegment(name).SetTag(OPACITY_3D, str(OUTER_OPACITY))
     box = _box(segmentation.segments)
     if box is None:
         return node
@@ -139,6 +144,7 @@ def _segment(segment: SegmentMask, surface: Any, image: Any) -> Any:
     made = slicer.vtkSegment()
     made.SetName(segment.label)
     made.SetColor(*segment.color)
+    made.SetTag(SEGMENT_NUMBER, str(segment.number))
     if segment.terminology:
         made.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), segment.terminology)
     if image is None or not segment.voxels:

@@ -43,9 +43,11 @@ class SliceView(OffscreenView):
     Attributes:
         logic: the ``vtkMRMLSliceLogic``; it is added to the application logic's slice logics.
         beside_middle: how many mm from the image's middle `fit` opens.
+        draws_opacity: whether the opacity of a volume's display node is drawn, over black.
     """
 
     beside_middle = 0.0
+    draws_opacity = True
 
     def __init__(self, application_logic: Any, node: Any, size: tuple[int, int]) -> None:
         super().__init__(slicer.vtkMRMLSliceViewDisplayableManagerFactory, MANAGERS, application_logic, node, size)
@@ -56,10 +58,9 @@ class SliceView(OffscreenView):
         self.logic.SetMRMLScene(node.GetScene())
         self.logic.SetSliceNode(node)
         application_logic.GetSliceLogics().AddItem(self.logic)
-        # The slice logic delivers finished grey or colour pixels: the mapper must leave 0..255 as they are.
+        # The slice logic delivers finished grey or colour pixels: the mapper must leave 0..255 as they are, but for
+        # the volume's opacity (`pixels`).
         self._mapper = vtk.vtkImageMapper()
-        self._mapper.SetColorWindow(255)
-        self._mapper.SetColorLevel(127.5)
         self._image = vtk.vtkActor2D()
         self._image.SetMapper(self._mapper)
         self._image.GetProperty().SetDisplayLocationToBackground()
@@ -72,6 +73,20 @@ class SliceView(OffscreenView):
         image = self.logic.GetImageDataConnection()
         self._mapper.SetInputConnection(image)
         self._image.SetVisibility(image is not None)
+
+    def pixels(self) -> np.ndarray:
+        """See `OffscreenView.pixels`."""
+        window = 255 / max(self._opacity, 1e-3) ** 0.5  # the mapper scales colours and, of the same pixels, alpha
+        self._mapper.SetColorWindow(window)
+        self._mapper.SetColorLevel(window / 2)
+        return super().pixels()
+
+    @property
+    def _opacity(self) -> float:
+        """How opaque the volume is."""
+        volume = self.volume
+        display = volume.GetDisplayNode() if volume is not None else None
+        return float(display.GetOpacity()) if display is not None else 1.0
 
     @property
     def volume(self) -> Any:
@@ -163,7 +178,7 @@ class SliceView(OffscreenView):
                 direction_letters([-x for x in up]),
             ),
             position=position_text(point, normal),
-            window=window_text(display.GetWindow(), display.GetLevel()) if display else "",
+            window=window_text(display.GetWindow(), display.GetLevel(), self._opacity) if display else "",
             missing_slice=self.shows_missing_slice,
         )
 

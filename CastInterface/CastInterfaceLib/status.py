@@ -147,7 +147,8 @@ def _job_item(job: Job | None) -> dict[str, Any]:
 def _open(study: OpenStudy | None, scene_view: dict[str, Any]) -> dict[str, Any]:
     """What is open: worklists adopt it by ``context.type``, which stands there only while a study is open.
 
-    The study is told in the words of its open, by which its opener knows it again; ``studyInstanceUID`` and ``series`` are ours.
+    The study is told in the words of its open, by which its opener knows it again; its ``studyInstanceUID`` and its
+    ``series`` stand beside it.
     """
     if study is None or study.state != SHOWN:
         return {"context": []}
@@ -161,22 +162,27 @@ def _open(study: OpenStudy | None, scene_view: dict[str, Any]) -> dict[str, Any]
         }
         for shown in list(study.series.values())
     ]
+    return {
+        "context.type": "ImagingStudy",
+        "context": study_context(study),
+        "studyInstanceUID": study.study_uid,
+        "series": series,
+    }
+
+
+def study_context(study: OpenStudy) -> list[dict[str, Any]]:
+    """What is open, its segmentations, and the nodes of the scene that can be changed. Any thread."""
+    segmentations = study.segmentations
     nodes: dict[str, dict[str, str]] = {
         shown.node_id: {"type": "volume", "seriesInstanceUID": shown.series.uid}
         for shown in list(study.series.values())
     }
-    segmentations = study.segmentations
     nodes |= {one["nodeID"]: {"type": "segmentation"} for one in segmentations}
-    return {
-        "context.type": "ImagingStudy",
-        "studyInstanceUID": study.study_uid,
-        "context": [
-            {"key": "study", "resource": study.resource},
-            {"key": "segmentation", "resource": {"segmentations": segmentations}},
-            {"key": "scene", "resource": {"nodes": nodes}},
-        ],
-        "series": series,
-    }
+    return [
+        {"key": "study", "resource": study.resource},
+        {"key": "segmentation", "resource": {"segmentations": segmentations}},
+        {"key": "scene", "resource": {"nodes": nodes}},
+    ]
 
 
 def _local_study(study: LocalStudy) -> dict[str, Any]:

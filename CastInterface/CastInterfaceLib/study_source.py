@@ -34,6 +34,10 @@ _FORMS = {
 }
 
 
+#: Why what lies at an address is not shown: it ends a sentence.
+FETCHES_NOTHING = "this display fetches no addresses until the setting to come, allowed_hosts, names whose it may"
+
+
 class NotShown(CastError):
     """A study or a result cannot be shown.
 
@@ -65,8 +69,8 @@ def missing_study(reference: StudyReference) -> NotShown:
         return NotShown(
             422,
             "form-not-supported",
-            f"The study is to be opened {_FORMS[reference.open_mode]} (open mode {reference.open_mode}), "
-            "which this display does not support yet, and no local folder holds it.",
+            f"The study is to be opened {_FORMS[reference.open_mode]} (open mode {reference.open_mode}) and no local "
+            f"folder holds it, but {FETCHES_NOTHING}.",
         )
     names = (
         ("study", reference.study_uid),

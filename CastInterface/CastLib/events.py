@@ -21,6 +21,8 @@ NIFTI_SEND = "nifti-send"
 NRRD_SEND = "nrrd-send"
 IMAGING_STUDY_OPEN = "ImagingStudy-open"
 IMAGING_STUDY_CLOSE = "ImagingStudy-close"
+SCENE_UPDATE = "scene-update"
+STRUCTURE_REPORT_UPDATE = "structurereport-update"
 
 STATUS = "STATUS"
 SCENEVIEW = "SCENEVIEW"

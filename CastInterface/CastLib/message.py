@@ -13,7 +13,7 @@ from typing import Any
 
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
-from CastLib.events import data_type_of_event, event_key, is_request, is_response, request_event, response_event
+from CastLib.events import EVERY, data_type_of_event, event_key, is_request, is_response, request_event, response_event
 from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text
 
 REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
@@ -111,6 +111,17 @@ class Acknowledgement:
     def refused(self) -> bool:
         """Tell whether the receiver refused or failed: any status that is no 2xx (FHIRcast 2.5.2)."""
         return self.status is not None and not 200 <= self.status < 300
+
+
+def progress_target(message: Message) -> Target | None:
+    """The asker alone, without an actor as a worklist is no image display; None when it cannot be told apart.
+
+    An asker whose name is ``*`` (seen) is narrowed by its product.
+    """
+    asker = message.sender
+    if asker.name not in ("", EVERY):
+        return Target(name=asker.name)
+    return Target(name=asker.name, product=asker.product) if asker.name and asker.product else None
 
 
 def parse_publish(body: Any) -> Message:

@@ -15,8 +15,8 @@ from CastLib.client import Session
 from CastLib.client.failures import is_passing
 from CastLib.errors import CastError
 from CastLib.events import STATUS, STATUS_UPDATE
-from CastLib.message import IN_REPLY_TO, Message, Target, new_id
-from CastServiceProviderLib.addressing import progress_target, result_target
+from CastLib.message import IN_REPLY_TO, Message, Target, new_id, progress_target
+from CastServiceProviderLib.addressing import result_target
 
 _log = logging.getLogger("cast.provider")
 
