@@ -42,7 +42,8 @@ class Telling:
         self._study = study
         self._told = RememberedIds(TOLD_MOST)
         self._one_at_a_time = threading.Lock()
-        self._segments: tuple[OpenStudy | None, list[Any]] = (None, _NONE)
+        # The open that was told of, not its study: that would keep what was shown after its close.
+        self._segments: tuple[Message | None, list[Any]] = (None, _NONE)
 
     def refusal(self, message: Message, sentence: str) -> None:
         """Tell the sender, if it is named, why something of its message is not shown."""
@@ -67,10 +68,10 @@ class Telling:
             known, told = self._segments
             context = study_context(study)
             now = [item["resource"] for item in context if item["key"] == "segmentation"]
-            if study is not self._study() or now == (told if known is study else _NONE):
+            if study is not self._study() or now == (told if known is study.message else _NONE):
                 return
             self._session.publish(STRUCTURE_REPORT_UPDATE, context, topic=study.message.topic)
-            self._segments = study, copy.deepcopy(now)
+            self._segments = study.message, copy.deepcopy(now)
 
     def _start(self, publish: Callable[[], object]) -> None:
         def ended(_: Any, error: Exception | None) -> None:
