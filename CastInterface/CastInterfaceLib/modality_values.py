@@ -68,7 +68,7 @@ def rescaled(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
     if not np.isfinite(values).all():
         raise CastError("its values with slope and intercept are too large")
     largest = max(abs(float(values.min())), abs(float(values.max())))
-    if largest <= np.finfo(np.float32).max and np.spacing(np.float32(largest)) <= abs(slope) / 2:
+    if largest <= float(np.finfo(np.float32).max) and np.spacing(np.float32(largest)) <= abs(slope) / 2:
         return values.astype(np.float32)
     return values
 
