@@ -88,7 +88,7 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
     if sum(volume.size for volume in volumes) > LAYER_VOXELS_MOST:
         raise CastError(f"{image.name} is not shown: it has more voxels than this display takes ({LAYER_VOXELS_MOST}).")
     warnings = list(image.warnings) if len(volumes) < len(image.volumes) or not described else []
-    layers, numbers, lost = [], [], 0
+    layers, numbers, lost, negative = [], [], 0, False
     for volume in volumes:
         array = fit.turn.apply(volume)
         found = find_values(image, array)
@@ -99,6 +99,7 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
             if asked != LABELS:
                 return None, "some of its values are negative"
             warnings.append("its negative values are taken as background")
+            negative = True
             values = tuple(value for value in values if value > 0)
         if asked != LABELS and not described and len(values) > FEW and not in_patches(image, array):
             return None, "its values do not lie in patches as labels do"
@@ -108,6 +109,8 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
         numbers.append(table)
     if lost:
         warnings.append(f"{lost} of its voxels are no numbers and taken as background")
+    if not any(numbers) and (lost or negative):
+        raise CastError(f"{image.name} is not shown: all that it marks is negative or no number, so it is no finding.")
     segments = _segments(layers, numbers, described, label, image.name)
     if len(segments) > SEGMENTS_MOST:
         return None, f"it has more than {SEGMENTS_MOST} different values"

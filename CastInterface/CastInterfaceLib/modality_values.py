@@ -42,6 +42,16 @@ def rescale_of(header: pydicom.Dataset) -> tuple[float, float]:
     return _number(header, "RescaleSlope", 1.0) or 1.0, _number(header, "RescaleIntercept", 0.0)
 
 
+def scale_of(header: pydicom.Dataset) -> tuple[bool | None, str]:
+    """Whether a file scales its values (None: it says nothing of it, not even that it does not), and their unit."""
+    unit = str(header.get("RescaleType") or header.get("Units") or "").strip()
+    if header.get("ModalityLUTSequence"):
+        return True, unit
+    if header.get("RescaleSlope") is None and header.get("RescaleIntercept") is None:
+        return None, unit
+    return rescale_of(header) != (1.0, 0.0), unit
+
+
 def _number(header: pydicom.Dataset, keyword: str, default: float) -> float:
     try:
         value = header.get(keyword)

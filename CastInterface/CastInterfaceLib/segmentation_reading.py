@@ -6,7 +6,7 @@ a hundred organs take the memory of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from CastInterfaceLib.label_maps import (
     color_number,
     count_labels,
 )
-from CastInterfaceLib.segmentation_frames import LABELMAP, Frames
+from CastInterfaceLib.segmentation_frames import FRACTIONAL, LABELMAP, Frames
 from CastInterfaceLib.segmentation_places import FramePlaces, place_frames
 from CastLib.dicom_patient import Patient
 from CastLib.dicom_reading import read_whole
@@ -59,9 +59,12 @@ def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
     data = read_whole(path)
     if data.get("SOPClassUID") not in SEG_CLASSES:
         raise CastError(f"{name} cannot be read as a DICOM SEG: it is another kind of object.")
-    described = {int(item.SegmentNumber): item for item in data.get("SegmentSequence") or () if item.SegmentNumber}
+    items = [item for item in data.get("SegmentSequence") or () if item.SegmentNumber]
+    described = {int(item.SegmentNumber): item for item in items}
     if not described:
         raise CastError(f"{name} holds no segment.")
+    if len(described) < len(items):
+        raise CastError(f"{name} is not shown: it describes several segments under one number, so none has a name.")
     if len(described) > SEGMENTS_MOST:
         raise CastError(f"{name} is not shown: it has {len(described)} segments, more than {SEGMENTS_MOST}.")
     frames = Frames(data, name)
@@ -69,9 +72,11 @@ def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
     shape = (places.slices, frames.rows, frames.columns)
     if frames.kind == LABELMAP:
         layers, values = _label_layer(frames, places, shape)
+        frames_of = {0: list(range(frames.count))}
         values.pop(int(data.get("PixelPaddingValue") or 0), None)  # in no segment
     else:
-        layers, values = _layers(frames, places, shape, _frames_of(data, frames.count, name), name)
+        frames_of = _frames_of(data, frames.count, name)
+        layers, values = _layers(frames, places, shape, frames_of, name)
     numbers = sorted({*described, *values})
     counts = [
         count_labels(layer, [value for at, value in values.values() if at == number])
@@ -105,8 +110,31 @@ def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
         file_name=name,
         source_instances=_source_instances(data),
         patient=Patient.of(data),
-        warnings=places.warnings,
+        warnings=(
+            *places.warnings,
+            *_on_one_another(frames_of.values(), places),
+            *_odd_segments(segments, described, values if frames.kind == FRACTIONAL else ()),
+        ),
     )
+
+
+def _on_one_another(frames_of: Iterable[list[int]], places: FramePlaces) -> list[str]:
+    """Whether frames of one segment lie at one place: all are drawn there, and another slice may be without its own."""
+    twice = sum(len(own) - len({places.of_frame[frame] for frame in own}) for own in frames_of)
+    if not twice:
+        return []
+    return [f"{twice} of its frames {'lies' if twice == 1 else 'lie'} at the place of another one of the same segment"]
+
+
+def _odd_segments(segments: Iterable[SegmentMask], described: Container[int], fractional: Container[int]) -> list[str]:
+    """What is odd about segments, as parts of a sentence about "it"; ``fractional``: those with frames of fractions."""
+    told = []
+    for one in segments:
+        if one.number not in described:
+            told.append(f"it does not say what segment {one.number} is")
+        if one.number in fractional and not one.voxels:
+            told.append(f"{one.label} is shown empty, as all its fractions are below one half")
+    return told
 
 
 def _told(described: dict[int, Any], number: int, keyword: str) -> Any:

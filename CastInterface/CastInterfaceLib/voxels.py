@@ -9,6 +9,7 @@ only itself: its place is left dark, and it is told.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ import pydicom
 
 from CastInterfaceLib.frame_decoder import CalledOff, FrameDecoder
 from CastInterfaceLib.look import Look, is_inverted, look_of, padding_of
-from CastInterfaceLib.modality_values import joined_kind, modality_values
+from CastInterfaceLib.modality_values import joined_kind, modality_values, scale_of
 from CastInterfaceLib.same_file import need_same
 from CastInterfaceLib.slice_places import SlicePlaces, between, places_of
 from CastInterfaceLib.stored_pixels import PixelForm, pixel_form, stored_pixels
@@ -66,6 +67,7 @@ class _Plane:
     header: pydicom.Dataset
     form: PixelForm
     not_numbers: int
+    scale: tuple[bool | None, str]
 
     @property
     def kind(self) -> tuple[bool, bool]:
@@ -117,6 +119,7 @@ def _read(
     middle: _Plane | None = None
     good = not_numbers = number = 0
     others: list[tuple[bool, bool]] = []
+    scales: Counter[tuple[bool | None, str]] = Counter()
     decoder.begin_series(lambda: before_file(number))
     for number, path in enumerate(series.files):
         before_file(number)
@@ -131,6 +134,7 @@ def _read(
         kind = plane.kind
         good += 1
         not_numbers += plane.not_numbers
+        scales[plane.scale] += 1
         pile.add(number, plane.values)
         if middle is None or number <= len(series.files) // 2:
             middle = replace(plane, values=np.empty(0))
@@ -144,7 +148,7 @@ def _read(
         array,
         ijk_to_ras(geometry, places.spacing),
         look,
-        (*_warnings(places, len(missing), not_numbers), *_told_bad(bad), *look.warnings),
+        (*_warnings(places, len(missing), not_numbers), *_told_scales(scales), *_told_bad(bad), *look.warnings),
         missing,
         "" if places.exact else INTERPOLATED,
     )
@@ -169,6 +173,7 @@ def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
         form = pixel_form(header)
         stored = stored_pixels(header, decoder)
         color = stored.ndim == 3
+        scale = (None, "") if color or stored.dtype.kind == "f" else scale_of(header)
         values, not_numbers = (stored, 0) if color else _finite(modality_values(stored, header, form))
     except CastError as error:
         raise _Unreadable(str(error)) from error
@@ -178,7 +183,7 @@ def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
         raise
     except Exception as error:
         raise _Unreadable(f"it is damaged ({type(error).__name__})") from error
-    return _Plane(values, header, form, not_numbers)
+    return _Plane(values, header, form, not_numbers, scale)
 
 
 def _finite(values: np.ndarray) -> tuple[np.ndarray, int]:
@@ -257,6 +262,21 @@ def _warnings(places: SlicePlaces, missing: int, not_numbers: int) -> list[str]:
         )
     if not_numbers:
         told.append(f"{not_numbers} voxels hold no number and are shown black")
+    return told
+
+
+def _told_scales(scales: Counter[tuple[bool | None, str]]) -> list[str]:
+    """Where values of some slices are no measure for those of others."""
+    told = []
+    silent = sum(count for (scaled, _unit), count in scales.items() if scaled is None)
+    if silent and any(scaled for scaled, _unit in scales):
+        told.append(
+            f"{silent} of its {scales.total()} slices {'does' if silent == 1 else 'do'} not say how stored values are "
+            "scaled, as the others do: their brightness cannot be compared"
+        )
+    units = sorted({unit for _scaled, unit in scales if unit})
+    if len(units) > 1:
+        told.append(f"its slices tell their values in different units ({', '.join(units)})")
     return told
 
 

@@ -39,14 +39,19 @@ class Patient:
         if self.id and other.id and not (self.issuer and other.issuer and self.issuer != other.issuer):
             if self.id != other.id:
                 return f"patient ID {self.id} and patient ID {other.id}"
-        if _plain_name(self.name) and _plain_name(other.name) and _plain_name(self.name) != _plain_name(other.name):
+        if _differ(self.name, other.name):
             return f"patient {self.name} and patient {other.name}"
         if self.birth_date and other.birth_date and self.birth_date != other.birth_date:
             return f"birth date {self.birth_date} and birth date {other.birth_date}"
         return ""
 
 
-def _plain_name(name: str) -> str:
-    """The alphabetic form of a name (PS3.5 6.2.1) without what writers differ in: case, blanks, empty parts."""
-    alphabetic = unicodedata.normalize("NFC", name.split("=", 1)[0]).casefold()
-    return re.sub(r"[\s^]+", "^", alphabetic).strip("^")
+def _differ(one: str, other: str) -> bool:
+    """Whether two names differ in the first form that both have: alphabetic, ideographic, phonetic (PS3.5 6.2.1)."""
+    both = zip(map(_plain, one.split("=")), map(_plain, other.split("=")), strict=False)
+    return next((ours != theirs for ours, theirs in both if ours and theirs), False)
+
+
+def _plain(form: str) -> str:
+    """One form of a name without what writers differ in: case, blanks, empty parts."""
+    return re.sub(r"[\s^]+", "^", unicodedata.normalize("NFC", form).casefold()).strip("^")
