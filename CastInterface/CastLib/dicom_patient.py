@@ -34,11 +34,12 @@ class Patient:
     def contradiction(self, other: Patient) -> str:
         """Return what shows that the two are different people, naming both; ``""`` when nothing does.
 
-        What one of them does not say contradicts nothing. IDs of two issuers are not compared.
+        What one of them does not say contradicts nothing. Two issuers give the same number to two people.
         """
-        if self.id and other.id and not (self.issuer and other.issuer and self.issuer != other.issuer):
-            if self.id != other.id:
-                return f"patient ID {self.id} and patient ID {other.id}"
+        issuers = self.issuer and other.issuer and self.issuer != other.issuer
+        if self.id and other.id and (self.id != other.id or issuers):
+            of = (f" of {self.issuer}", f" of {other.issuer}") if issuers else ("", "")
+            return f"patient ID {self.id}{of[0]} and patient ID {other.id}{of[1]}"
         if _differ(self.name, other.name):
             return f"patient {self.name} and patient {other.name}"
         if self.birth_date and other.birth_date and self.birth_date != other.birth_date:
