@@ -61,6 +61,8 @@ class SliceView(OffscreenView):
         # The slice logic delivers finished grey or colour pixels: the mapper must leave 0..255 as they are, but for
         # the volume's opacity (`pixels`).
         self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
         self._image = vtk.vtkActor2D()
         self._image.SetMapper(self._mapper)
         self._image.GetProperty().SetDisplayLocationToBackground()

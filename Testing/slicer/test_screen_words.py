@@ -19,11 +19,13 @@ def room(host: Any, tmp_path: Path) -> Any:
     """The phantom of an invented patient in every view of the window."""
     from CastInterfaceLib.host_slicer import WindowHost
     from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import array_of, body_of, geometry_of, show_volume
+    from CastInterfaceLib.study_loading import add_volume, array_of, body_of, geometry_of, prepare_volume, show_volume
+    from CastInterfaceLib.voxels import read_voxels
     from CastLib.dicom_series import read_series
 
     room = WindowHost(SIZE)
-    (volume,), _ = room.read(read_series(write_phantom(tmp_path))[0])
+    (series,) = read_series(write_phantom(tmp_path))
+    volume = add_volume(room.scene, series, prepare_volume(read_voxels(series)))
     volume.SetAttribute("DICOM.PatientName", "Invented^Person")
     volume.SetAttribute("DICOM.PatientID", "INV-17")
     volume.SetAttribute("DICOM.StudyDate", "20260102")
