@@ -137,7 +137,7 @@ class _Waiting:
 
         stop = StopSignal().install()
         if self._answer is None and not self._failure and not others_connected(self._session, target(args)):
-            raise CastError("the files were sent, but nobody who could answer is connected (0 are connected)")
+            raise TimedOut("the files were sent, but nobody who could answer is connected (0 are connected)")
         look = time.monotonic() + _LOOK
         end = time.monotonic() + args.timeout
         while self._answer is None:

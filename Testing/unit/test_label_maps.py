@@ -9,6 +9,7 @@ from CastInterfaceLib.grids import Fit, Grid, Turn
 from CastInterfaceLib.image_file import ImageFile
 from CastInterfaceLib.label_maps import count_labels, middle_of, outer_segments
 from CastInterfaceLib.label_reading import read_labels, said
+from CastLib.errors import CastError
 
 
 def balls(kind: type = np.uint8, value: int = 3) -> np.ndarray:
@@ -73,7 +74,8 @@ def test_labels_are_whole_numbers_few_or_in_patches(array: np.ndarray, expected:
 def test_what_was_asked_decides() -> None:
     noise = NOISE.integers(0, 200, (20, 24, 28), np.uint8)
     assert labels_in(noise, "labels") == list(range(1, 200))
-    assert labels_in(-balls(np.int16), "labels") == []
+    with pytest.raises(CastError, match="all that it marks is negative"):
+        labels_in(-balls(np.int16), "labels")
     assert labels_in(balls(), "image") == ""
     assert labels_in(balls(np.int16), slope=0.5) == "its values are no whole numbers"
     assert labels_in(balls(np.int16) * 4, slope=0.25) == [1, 3]
