@@ -63,7 +63,7 @@ def test_names_are_no_markup_and_turn_no_line(tmp_path, hub, user, peer):
 
 def test_a_wait_ends_when_nobody_is_there(tmp_path, hub, user, file):
     sent = run_cast(tmp_path, "send", "nifti-send", str(file), "--wait", "--hub", hub.url, "--user", user)
-    assert sent.process.returncode == 1
+    assert sent.process.returncode == 4
     assert "nobody who could answer is connected (0 are connected)" in sent.error_text
 
 
