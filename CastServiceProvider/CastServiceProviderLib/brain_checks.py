@@ -31,8 +31,8 @@ LOWEST, HIGHEST = 0.5, 1.15
 MOST_UNEQUAL = 0.2
 #: Square centimetres of brain on a side of the image: only the stem may run out, below (some 10).
 LARGEST_CUT, LARGEST_CUT_BELOW = 12.0, 40.0
-#: The surface of white matter by that of a ball of its size: 3 to 6 for a brain's folds, 1 for a ball, above 10 noise.
-LEAST_FOLDED, MOST_FOLDED = 2.0, 10.0
+#: The surface of white matter by that of a ball of its size: 3 to 6 for folds, 1 for a ball, above 20 for noise.
+LEAST_FOLDED, MOST_FOLDED = 2.0, 15.0
 
 _COARSE = 2.0  # millimetres; shape is measured on a grid of about this step, so that it does not depend on the image's
 _LAYER = 4.0  # millimetres of a layer of depth

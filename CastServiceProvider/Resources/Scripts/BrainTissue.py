@@ -13,8 +13,9 @@ import re
 
 import numpy as np
 import SimpleITK as sitk
+from pydicom.pixels import apply_modality_lut
 
-from CastLib.dicom_reading import read_header
+from CastLib.dicom_reading import read_header, read_whole
 from CastLib.dicom_series import scan
 from CastServiceProviderLib.brain_checks import check_brain
 from CastServiceProviderLib.mr_weighting import weighting
@@ -118,7 +119,7 @@ def unusable_because(series, header, said):
     part = str(header.get("BodyPartExamined") or "").upper()
     if re.search(NO_HEAD, part) and not re.search("HEAD|BRAIN|SKULL", part):
         return f"an image of another part of the body, {part}"
-    if header.get("SamplesPerPixel", 1) != 1:
+    if not str(header.get("PhotometricInterpretation")).startswith("MONOCHROME"):
         return "a picture in colour"
     if series.geometry is None:
         return series.problem or "no stack of slices"
@@ -136,17 +137,20 @@ def unusable_because(series, header, said):
 
 
 def read(series):
-    """The image, lying where its slices say that they lie, whatever a reader makes of them."""
-    geometry = series.volume
-    try:
-        image = sitk.ReadImage([str(file) for file in series.files], sitk.sitkFloat32)
-    except RuntimeError as error:
-        raise ValueError(f"The pixels of {name_of(series)} are damaged, or packed in a way unknown here") from error
-    if image.GetSize() != (geometry.columns, geometry.rows, geometry.slices):
-        raise ValueError(f"The pixels of {name_of(series)} are not as many as its headers say")
-    image.SetSpacing(geometry.spacing)
-    image.SetOrigin(geometry.origin)
-    image.SetDirection(geometry.direction)
+    """The image, lying where its slices say that they lie; an error that the asker reads when one is damaged."""
+    planes = []
+    for file in series.files:
+        ds = read_whole(file)
+        try:
+            planes.append(apply_modality_lut(ds.pixel_array, ds).astype(np.float32))
+        except Exception as error:  # a damaged file raises whatever its bytes happen to run into
+            raise ValueError(
+                f"The pixels of {name_of(series)} are damaged, or packed in a way unknown here ({file.name})"
+            ) from error
+    image = sitk.GetImageFromArray(np.stack(planes))
+    image.SetSpacing(series.spacing)
+    image.SetOrigin(series.origin)
+    image.SetDirection(series.direction)
     return image
 
 
@@ -204,6 +208,7 @@ def brain_mask(image):
     head = sitk.BinaryFillhole(largest(sitk.OtsuThreshold(dimmed, 0, 1, 128)))
     if is_stripped(coarse, head):
         return sitk.BinaryFillhole(largest(image > darkness_outside(image)))
+    coarse = even_out(coarse, head)
     # The middle of the head is brain for certain and says how bright tissue is; fat and skin are brighter.
     core = values(coarse, ball_in_the_middle(head))
     core = core[core < far_above(core)]
@@ -275,7 +280,7 @@ def even_out(image, mask):
     ordinary = sitk.And(mask, image < far_above(values(image, mask), 3))
     coarse = [max(1, round(4 / step)) for step in image.GetSpacing()]
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
-    n4.SetMaximumNumberOfIterations([20, 20])
+    n4.SetMaximumNumberOfIterations([100, 100])
     n4.Execute(sitk.Shrink(image, coarse), sitk.Shrink(sitk.Cast(ordinary, sitk.sitkUInt8), coarse))
     return image / sitk.Exp(sitk.Cast(n4.GetLogBiasFieldAsImage(image), sitk.sitkFloat32))
 
