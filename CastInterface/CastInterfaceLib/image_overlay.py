@@ -52,8 +52,10 @@ def prepare_image(image: ImageFile, fit: Fit, source: Grid) -> PreparedImage:
             if not finite.all():
                 if not finite.any():
                     raise CastError(f"{image.name} is not shown: none of its voxels is a number.")
-                array = np.where(finite, array, array[finite].min())
-                warnings.append(f"{finite.size - np.count_nonzero(finite)} of its voxels are no numbers and shown dark")
+                low, high = float(array[finite].min()), float(array[finite].max())
+                array = np.nan_to_num(array, copy=False, nan=low, posinf=high, neginf=low)
+                lost = finite.size - np.count_nonzero(finite)
+                warnings.append(f"{lost} of its voxels are no numbers, and shown like its lowest or highest ones")
     voxels = Voxels(array, fit.grid.ijk_to_ras, look_of(array, pydicom.Dataset()), ())
     return PreparedImage(stem(image.name), prepare_volume(voxels), tuple(warnings))
 

@@ -15,7 +15,6 @@ import numpy as np
 from CastInterfaceLib.grids import Fit
 from CastInterfaceLib.image_file import ImageFile
 from CastInterfaceLib.label_maps import (
-    LAYER_VOXELS_MOST,
     SEGMENTS_MOST,
     Segmentation,
     SegmentMask,
@@ -85,8 +84,6 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
         return None, "its voxels are colours" if image.is_color else ""
     described = _described(image.keys, image.name)
     volumes = image.volumes if described else image.volumes[:1]
-    if sum(volume.size for volume in volumes) > LAYER_VOXELS_MOST:
-        raise CastError(f"{image.name} is not shown: it has more voxels than this display takes ({LAYER_VOXELS_MOST}).")
     warnings = list(image.warnings) if len(volumes) < len(image.volumes) or not described else []
     layers, numbers, lost, negative = [], [], 0, False
     for volume in volumes:
@@ -95,6 +92,8 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
         if found.values is None:
             return None, found.why_not
         values = found.values
+        if found.not_finite == array.size:
+            raise CastError(f"{image.name} is not shown: none of its voxels is a number.")
         if any(value < 0 for value in values):
             if asked != LABELS:
                 return None, "some of its values are negative"

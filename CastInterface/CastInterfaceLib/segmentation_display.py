@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ OUTLINE_PIXELS = 2
 # same place when the boxes share this much of the inner one's.
 OUTER_OPACITY = 0.2
 SAME_PLACE = 0.8
+
+#: Voxels in the boxes of all segments for which surfaces are made, smallest first: a whole body has a third of that,
+#: a thousand labels strewn everywhere would take hours.
+SURFACE_VOXELS_MOST = 1 << 30
 
 # Segments that fill this share of the body's box leave no room for slices in 3D.
 FILLING = 0.4
@@ -69,13 +73,31 @@ def prepare_segmentation(path: Path, spacings: Sequence[float] = ()) -> Prepared
 def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:
     """The same for segments that are decoded already."""
     segments = segmentation.segments
+    in_slices_only = _too_wide(segments)
+    if in_slices_only:
+        words = f"{len(in_slices_only)} of its {len(segments)} segments are shown in slices only, not in 3D"
+        segmentation = replace(segmentation, warnings=(*segmentation.warnings, words))
     segmentation.marked  # noqa: B018  found on this thread, for the main one
     return PreparedSegmentation(
         segmentation=segmentation,
-        surfaces=tuple(closed_surface(segment, segmentation.ijk_to_ras) for segment in segments),
+        surfaces=tuple(
+            vtk.vtkPolyData() if one.number in in_slices_only else closed_surface(one, segmentation.ijk_to_ras)
+            for one in segments
+        ),
         images={id(layer): _oriented_image(layer, segmentation) for layer in segmentation.layers},
         outer=outer_segments(segments, SAME_PLACE),
     )
+
+
+def _too_wide(segments: Sequence[SegmentMask]) -> set[int]:
+    """The numbers of the segments that `SURFACE_VOXELS_MOST` leaves without a surface."""
+    room = SURFACE_VOXELS_MOST
+    wide = set()
+    for segment in sorted(segments, key=lambda one: int(np.prod(one.shape))):
+        room -= int(np.prod(segment.shape))
+        if room < 0:
+            wide.add(segment.number)
+    return wide
 
 
 def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, body: np.ndarray) -> Any:

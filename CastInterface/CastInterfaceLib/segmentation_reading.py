@@ -214,7 +214,7 @@ def _put(layer: np.ndarray, value: int, frames: Frames, places: FramePlaces, own
 
 def _color(description: Any, number: int) -> tuple[float, float, float]:
     lab = description.get("RecommendedDisplayCIELabValue")
-    if lab is None or len(lab) != 3:
+    if not lab:
         return color_number(number - 1)
     from highdicom.color import CIELabColor  # half a second: only who gets a SEG pays it
 

@@ -175,8 +175,8 @@ def test_many_negative_and_huge_labels(head: Head, tmp_path: Path) -> None:
     came = head.send(nifti(tmp_path / "result.nii.gz", BOTH.astype(np.int16) - 1))
     assert came.item == {} and "negative" in came.sentences[0]
     many = np.zeros(BOTH.shape, np.int16)
-    many.ravel()[: 16 * 900] = np.repeat(np.arange(1, 901), 16)
-    assert len(head.send(nifti(tmp_path / "result.nii.gz", many)).volumes) == 900
+    many.ravel()[: 16 * 300] = np.repeat(np.arange(1, 301), 16)
+    assert len(head.send(nifti(tmp_path / "result.nii.gz", many)).volumes) == 300
 
 
 @row(GROUP, "sform and qform contradict each other, one is the series' grid", "shown, with a warning",
@@ -304,12 +304,50 @@ def test_damaged_files(head: Head, tmp_path: Path) -> list[str]:
     return told
 
 
+def test_labels_strewn_everywhere_get_no_surfaces(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from CastInterfaceLib import segmentation_display
+
+    monkeypatch.setattr(segmentation_display, "SURFACE_VOXELS_MOST", 1000)
+    came = head.send(nifti(tmp_path / "a.nii", BOTH))
+    assert came.volumes == [MARKER_MM3, VENTRICLE_MM3]
+    assert came.sentences == ["a.nii: 1 of its 2 segments are shown in slices only, not in 3D."]
+
+
 def test_a_damaged_sform_leaves_the_qform(head: Head, tmp_path: Path) -> None:
     whole = nifti(tmp_path / "whole.nii", BOTH).read_bytes()
     (tmp_path / "nan.nii").write_bytes(whole[:280] + b"\0\0\xc0\x7f" + whole[284:])
     came = head.send(tmp_path / "nan.nii")
     assert came.volumes == [MARKER_MM3, VENTRICLE_MM3]
     assert came.sentences == ["nan.nii: its sform is damaged, and its qform is used."]
+
+
+def test_odd_kinds_of_voxels(head: Head, tmp_path: Path) -> None:
+    lifted = RAS @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 19.0], [0, 0, 0, 1]])
+    assert head.send(nifti(tmp_path / "flat.nii", MARKER[19], lifted)).volumes == [float(MARKER[19].sum()) * 20]
+    noise = np.zeros_like(MARKER)
+    noise[12:15, 40:60, 40:60] = np.random.default_rng(1).integers(0, 50, (3, 20, 20))
+    came = head.send(nifti(tmp_path / "a.nii", noise, change=lambda header: header.set_intent("label")))
+    assert len(came.volumes) == 49
+    colors = np.zeros(MARKER.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    colors["R"] = MARKER * 200
+    assert "its voxels are colours" in head.send(nifti(tmp_path / "rgb.nii", colors)).sentences[0]
+    vectors = np.zeros((3, 1, *MARKER.shape), np.float32)
+    vectors[0] = MARKER * 1.5
+    assert (
+        "it holds 3 components, of which the first is shown"
+        in head.send(nifti(tmp_path / "v.nii", vectors)).sentences[0]
+    )
+    for wide in (HU.astype(np.int64) * 1_000_003, (HU.astype(np.int64) + 2000).astype(np.uint64) * 10**15):
+        assert head.send(nifti(tmp_path / "wide.nii", wide)).refused == ""
+        low, high = volumes_of(head.desk)[-1].GetImageData().GetScalarRange()
+        assert (low, high) == (wide.min(), wide.max())
+    endless = np.where(MARKER > 0, np.inf, HU * 0.37).astype(np.float32)
+    assert "256 of its voxels are no numbers" in head.send(nifti(tmp_path / "i.nii", endless)).sentences[0]
+    assert volumes_of(head.desk)[-1].GetImageData().GetScalarRange()[1] == pytest.approx(900 * 0.37)
+    came = head.send(nifti(tmp_path / "none.nii", np.full(MARKER.shape, np.nan, np.float32)))
+    assert came.item == {} and "none of its voxels is a number" in came.refused
+    (tmp_path / "unit.nii").write_bytes(nifti(tmp_path / "m.nii", MARKER).read_bytes()[:123] + b"\5" + bytes(500))
+    assert head.send(tmp_path / "unit.nii").item == {}
 
 
 def test_one_bad_file_costs_only_itself(head: Head, tmp_path: Path) -> None:

@@ -223,6 +223,38 @@ def test_a_seg_of_other_images_or_of_two_series_is_refused(desk: Desk, folder: P
     assert came.item == {} and "could belong to 2 of the open series" in came.refused
 
 
+def test_of_several_volumes_of_one_series_the_one_on_whose_grid_it_lies_is_taken(head: Head, tmp_path: Path) -> None:
+    """A localizer, or another phase, has the same SeriesInstanceUID and another grid."""
+    import slicer
+
+    from CastInterfaceLib.segmentation_display import prepare_segmentation
+    from CastInterfaceLib.segmentation_source import volume_for
+    from CastLib.errors import CastError
+
+    (shown,) = head.desk.display.study.series.values()  # type: ignore[union-attr]
+    prepared = prepare_segmentation(seg(tmp_path / "a.dcm", MARKER, head.slices), [5.0])
+    other = slicer.vtkMRMLScalarVolumeNode()
+    other.Copy(shown.volume)
+    other.SetSpacing(4.0, 4.0, 5.0)
+    assert volume_for([other, shown.volume], prepared.segmentation) is shown.volume
+    with pytest.raises(CastError, match="as many columns and rows as its series"):
+        volume_for([other], prepared.segmentation)
+    twin = slicer.vtkMRMLScalarVolumeNode()
+    twin.Copy(shown.volume)
+    with pytest.raises(CastError, match="could belong to 2"):
+        volume_for([twin, shown.volume], prepared.segmentation)
+    twin.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    assert volume_for([twin, shown.volume], prepared.segmentation) is shown.volume
+
+
+def test_a_bad_colour_costs_only_itself(head: Head, tmp_path: Path) -> None:
+    def change(data: Any) -> None:
+        data.SegmentSequence[0].RecommendedDisplayCIELabValue = [1]
+
+    came = head.send(seg(tmp_path / "a.dcm", MARKER, head.slices, change=change))
+    assert came.volumes == [MARKER_MM3] and came.item["segments"][0]["color"] == "#80ad80"
+
+
 def test_uneven_slices_are_drawn_at_their_true_positions(desk: Desk, folder: Path, tmp_path: Path) -> None:
     from CastInterfaceLib.segmentation_reading import read_segmentation
 
