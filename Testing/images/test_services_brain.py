@@ -116,7 +116,9 @@ def test_what_is_no_t1_of_a_head_is_refused(tmp_path: Path, proves: Any, differs
 
 
 def test_a_picture_in_colour_and_a_broken_one_are_refused(tmp_path: Path) -> None:
-    (told,) = refusal(tmp_path, save(tmp_path / "x", np.repeat(EMPTY, 3, 2), Columns=90, PhotometricInterpretation="RGB"))
+    (told,) = refusal(
+        tmp_path, save(tmp_path / "x", np.repeat(EMPTY, 3, 2), Columns=90, PhotometricInterpretation="RGB")
+    )
     assert "a picture in colour" in told
     (told,) = refusal(tmp_path, save(tmp_path / "y", EMPTY, PixelData=b"\0\0"))
     assert "damaged" in told
