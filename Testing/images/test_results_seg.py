@@ -252,7 +252,7 @@ def test_a_bad_colour_costs_only_itself(head: Head, tmp_path: Path) -> None:
         data.SegmentSequence[0].RecommendedDisplayCIELabValue = [1]
 
     came = head.send(seg(tmp_path / "a.dcm", MARKER, head.slices, change=change))
-    assert came.volumes == [MARKER_MM3] and came.item["segments"][0]["color"] == "#80ad80"
+    assert came.volumes == [MARKER_MM3] and came.item["segments"][0]["color"] == [0.5, 0.68, 0.5]
 
 
 def test_uneven_slices_are_drawn_at_their_true_positions(desk: Desk, folder: Path, tmp_path: Path) -> None:
