@@ -26,12 +26,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
-from xml.etree import ElementTree
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 LOCK = os.path.join(ROOT, "requirements.lock")
@@ -43,6 +41,9 @@ SCRIPTS = os.path.join(ENVIRONMENT, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(SCRIPTS, "python.exe" if os.name == "nt" else "python")
 TEMPORARY = os.path.join(ENVIRONMENT, "temporary")  # here, so that what an interrupted installer leaves goes with it
 UNFINISHED = "unfinished"
+# The Python itself, however it was called: by another name, through a link, or from inside the environment, whose own
+# Python goes when the environment is made anew.
+BASE = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 OLDEST = (3, 10)
 NEWEST_WITH_ENGINE = (3, 13)
@@ -103,6 +104,16 @@ def venv_refusal(version: "tuple[int, ...]", has_module: "Callable[[str], bool]"
     return (
         "Python's venv module with its pip is missing: on Debian or Ubuntu, "
         f"`sudo apt-get install python{dotted(version[:2])}-venv`; elsewhere, install uv; then start run.py again."
+    )
+
+
+def running_refusal(system: str, prefix: str) -> "str | None":
+    """Why the environment cannot be made anew by the Python inside it, or None: Windows keeps what runs."""
+    if system != "nt" or not os.path.isdir(ENVIRONMENT) or not os.path.samefile(prefix, ENVIRONMENT):
+        return None
+    return (
+        f"The environment in {ENVIRONMENT} must be made anew, and it is the one that is active: "
+        "type `deactivate`, then start run.py again."
     )
 
 
@@ -171,6 +182,7 @@ def ensure_environment() -> None:
         return
     if sys.platform == "linux":
         refuse_if(libc_refusal(*platform.libc_ver()))
+    refuse_if(running_refusal(os.name, sys.prefix))
     with stopping_on_sigterm(), one_at_a_time():
         if is_ready(wanted):  # another run.py made it while this one waited
             return
@@ -183,7 +195,7 @@ def wanted_stamp() -> str:
     for path in (LOCK, PROJECT):
         with open(path, "rb") as file:
             contents.append(file.read())
-    return stamp(contents, sys.version, sys.executable, ROOT)
+    return stamp(contents, sys.version, BASE, ROOT)
 
 
 def stamp(contents: "list[bytes]", *facts: str) -> str:
@@ -220,7 +232,7 @@ def make_environment() -> None:
 def uv_commands() -> "list[list[str]]":
     install = ["uv", "pip", "install", "--no-config", "--python", PYTHON, "--no-deps"]
     return [
-        ["uv", "venv", "--no-config", "--allow-existing", "--python", sys.executable, ENVIRONMENT],
+        ["uv", "venv", "--no-config", "--allow-existing", "--python", BASE, ENVIRONMENT],
         [*install, "--require-hashes", "-r", LOCK],
         [*install, "--no-build-isolation", "--editable", ROOT],
     ]
@@ -229,7 +241,7 @@ def uv_commands() -> "list[list[str]]":
 def pip_commands() -> "list[list[str]]":
     install = [PYTHON, "-m", "pip", "install", "--no-user", "--disable-pip-version-check", "--no-deps"]
     return [
-        [sys.executable, "-m", "venv", ENVIRONMENT],
+        [BASE, "-m", "venv", ENVIRONMENT],
         [*install, "--require-hashes", "-r", LOCK],
         [*install, "--no-build-isolation", "--editable", ROOT],
     ]
@@ -491,55 +503,9 @@ def end_gently(process: "subprocess.Popen[bytes]") -> None:
 
 
 def run_tests(arguments: "list[str]") -> int:
-    """Lint, types and tests, each of them even when one fails. The last line counts what passed and failed."""
-    os.chdir(ROOT)
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
-    passed = failed = 0
-    with stopping_on_sigterm(), tempfile.TemporaryDirectory() as folder:
-        for check in checks:
-            code = run_check(check)
-            passed, failed = passed + (code == 0), failed + (code != 0)
-        skipped = 0
-        for number, selection in enumerate(pytest_runs(arguments)):
-            report = os.path.join(folder, f"{number}-report.xml")
-            code = run_check(["pytest", f"--junitxml={report}", *selection])
-            counts = count_tests(report)
-            passed, failed = passed + counts["passed"], failed + counts["failed"]
-            skipped += counts["skipped"]
-            if code != 0 and not counts["failed"]:  # pytest found no test, or broke off
-                failed += 1
-    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
-    return FAILED if failed else 0
-
-
-def pytest_runs(arguments: "list[str]") -> "list[list[str]]":
-    """What each pytest process runs: files inside the stand-in for Slicer, of which there is one a process, alone."""
-    if any(os.path.exists(word.split("::")[0]) for word in arguments):
-        return [arguments]
-    folder = os.path.join("Testing", "slicer")
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    files = [os.path.join(folder, name) for name in names if name.startswith("test_")]
-    return [["Testing", "--ignore=" + folder, *arguments], *([file, *arguments] for file in files)]
-
-
-def run_check(command: "list[str]") -> int:
-    say("$ " + command[0] + " " + " ".join(word for word in command[1:] if "report.xml" not in word))
-    code = run_child([PYTHON, "-m", *command])
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    return code
-
-
-def count_tests(report: str) -> "dict[str, int]":
-    """Counts from pytest's JUnit report; zeros when there is none. An error in a fixture counts as failed."""
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    with contextlib.suppress(OSError, ElementTree.ParseError):
-        for suite in ElementTree.parse(report).iter("testsuite"):
-            of = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
-            counts["failed"] += of["failures"] + of["errors"]
-            counts["skipped"] += of["skipped"]
-            counts["passed"] += of["tests"] - of["failures"] - of["errors"] - of["skipped"]
-    return counts
+    """Lint, types and tests, in the environment; the last line counts what passed and failed."""
+    with stopping_on_sigterm():
+        return run_child([PYTHON, os.path.join(ROOT, "Testing", "tools", "run_tests.py"), *arguments])
 
 
 def main(arguments: "list[str]") -> int:

@@ -99,7 +99,7 @@ class CastServiceProviderLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         from CastInterfaceLib.provider_logic import ProviderLogic
         from CastLib.slicer_python import slicer_python
-        from CastServiceProviderLib.running_job import JobSettings
+        from CastServiceProviderLib.job_settings import JobSettings
         from CastServiceProviderLib.script import write_skeleton
         from CastServiceProviderLib.services import HubAccess, Services
 

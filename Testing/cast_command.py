@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from hub_process import package_environment
 
-FINISH_SECONDS = 60.0
+FINISH_SECONDS = 180.0
 
 
 class CastCommand:

@@ -23,9 +23,10 @@ from CastLib.study_context import make_study_context
 if TYPE_CHECKING:
     from CastInterfaceLib.host_engine import EngineHost
     from CastInterfaceLib.image_display import ImageDisplay
+    from CastLib.manifest import FileEntry
 
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class FakeSession:
@@ -35,9 +36,11 @@ class FakeSession:
         self.settings = SimpleNamespace(product="3DSLICER-ID")
         self.topic = "T"
         self.refused: list[tuple[str, int]] = []
+        self.published: list[tuple[str, Any, Any]] = []  # event, context, target
         self.answers: dict[str, Callable[[Message], Any]] = {}
         self.payloads: dict[str, Path] = {}
         self.name = "DISPLAY-1"
+        self.asked, self.answer = 0, dict[str, Any]()  # of requests, and what they are answered with
         self.gate = threading.Event()
         self.gate.set()
 
@@ -47,9 +50,23 @@ class FakeSession:
     def on_presence(self, handler: Any) -> None:
         self.presence = handler
 
+    def on_state(self, handler: Any) -> None:
+        self.state = handler
+
+    def publish(self, event: str, context: Any, *, target: Any = None, topic: str) -> None:
+        assert topic == self.topic
+        self.published.append((event, context, target))
+
+    def request(self, data_type: str, *, target: Any) -> dict[str, Any]:
+        self.asked += 1
+        return self.answer
+
     def on_request(self, data_type: str, answer: Callable[[Message], Any], in_background: bool = False) -> None:
         self.answers[data_type] = answer
         assert in_background  # pictures are made while the main thread does something else
+
+    def on_other_requests(self, answer: Callable[[Message], Any]) -> None:
+        self.other = answer
 
     def refuse(self, message: Message, status: int, reason: str) -> None:
         assert reason
@@ -61,6 +78,9 @@ class FakeSession:
         from CastLib.manifest import parse_received_manifest
 
         entries = [entry for entry in parse_received_manifest(message.context) if choose(entry)]
+        return self.fetch_entries(entries, directory, progress=progress, cancelled=cancelled)
+
+    def fetch_entries(self, entries: list[FileEntry], directory: Path, *, progress: Any, cancelled: Any) -> list[Path]:
         while not self.gate.wait(0.01):
             if cancelled():
                 raise TransferError("called off")
@@ -120,7 +140,9 @@ class Desk:
         return [item for item in self.status()["items"] if item["key"] == key]
 
     def segmentations(self) -> list[dict[str, Any]]:
-        found = [item["segmentations"] for item in self.status()["context"] if item["key"] == "segmentation"]
+        found = [
+            item["resource"]["segmentations"] for item in self.status()["context"] if item["key"] == "segmentation"
+        ]
         return found[0] if found else []
 
     def viewports(self) -> list[dict[str, Any]]:
@@ -163,6 +185,6 @@ def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
     study = display.study
     if study is not None and study.study_uid:
         desk.send("ImagingStudy-close", make_study_context(study.study_uid))
-    folder_of_payloads = display._temporary
+    folder_of_payloads = display._temporary.path
     display.close()
     assert not folder_of_payloads.exists()

@@ -133,7 +133,11 @@ class Target:
                     f"memory {(rss - self._rss) / 2**20:+.1f} MiB, descriptors {descriptors - self._descriptors:+d},",
                     end=" ",
                 )
-                print(f"healthy subscriber: {self._healthy.received} events, slowest {self._healthy.slowest:.3f} s")
+                print(
+                    f"healthy subscriber: {self._healthy.received} events, slowest {self._healthy.slowest:.3f} s,",
+                    end=" ",
+                )
+                print(f"longest turn of the loop {self.wire.status()['longest_turn_seconds']:.3f} s")
                 assert rss - self._rss < RSS_MOST
                 assert descriptors - self._descriptors <= DESCRIPTORS_MOST
         finally:

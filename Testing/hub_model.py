@@ -48,6 +48,8 @@ class ModelSubscriber:
     connected: bool = False
     """The hub believes its socket to be good."""
     was_bound: bool = False
+    handed: bool = False
+    """It was given what was kept for one that its client has lost."""
     code: int | None = None
     tail: list[Item] = field(default_factory=list)
     waiting: int = 0
@@ -71,6 +73,7 @@ class ModelHub:
         self.refused: set[tuple[str, ModelSubscriber]] = set()
         self.unproven = self.undelivered = 0
         self.busy = False
+        self._gone: list[tuple[ModelSubscriber, str]] = []
         self._said: list[tuple[Item, str, list[ModelSubscriber]]] = []
         """Events of which a SyncError may speak."""
         self.gathered: list[tuple[list[ModelSubscriber], Item]] = []
@@ -80,6 +83,15 @@ class ModelHub:
     def subscribe(self, subscription: Subscription, strict: bool) -> ModelSubscriber:
         new = ModelSubscriber(subscription, strict, subscription.acknowledges)
         self._grant(new)
+        lost = next(filter(lambda each: self._is_lost(each, subscription), self._on(subscription.topic)), None)
+        if lost is not None:
+            self.flush()
+            lost.ended = new.handed = True
+            if lost.timer is not None:
+                lost.timer.cancel()
+            new.tail, new.waiting, new.routed = lost.tail, lost.waiting, list(lost.tail)
+            new.acknowledges = new.acknowledges or lost.acknowledges
+            new.forgotten = lost.forgotten
         self.subscribers.append(new)
         self._watch(new, self.settings.bind_seconds)
         return new
@@ -204,11 +216,23 @@ class ModelHub:
         if socket is not None:
             self._deny(socket, code)
         who.socket, who.connected = None, False
-        name = who.subscription.name
-        if reason in ("unsubscribe", "send-failure") or not self._is_back(who):
-            self._say(
-                ("subscription-removed", name, reason), who.subscription.topic, "subscription-removed", sender=name
-            )
+        self._gone.append((who, reason))
+        if len(self._gone) == 1:
+            self.loop.call_soon(self._tell_of_the_gone)
+
+    def _tell_of_the_gone(self) -> None:
+        gone, self._gone = self._gone, []
+        lost = [who for who, reason in gone if reason == "websocket-disconnect" and who.code not in (1000, 0, 1001)]
+        back = [
+            who for who, reason in gone if reason in ("websocket-disconnect", "lease-expired") and self._is_back(who)
+        ]
+        last = {who: self._last(who) for who in lost}
+        for who, reason in gone:
+            topic, name = who.subscription.topic, who.subscription.name
+            if who not in back:
+                self._say(("subscription-removed", name, reason), topic, "subscription-removed", sender=name)
+                if who in lost and topic != "*":
+                    self._say(("SyncError", name, last[who]), topic, "syncerror")
 
     def _grant(self, who: ModelSubscriber) -> None:
         s, asked = self.settings, who.subscription.lease_seconds
@@ -242,8 +266,13 @@ class ModelHub:
 
     def _waited(self, who: ModelSubscriber) -> None:
         self.end(who, "websocket-disconnect" if who.was_bound else "lease-expired")
-        if who.was_bound and who.code != 1001 and not who.subscription.everyone and not self._is_back(who):
-            self._say(("SyncError", who.subscription.name, self._last(who)), who.subscription.topic, "syncerror")
+
+    def _is_lost(self, who: ModelSubscriber, now: Subscription) -> bool:
+        """A Cast client of this name has lost it, and asks for it anew."""
+        before = who.subscription
+        same = (before.name, before.product, before.actors) == (now.name, now.product, now.actors)
+        more = now.wants("*") or before.events <= now.events
+        return before.cast and now.cast and same and more and who.was_bound and not who.connected
 
     def _is_back(self, who: ModelSubscriber) -> bool:
         """A Cast client of this name is connected under another endpoint."""
@@ -295,7 +324,7 @@ class ModelHub:
         if not receivers:
             return
         for who in receivers:
-            if item[0] != "confirmed" and (who.acknowledges or who.was_bound):
+            if item[0] != "confirmed" and (who.acknowledges or who.was_bound or who.handed):
                 who.routed.append(item)
         self.gathered.append((receivers, item))
         if not self.busy:
@@ -311,7 +340,7 @@ class ModelHub:
             else:
                 socket.sent.append(item)
                 socket.written += item[0] != "confirmed"
-        if item[0] == "confirmed" or not (who.acknowledges or who.was_bound):
+        if item[0] == "confirmed" or not (who.acknowledges or who.was_bound or who.handed):
             return  # before its first socket the hub keeps nothing for who has not said that it acknowledges
         who.tail.append(item)
         if not who.connected:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_FOLDERS = [ROOT / "CastInterface", ROOT / "CastServiceProvider", ROOT / "CastHub"]
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 def package_environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,10 +38,10 @@ def batch_body(envelope: Any, parts: list[bytes], boundary: str = "b", end: bool
     """A multipart/related body, written by hand."""
     mark = f"--{boundary}\r\n".encode()
     first = envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode()
-    body = mark + b"Content-Type: application/dicom+json\r\n\r\n" + first + b"\r\n"
+    body = [mark + b"Content-Type: application/dicom+json\r\n\r\n", first, b"\r\n"]
     for part in parts:
-        body += mark + b"Content-Type: application/dicom\r\n\r\n" + part + b"\r\n"
-    return body + (f"--{boundary}--\r\n".encode() if end else b"")
+        body += (mark + b"Content-Type: application/dicom\r\n\r\n", part, b"\r\n")
+    return b"".join([*body, f"--{boundary}--\r\n".encode() if end else b""])
 
 
 class Socket:
@@ -226,3 +227,11 @@ def hub_in_thread(state: Path, **settings: Any) -> Iterator[str]:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+def until_status(wire: Wire, **wanted: int) -> None:
+    """Wait until the hub's status counts what is wanted."""
+    until = time.monotonic() + WAIT
+    while any(wire.status()[name] != count for name, count in wanted.items()):
+        assert time.monotonic() < until, f"{wire.status()} is not {wanted}"
+        time.sleep(0.01)

@@ -11,14 +11,8 @@ from typing import Any
 
 from hub_process import package_environment
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 READY = "online"
-# Seconds of the processor that one handler of the product may hold the main thread, but for the slow calls it names.
-# The processor's time is asserted and the clock's is printed: on a machine that does other things too, the clock goes
-# on while nothing of ours runs.
-HOLD_MOST = 0.05
-
-
 CONTROLS = ("QPushButton", "QComboBox", "QLineEdit", "QTableWidget", "QListWidget", "QPlainTextEdit", "QSpinBox")
 
 

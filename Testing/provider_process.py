@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,39 @@ from hub_process import package_environment
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import Message, Target
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class ProviderProcess:
-    """``python -m CastServiceProviderLib SCRIPT``, ready when made; its temporary files go to ``temp``."""
+    """``python -m CastServiceProviderLib SCRIPT``, ready when made; its temporary files go to ``temp``.
 
-    def __init__(self, script: Path, hub: str, temp: Path, *arguments: str) -> None:
+    ``environment`` is added to its own, ``written`` is what it reads from standard input.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        hub: str,
+        temp: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        written: str = "",
+    ) -> None:
         self.product = f"{script.stem}-{secrets.token_hex(3)}"
         self.temp = temp
         temp.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "CastServiceProviderLib", str(script), "--hub", hub, "--product", self.product]
-        environment = {**package_environment(), "TMPDIR": str(temp), "TEMP": str(temp), "CAST_CLIENT_SECRET": "hush"}
-        self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, env=environment, text=True)
+        own = {"TMPDIR": str(temp), "TEMP": str(temp), "CAST_CLIENT_SECRET": "hush"}
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**package_environment(), **own, **(environment or {})},
+            text=True,
+        )
+        assert self.process.stdin is not None
+        with self.process.stdin as stream:
+            stream.write(written)
         self.lines: list[str] = []
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -96,13 +115,12 @@ class Asker:
         self.session.send_files(event, paths, context=context, target=Target(product=product))
 
     def status_items(self, product: str) -> dict[str, str]:
-        """The items of a provider's STATUS, and how long they took in seconds as ``took``."""
-        began = time.monotonic()
-        answer = self.session.request("STATUS", target=Target(product=product), timeout=2.0)
+        """The items of a provider's STATUS."""
+        answer = self.session.request("STATUS", target=Target(product=product), timeout=60.0)
         (response,) = answer["responses"]
         items = {item["key"]: item["value"] for item in response["data"]["items"]}
         assert response["data"]["source"] == "status" and response["data"]["product"] == product
-        return {**items, "took": str(time.monotonic() - began)}
+        return items
 
     def close(self) -> None:
         self.session.close()

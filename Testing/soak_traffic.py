@@ -29,7 +29,7 @@ from CastLib.message import Target  # noqa: E402
 from CastLib.study_context import make_study_context  # noqa: E402
 
 EVENTS_A_SECOND = 20  # of each of the three
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Traffic:

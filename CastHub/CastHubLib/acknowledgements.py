@@ -90,6 +90,7 @@ class Acknowledgements:
         unanswered = [kept.id for kept in subscriber.tail or ()][:count]
         told = f"no answer to {count} events in a row within {self._settings.answer_seconds:g} s"
         self._connections.end(subscriber, core.SEND_FAILURE, told, TRY_AGAIN_LATER)
+        self._connections.departures.tell()
         for id in reversed(unanswered):
             published = self._publisher.find(id)
             if published is not None and matters(published.event):

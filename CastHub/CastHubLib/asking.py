@@ -11,6 +11,7 @@ from CastHubLib.answers import Denied
 from CastHubLib.collation import OpenRequest, OpenRequests, request_frame
 from CastHubLib.core import Owner, Receivers, Subscriber, Table
 from CastHubLib.outbox import Outbox, json_frame
+from CastHubLib.settings import HubSettings
 from CastLib.events import EVERY
 from CastLib.message import Request, Response
 from CastLib.subscription import Subscription
@@ -21,18 +22,23 @@ _LOOK_SECONDS = 1.0  # between looks whether an asker is still there
 class Asking:
     """The waiting side of requests; who was asked and who answered is kept by ``OpenRequests``."""
 
-    def __init__(self, table: Table, outbox: Outbox) -> None:
+    def __init__(self, settings: HubSettings, table: Table, outbox: Outbox) -> None:
+        self._settings = settings
         self._table = table
         self._outbox = outbox
-        self._open = OpenRequests()
+        self._open = OpenRequests(settings.answers_bytes_most)
         self._waiting: dict[OpenRequest, asyncio.Future[None]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def ask(self, request: Request, asker: Owner, gave_up: Callable[[], bool]) -> dict[str, Any]:
-        """Return the collated answer, when all have answered, the request's time is over or the asker ``gave_up``."""
+    async def ask(self, request: Request, asker: Owner, gave_up: Callable[[], bool]) -> tuple[dict[str, Any], int]:
+        """Return the collated answer, when all have answered, the request's time is over or the asker ``gave_up``.
+
+        Beside it stands how many bytes of answers are in it. Raises Denied.
+        """
         message = request.message
+        self._check_room(asker)
         asked = self._table.ask(message, asker)
         if self._open.would_mix(message.id, asked):
             raise Denied(409, "id: a request with this id is still open; give each request an id of its own")
@@ -47,11 +53,17 @@ class Asking:
             self._waiting.pop(opened, None)
             self._open.close(opened)
         log.debug("collated", id=message.id, answers=len(opened.answers), of=len(asked))
-        return opened.collated()
+        return opened.collated(), opened.size
 
-    def answer(self, subscriber: Subscriber, response: Response) -> bool:
-        """Count a subscriber's answer; False when nobody waits for it."""
-        opened = self._open.answer(subscriber, response)
+    def _check_room(self, asker: Owner) -> None:
+        if len(self._open) >= self._settings.requests_most:
+            raise Denied(503, f"{len(self._open)} requests wait for answers, the hub takes no more; try again later")
+        if self._open.of(asker) >= self._settings.user_requests_most:
+            raise Denied(503, f"{self._open.of(asker)} requests of this user wait for answers: wait for those")
+
+    def answer(self, subscriber: Subscriber, response: Response, size: int) -> bool:
+        """Count a subscriber's answer of ``size`` bytes; False when nobody waits for it."""
+        opened = self._open.answer(subscriber, response, size)
         id = response.request_id if response.request_id in self._open else "unknown"
         log.debug("answer", id=id, endpoint=log.endpoint(subscriber.id), counted=opened is not None)
         if opened is None:

@@ -5,6 +5,7 @@ No I/O and no clock: the server waits, this remembers.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +22,15 @@ class OpenRequest:
     asker: Owner
     asked: dict[str, Subscriber]
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    """Asked, but their subscription has ended since."""
+    awaited: set[str] = field(default_factory=set)
+    """Ids of those asked that have not answered and whose subscription has not ended since."""
+    size: int = 0
+    """Bytes of the answers that have come."""
 
     @property
     def complete(self) -> bool:
         """Tell whether nobody is left to wait for."""
-        return all(id in self.answers or id in self.gone for id in self.asked)
+        return not self.awaited
 
     def collated(self) -> dict[str, Any]:
         """Return the answer to the asker, from what has come until now."""
@@ -51,14 +54,22 @@ class OpenRequests:
     """The requests waiting for answers, by id.
 
     Ids are the askers' own, so two askers may choose the same; only nobody may be asked twice under one, for the
-    answers could not be told apart.
+    answers could not be told apart. Answers of more than ``bytes_most`` in all are not kept: their senders are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_most: int = 2**53) -> None:
+        self._bytes_most = bytes_most
+        self._size = 0
         self._open: dict[str, list[OpenRequest]] = {}
+        self._of_subscriber: dict[str, dict[OpenRequest, None]] = {}
+        self._of_asker: Counter[Owner] = Counter()
 
     def __len__(self) -> int:
-        return sum(len(opened) for opened in self._open.values())
+        return self._of_asker.total()
+
+    def of(self, asker: Owner) -> int:
+        """Return how many requests of one asker are open."""
+        return self._of_asker[asker]
 
     def __contains__(self, id: str) -> bool:
         return id in self._open
@@ -69,8 +80,12 @@ class OpenRequests:
 
     def open(self, request: Request, asker: Owner, asked: Receivers) -> OpenRequest:
         """Enter a request; it must not mix with one that is open."""
-        opened = OpenRequest(request, asker, {subscriber.id: subscriber for subscriber in asked})
+        by_id = {subscriber.id: subscriber for subscriber in asked}
+        opened = OpenRequest(request, asker, by_id, awaited=set(by_id))
         self._open.setdefault(request.message.id, []).append(opened)
+        self._of_asker[asker] += 1
+        for id in by_id:
+            self._of_subscriber.setdefault(id, {})[opened] = None
         return opened
 
     def close(self, opened: OpenRequest) -> None:
@@ -79,12 +94,28 @@ class OpenRequests:
         self._open[id].remove(opened)
         if not self._open[id]:
             del self._open[id]
+        self._size -= opened.size
+        self._of_asker[opened.asker] -= 1
+        if not self._of_asker[opened.asker]:
+            del self._of_asker[opened.asker]
+        for asked in opened.asked:
+            of_subscriber = self._of_subscriber[asked]
+            del of_subscriber[opened]
+            if not of_subscriber:
+                del self._of_subscriber[asked]
 
-    def answer(self, subscriber: Subscriber, response: Response) -> OpenRequest | None:
-        """Count an answer. None when it was not asked for: unknown or closed request, someone else, a second time."""
+    def answer(self, subscriber: Subscriber, response: Response, size: int = 0) -> OpenRequest | None:
+        """Count an answer of ``size`` bytes.
+
+        None when it was not asked for: unknown or closed request, someone else, a second time.
+        """
         opened = self.awaiting(subscriber, response.request_id)
         if opened is not None:
-            opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
+            opened.awaited.discard(subscriber.id)
+            if self._size + size <= self._bytes_most:
+                opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
+                opened.size += size
+                self._size += size
         return opened
 
     def awaiting(self, subscriber: Subscriber, request_id: str) -> OpenRequest | None:
@@ -105,9 +136,9 @@ class OpenRequests:
 
     def subscriber_gone(self, subscriber: Subscriber) -> list[OpenRequest]:
         """Stop waiting for a subscriber that has ended; return the requests it was asked by."""
-        concerned = [each for opened in self._open.values() for each in opened if subscriber.id in each.asked]
+        concerned = list(self._of_subscriber.get(subscriber.id, ()))
         for opened in concerned:
-            opened.gone.add(subscriber.id)
+            opened.awaited.discard(subscriber.id)
         return concerned
 
 

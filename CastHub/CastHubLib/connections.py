@@ -11,17 +11,16 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from CastHubLib import core, log
-from CastHubLib.answers import Denied
 from CastHubLib.asking import Asking
 from CastHubLib.channel import BROKEN, CLOSED_BY_CLIENT, GOING_AWAY, NO_ERROR, OVER, TRY_AGAIN_LATER, Channel, Socket
 from CastHubLib.core import Owner, Subscriber, Table
+from CastHubLib.departures import Departures, unconnected_earlier_ones
 from CastHubLib.outbox import Outbox, json_frame, write_frame
 from CastHubLib.publishing import Publisher
 from CastHubLib.pulse import Pulse
 from CastHubLib.settings import HubSettings
-from CastHubLib.sync_error import sync_error
+from CastHubLib.shares import Shares
 from CastHubLib.tail import Notification, Tail
-from CastLib.events import EVERY
 from CastLib.subscription import Subscription, make_confirmation, make_denial
 
 
@@ -47,11 +46,12 @@ class Connections:
         self._settings = settings
         self._table = table
         self._outbox = outbox
-        self._publisher = publisher
         self._asking = asking
         self._on_confirmed = on_confirmed
         self._on_ended = on_ended
         self._channels: dict[str, Channel] = {}
+        self._shares = Shares(settings)
+        self.departures = Departures(loop, table, publisher)
         self.unproven = 0
         self.undelivered = 0
 
@@ -65,16 +65,21 @@ class Connections:
     ) -> Subscriber:
         """Enter a new subscription; its socket must come within ``bind_seconds``. Raises Denied when full.
 
-        ``lease_most`` is the life of the token: a lease that is enforced ends before it (FHIRcast 2.4.1).
+        ``lease_most`` is the life of the token: a lease that is enforced ends before it (FHIRcast 2.4.1). A Cast client
+        that subscribes anew, as most do instead of binding again, is handed what was kept for the one it has lost.
         """
         settings = self._settings
-        if len(self._table) >= settings.subscriptions_most:
-            raise Denied(503, f"the hub holds {len(self._table)} subscriptions and takes no more; try again later")
+        lost = self._lost_one(subscription, owner)
+        if lost is None:
+            self._shares.check(owner)
         lease = self._granted(subscription, lease_most)
         subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, lease, strict)
         self._believe(subscriber)
         self._table.add(subscriber)
         channel = self._channels[subscriber.id] = Channel(self._loop.time() + subscriber.lease_seconds)
+        self._shares.subscribed(owner)
+        if lost is not None:
+            self._hand_over(lost, subscriber)
         self._watch(subscriber, settings.bind_seconds)
         self._tell(subscriber, channel)
         by, cast = log.holder(owner), subscription.cast
@@ -105,9 +110,7 @@ class Connections:
         if self._table.remove(subscriber.id) is None:
             return
         self._outbox.flush()
-        channel = self._channels.pop(subscriber.id)
-        if channel.timer is not None:
-            channel.timer.cancel()
+        channel = self._forget(subscriber)
         if channel.socket is not None:
             write_frame(channel.socket.transport, _denial(subscriber, told))
             channel.socket.close(code)
@@ -116,8 +119,8 @@ class Connections:
         self.undelivered += undelivered
         self._stop_writing(subscriber, channel)
         subscriber.tail = None
-        if reason in (core.UNSUBSCRIBE, core.SEND_FAILURE) or not self._is_back(subscriber):
-            self._publisher.publish(core.subscription_removed(subscriber.subscription, reason))
+        broke = reason == core.DISCONNECT and channel.close_code not in NO_ERROR
+        self.departures.note(subscriber, reason, broke)
         self._on_ended(subscriber)
         which = log.endpoint(subscriber.id)
         log.info("ended", endpoint=which, reason=reason, unproven=unproven, undelivered=undelivered)
@@ -154,6 +157,8 @@ class Connections:
         if before is not None:
             self.lost(subscriber)
             before.close(OVER)
+        if not resumed:
+            self._shares.bound(subscriber.owner)
         channel.socket, channel.bound_at = socket, self._loop.time()
         if subscriber.subscription.cast or not resumed:
             channel.expires = channel.bound_at + subscriber.lease_seconds
@@ -229,6 +234,7 @@ class Connections:
 
     def close(self) -> None:
         """Begin to close every socket with 1001, after what waits for it; clients then look for the hub again."""
+        self.departures.tell()
         self._outbox.flush()
         for channel in self._channels.values():
             if channel.timer is not None:
@@ -248,16 +254,27 @@ class Connections:
             new, channel.told = events - channel.told, events
             self._on_confirmed(subscriber, new)
 
-    def _is_back(self, subscriber: Subscriber) -> bool:
-        """Tell whether a Cast client has subscribed anew, as most do instead of binding again when a socket is lost.
+    def _lost_one(self, subscription: Subscription, owner: Owner) -> Subscriber | None:
+        """Return the subscription that a client has lost and now asks for anew; of several, the first."""
+        earlier = unconnected_earlier_ones(self._table, subscription, owner)
+        return next((each for each in earlier if self._channels[each.id].bound_at), None)
 
-        The others know it by its name, and would take it for gone. OHIF's name is everybody's.
-        """
-        subscription = subscriber.subscription
-        if not subscription.cast or subscription.name in ("", EVERY):
-            return False
-        named = self._table.named(subscription.topic, subscription.name, subscriber.owner)
-        return any(each is not subscriber and each.connected for each in named)
+    def _hand_over(self, lost: Subscriber, anew: Subscriber) -> None:
+        """Give a new subscription what was kept for a lost one, which ends without a word: nobody has gone."""
+        self._outbox.flush()
+        self._table.remove(lost.id)
+        self._channels[anew.id].last_written = self._forget(lost).last_written
+        anew.tail, lost.tail = lost.tail, None
+        anew.acknowledges |= lost.acknowledges
+        anew.answers |= lost.answers
+        log.info("replaced", endpoint=log.endpoint(lost.id), by=log.endpoint(anew.id), kept=len(anew.tail or ()))
+
+    def _forget(self, subscriber: Subscriber) -> Channel:
+        channel = self._channels.pop(subscriber.id)
+        self._shares.ended(subscriber.owner, was_bound=bool(channel.bound_at))
+        if channel.timer is not None:
+            channel.timer.cancel()
+        return channel
 
     def _stop_writing(self, subscriber: Subscriber, channel: Channel) -> None:
         subscriber.connected = False
@@ -307,15 +324,6 @@ class Connections:
     def _waited(self, subscriber: Subscriber, channel: Channel) -> None:
         """No socket came in time. The others hear of a connection that broke; closing one in order is no error."""
         self.end(subscriber, core.DISCONNECT if channel.bound_at else core.LEASE_EXPIRED)
-        subscription = subscriber.subscription
-        if (
-            channel.bound_at
-            and channel.close_code not in NO_ERROR
-            and not (subscription.everyone or self._is_back(subscriber))
-        ):
-            what = "has lost its connection and is followed no more"
-            id, event = self._publisher.last_sent_to(subscriber)
-            self._publisher.publish(sync_error(subscription, subscription.topic, what, id=id, event=event))
 
 
 def _ids(kept: Sequence[Notification]) -> dict[str, str]:

@@ -65,9 +65,24 @@ Receivers = tuple[Subscriber, ...]
 @dataclass(slots=True)
 class _Topic:
     members: dict[str, Subscriber] = field(default_factory=dict)
+    names: dict[tuple[str, Owner], dict[str, Subscriber]] = field(default_factory=dict)
     routes: dict[Hashable, Receivers] = field(default_factory=dict)
     heard_by: tuple[str, ...] = ()
     """Other topics whose subscribers hear this one too (groups); it hears them as well."""
+
+    def enter(self, subscriber: Subscriber) -> None:
+        """Note a subscriber and its name."""
+        self.members[subscriber.id] = subscriber
+        named = self.names.setdefault((subscriber.subscription.name, subscriber.owner), {})
+        named[subscriber.id] = subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber and its name."""
+        del self.members[subscriber.id]
+        key = (subscriber.subscription.name, subscriber.owner)
+        del self.names[key][subscriber.id]
+        if not self.names[key]:
+            del self.names[key]
 
 
 class Table:
@@ -96,12 +111,17 @@ class Table:
         """Enter a new subscription."""
         self._by_id[subscriber.id] = subscriber
         topic = self._topics.setdefault(subscriber.subscription.topic, _Topic())
-        topic.members[subscriber.id] = subscriber
+        topic.enter(subscriber)
         self._forget_routes(subscriber.subscription)
 
     def replace_events(self, subscriber: Subscriber, subscription: Subscription) -> None:
         """Give a subscription new events; its topic stays (FHIRcast 2.4.1)."""
+        topic, renamed = self._topics[subscription.topic], subscription.name != subscriber.subscription.name
+        if renamed:
+            topic.leave(subscriber)
         subscriber.subscription = subscription
+        if renamed:
+            topic.enter(subscriber)
         self._forget_routes(subscription)
 
     def remove(self, id: str) -> Subscriber | None:
@@ -111,7 +131,7 @@ class Table:
             return None
         name = subscriber.subscription.topic
         topic = self._topics[name]
-        del topic.members[id]
+        topic.leave(subscriber)
         self._forget_routes(subscriber.subscription)
         self._drop_if_empty(name, topic)
         return subscriber
@@ -148,7 +168,12 @@ class Table:
 
     def named(self, topic: str, name: str, owner: Owner) -> list[Subscriber]:
         """Return an owner's subscriptions of this name on a topic (unsubscribing without an endpoint)."""
-        return [s for s in self.members(topic) if s.owner == owner and s.subscription.name == name]
+        found = self._topics.get(topic)
+        return list(found.names.get((name, owner), {}).values()) if found else []
+
+    def owned(self, topic: str, owner: Owner) -> list[Subscriber]:
+        """Return an owner's subscriptions on a topic."""
+        return [each for each in self.members(topic) if each.owner == owner]
 
     def route(self, message: Message) -> Receivers:
         """Return who gets an event. On topic ``*`` that is everyone who wants it, whatever their topic."""
@@ -156,12 +181,16 @@ class Table:
             return tuple(self._everywhere(message))
         topic = self._topics.get(message.topic)
         routes = (topic or self._topics[EVERY]).routes
-        kind = (message.key, message.sender.name, message.target, type(message.context))
-        found = routes.get(kind)
+        name, kind = message.sender.name, (message.key, message.target, type(message.context))
+        found = routes.get((name, kind))
         if found is None:
             if len(routes) >= _ROUTES_KEPT:
                 routes.clear()
-            found = routes[kind] = tuple(self._matching(message, topic))
+            wanted = routes.get(kind)
+            if wanted is None:  # whoever sends it: names are many, and each has an echo only
+                wanted = routes[kind] = tuple(self._matching(message, topic))
+            found = tuple(each for each in wanted if not is_echo(each.subscription, message))
+            found = routes[name, kind] = wanted if len(found) == len(wanted) else found
         return found
 
     def ask(self, message: Message, asker: Owner) -> Receivers:
@@ -180,8 +209,7 @@ class Table:
         for name in (message.topic, *others, EVERY):
             on_topic = replace(message, topic=name) if name in others else message
             for subscriber in self.members(name):
-                subscription = subscriber.subscription
-                if receives(subscription, on_topic, strict=subscriber.strict) and not is_echo(subscription, message):
+                if receives(subscriber.subscription, on_topic, strict=subscriber.strict):
                     yield subscriber
 
     def _everywhere(self, message: Message) -> Iterator[Subscriber]:

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from CastHubLib.answers import Denied
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.json_text import member, with_member
 from CastHubLib.outbox import frame_text, text_frame
 from CastHubLib.payloads import PayloadStore
+from CastHubLib.publication import Publication
 from CastHubLib.publishing import Publisher
 from CastHubLib.settings import HubSettings
 from CastLib.events import is_binary_family
@@ -25,7 +27,8 @@ from CastLib.fields import parse_json
 from CastLib.matching import is_target
 from CastLib.message import Message, Target, parse_publish
 
-_OPEN, _CLOSE, _HOME = "-open", "-close", "home"
+_OPEN, _CLOSE, _HOME, _REPORT = "-open", "-close", "home", "diagnosticreport"
+_UPDATE = _REPORT + "-update"
 _VERSION = "context.versionId"
 _OVERHEAD = 1024  # bytes that a kept open costs besides its frame, roughly
 
@@ -52,6 +55,7 @@ class _Opened:
     sender: Owner
     target: Target
     frame: bytes
+    payload_ids: tuple[str, ...]
     at: float
 
     @property
@@ -83,10 +87,18 @@ class CurrentContext:
         self._current: dict[str, _Key] = {}
         self._size = 0
 
-    def published(self, message: Message, frame: bytes, sender: Owner) -> None:
+    def check(self, message: Message) -> None:
+        """Raise Denied(409) for an update of a report that is not open (FHIRcast 2.10, 3.6.3)."""
+        if message.key == _UPDATE and not any(key[1] == _REPORT for key in self._opened(message.topic)):
+            raise Denied(
+                409, f"event.hub.event: no DiagnosticReport is open on this topic, so {message.event} has none"
+            )
+
+    def published(self, publication: Publication, sender: Owner) -> None:
         """Take note of an event: an open is kept, a close ends what it names, anything else is none of ours."""
+        message = publication.message
         if message.key.endswith(_OPEN):
-            self._open(message, frame, sender, message.key[: -len(_OPEN)])
+            self._open(publication, sender, message.key[: -len(_OPEN)])
         elif message.key.endswith(_CLOSE):
             self._close(message, message.key[: -len(_CLOSE)])
 
@@ -103,8 +115,7 @@ class CurrentContext:
         for opened in last.values():
             if opened.event_key in events:
                 if is_binary_family(opened.event_key):
-                    message = parse_publish(parse_json(frame_text(opened.frame)))
-                    self._payloads.share(message, opened.sender, {subscriber.owner})
+                    self._payloads.share(opened.payload_ids, opened.sender, {subscriber.owner})
                 topic = subscriber.subscription.topic
                 self._publisher.send_again(opened.message_id, opened.event, topic, subscriber, opened.frame)
 
@@ -142,7 +153,8 @@ class CurrentContext:
         self.expire()
         return self._topics.get(topic, OrderedDict())
 
-    def _open(self, message: Message, frame: bytes, sender: Owner, word: str) -> None:
+    def _open(self, publication: Publication, sender: Owner, word: str) -> None:
+        message, frame, ids = publication
         anchor = _anchor(message, word)
         if word == _HOME:
             type = ""
@@ -154,6 +166,10 @@ class CurrentContext:
             return  # no event of FHIRcast's form (2.3.4.1)
         self._forget((message.topic, _HOME, ""))
         key = (message.topic, word, _id(anchor))
+        if len(frame) > self._settings.context_open_most:
+            self._forget(key)
+            self._current.pop(message.topic, None)
+            return
         text = frame_text(frame).decode()
         version = message.wire["event"].get(_VERSION)
         if not isinstance(version, str) or not version:
@@ -162,7 +178,7 @@ class CurrentContext:
             text = with_member(text, event[0] if event else 0, _VERSION, version)
         again = text_frame(text.encode())
         id, at = message.id, self._clock()
-        opened = _Opened(type, version, id, message.event, message.key, sender, message.target, again, at)
+        opened = _Opened(type, version, id, message.event, message.key, sender, message.target, again, ids, at)
         self._forget(key)
         if opened.cost > self._settings.context_bytes_most:
             self._current.pop(message.topic, None)

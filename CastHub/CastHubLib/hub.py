@@ -10,6 +10,7 @@ from aiohttp import web
 from CastHubLib import log
 from CastHubLib.acknowledgements import Acknowledgements
 from CastHubLib.answers import Denied
+from CastHubLib.aside import Aside
 from CastHubLib.asking import Asking
 from CastHubLib.batches import Uploads
 from CastHubLib.conferences import Conferences
@@ -27,10 +28,12 @@ from CastHubLib.publishing import Publisher
 from CastHubLib.settings import KEEP, SINGLE_USER, HubSettings
 from CastHubLib.signin import SignIn
 from CastHubLib.sockets import Sockets
+from CastHubLib.turns import Turns
 from CastLib.events import EVERY
 from CastLib.message import now
 
 _BEARER = "bearer "
+_SMALL_BODY = 64 * 1024  # bytes; shorter ones are not counted while they are read
 
 
 class Hub:
@@ -47,9 +50,12 @@ class Hub:
             settings,
             on_slow=lambda subscriber: self.connections.too_slow(subscriber),
             on_lost=lambda subscriber: self.connections.lost(subscriber),
+            everyone=lambda: self.table,
         )
         self.publisher = Publisher(loop, self.table, self.outbox)
-        self.asking = Asking(self.table, self.outbox)
+        self.aside = Aside()
+        self.turns = Turns(loop)
+        self.asking = Asking(settings, self.table, self.outbox)
         self.connections = Connections(
             loop,
             settings,
@@ -61,17 +67,20 @@ class Hub:
             on_ended=self._ended,
         )
         self.acknowledgements = Acknowledgements(loop, settings, self.table, self.publisher, self.connections)
-        self.sockets = Sockets(settings, self.connections, self.asking, self.acknowledgements)
+        self.sockets = Sockets(settings, self.aside, self.connections, self.asking, self.acknowledgements)
         self.conferences = Conferences(settings, self.table, self.publisher)
         self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
-        self.uploads = Uploads(settings, self.payloads)
+        self.uploads = Uploads(settings, self.payloads, self.aside)
         self.context: CurrentContext | None = None
         if settings.context == KEEP:
             self.context = CurrentContext(loop.time, settings, self.table, self.publisher, self.payloads)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
         self.address = PublicAddress(settings)
+        self._being_read = 0
+        self.ending = False
+        """It closes its sockets: whatever is published now would reach nobody."""
         self.sweep()
 
     @property
@@ -110,20 +119,40 @@ class Hub:
         if topic == EVERY and not owner.everyone:
             raise Denied(403, f"{field}: * is for providers that signed in for topic *; name a topic")
 
+    def check_open(self) -> None:
+        """Raise Denied(503) when the hub is about to end."""
+        if self.ending:
+            raise Denied(503, "the hub is ending: try again when it is back")
+
     async def read(self, request: web.Request, most: int) -> bytes:
-        """Return a request's body; raises Denied: 413 past ``most`` bytes, 408 when its sender stalls."""
+        """Return a request's body.
+
+        Raises Denied: 413 past ``most`` bytes, 408 when its sender stalls or takes too long, 503 when too much is being
+        read already.
+        """
         length = request.content_length
         if length is not None and length > most:
             raise Denied(413, f"the body has {length} bytes, this address takes {most}")
-        await invite(request)
         if request.content.is_eof():
             body = await request.read()  # it has come whole, as most do: no need to watch over it
         else:
-            with Patience(request.content, self.settings.upload_idle_seconds):
-                body = await request.read()
+            body = await self._read_slowly(request, most if length is None else length)
         if len(body) > most:
             raise Denied(413, f"the body has {len(body)} bytes, this address takes {most}")
         return body
+
+    async def _read_slowly(self, request: web.Request, size: int) -> bytes:
+        settings = self.settings
+        size = size if size > _SMALL_BODY else 0
+        if self._being_read + size > settings.bodies_bytes_most:
+            raise Denied(503, "the hub is reading as many long bodies as it may: try again later")
+        self._being_read += size
+        try:
+            await invite(request)
+            with Patience(request.content, settings.upload_idle_seconds, settings.body_seconds):
+                return await request.read()
+        finally:
+            self._being_read -= size
 
     def _confirmed(self, subscriber: Subscriber, events: frozenset[str]) -> None:
         """After its confirmation a FHIRcast subscriber hears what is open; a Cast one asks (FHIRcast 2.4.2)."""
@@ -145,11 +174,14 @@ class Hub:
 
     async def close(self) -> None:
         """Answer open requests with what has come, and close the sockets after what waits for them."""
+        self.ending = True
         self._sweeping.cancel()
+        self.turns.close()
         self.acknowledgements.close()
         self.heartbeat.close()
         self.asking.close()
         await self.sockets.close()
+        self.aside.close()
 
 
 def _token(request: web.Request) -> str:

@@ -28,6 +28,7 @@ class SigningKey:
         """Read the key, or make it when this installation has none. Raises CastError."""
         if self._private is not None:
             return
+        import jwt  # noqa: F401  # now, before somebody waits for the first token
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         path = self._folder / KEY_FILE

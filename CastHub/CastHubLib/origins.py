@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from CastHubLib.settings import HubSettings
+from CastHubLib.web_addresses import Origin, host_name, origin, origin_of
 from CastLib.events import EVERY
 
 _METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
@@ -45,10 +46,11 @@ class Origins:
     """The two checks, made from a request's headers alone."""
 
     def __init__(self, settings: HubSettings) -> None:
-        own = urlsplit(settings.public_url)
-        self._own_name = own.hostname or ""
-        origins = [*settings.allowed_origins, *([f"{own.scheme}://{own.netloc}"] if own.netloc else [])]
-        self._allowed = frozenset(origin.lower().rstrip("/") for origin in origins)
+        own = origin_of(settings.public_url)
+        self._own_name = own.host if own else ""
+        named = [origin(text.rstrip("/")) for text in settings.allowed_origins if text != EVERY]
+        self._allowed = frozenset(each for each in (own, *named) if each is not None)
+        self._any = EVERY in settings.allowed_origins
         self._loopback_only = is_loopback_name(settings.host)
         self._good_hosts: set[str] = set()
         self._good_origins: set[str] = set()
@@ -57,7 +59,7 @@ class Origins:
         """Return why a request is refused, ``""`` when it is not."""
         host = headers.get("Host", "")
         if self._loopback_only and host not in self._good_hosts:
-            name = _host_name(host)
+            name = host_name(host)
             if not (is_loopback_name(name) or (name and name == self._own_name)):
                 return f"Host: {host[:80]!r} is not a name of this machine's loopback, where this hub listens"
             _remember(self._good_hosts, host)
@@ -66,15 +68,22 @@ class Origins:
             return f"Origin: {origin[:80]!r} may not use this hub; start it with --allow-origin to let it"
         return ""
 
-    def allows(self, origin: str) -> bool:
-        """Tell whether pages of this origin may use the hub."""
-        if origin in self._good_origins:
+    def allows(self, text: str) -> bool:
+        """Tell whether pages of this origin, as a browser writes it, may use the hub."""
+        if text in self._good_origins:
             return True
-        name = origin.lower().rstrip("/")
-        if not (EVERY in self._allowed or name in self._allowed or _is_loopback_origin(name)):
+        if not (self._any or self._is_good(origin(text))):
             return False
-        _remember(self._good_origins, origin)
+        _remember(self._good_origins, text)
         return True
+
+    def allows_page(self, address: str) -> bool:
+        """Tell whether the page at this address may use the hub; what browsers may read otherwise is no address."""
+        page = origin_of(address)
+        return page is not None and (self._any or self._is_good(page))
+
+    def _is_good(self, page: Origin | None) -> bool:
+        return page is not None and (page in self._allowed or is_loopback_name(page.host))
 
     def headers(self, request: Mapping[str, str]) -> dict[str, str]:
         """Return the CORS headers of an answer; none without an Origin."""
@@ -104,18 +113,3 @@ def _remember(known: set[str], value: str) -> None:
     if len(known) >= 64:
         known.clear()
     known.add(value)
-
-
-def _is_loopback_origin(origin: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-        return parts.scheme in ("http", "https") and is_loopback_name(parts.hostname or "")
-    except ValueError:
-        return False
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit("//" + host).hostname or ""
-    except ValueError:
-        return ""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
 from CastHubLib.core import Receivers, Subscriber
 from CastHubLib.settings import HubSettings
 from CastHubLib.tail import Notification
+from CastHubLib.waiting import Waiting
 
 _PAUSE_A_SOCKET = 10e-6  # seconds, about what a write costs: a pause is as long as the writing before it
 _TIMER_TICK = 0.0005  # event loops wake by the millisecond; a shorter pause is not worth a timer
@@ -53,8 +54,9 @@ class Outbox:
     """Takes frames for subscribers and writes them to their sockets.
 
     ``on_slow`` is called with a subscriber when more than ``backlog_most`` bytes wait in its socket, or more than
-    ``tail_most`` notifications or ``tail_bytes_most`` bytes wait for its socket to come back. ``on_lost`` is called
-    with one whose connection has broken before anybody else has noticed.
+    ``tail_most`` notifications or ``tail_bytes_most`` bytes wait for its socket to come back, or more than
+    ``waiting_most`` for ``everyone`` and most of it for this one. ``on_lost`` is called with one whose connection has
+    broken before anybody else has noticed.
     """
 
     def __init__(
@@ -64,11 +66,14 @@ class Outbox:
         *,
         on_slow: Callable[[Subscriber], None],
         on_lost: Callable[[Subscriber], None],
+        everyone: Callable[[], Iterable[Subscriber]] = tuple,
     ) -> None:
         self._loop = loop
         self._settings = settings
         self._on_slow = on_slow
         self._on_lost = on_lost
+        self._waiting = Waiting(settings.waiting_most, everyone, on_slow)
+        self.kept = self._waiting.kept
         self._sockets: dict[str, asyncio.WriteTransport] = {}
         self._gathered: list[_Run] = []
         self._gathered_bytes = 0
@@ -125,11 +130,13 @@ class Outbox:
             return
         runs, self._gathered, self._gathered_bytes = self._gathered, [], 0
         sockets = self._write_all(runs[0]) if len(runs) == 1 else self._write_each(runs)
+        self._waiting.look(self._sockets)
         self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * sockets)
 
     def _write_all(self, run: _Run) -> int:
         """The common case, one topic in a burst: the joined bytes are the same object for every socket."""
         joined, notifications = b"".join(run.frames), len(run.notifications)
+        self._waiting.written(len(joined))
         written = 0
         for subscriber in run.receivers:
             socket = self._sockets.get(subscriber.id)
@@ -146,6 +153,7 @@ class Outbox:
         notifications: dict[Subscriber, int] = {}
         for run in runs:
             joined = b"".join(run.frames)
+            self._waiting.written(len(joined))
             for subscriber in run.receivers:
                 if subscriber.id in self._sockets:
                     waiting.setdefault(subscriber, []).append(joined)
@@ -164,9 +172,11 @@ class Outbox:
     def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> bool:
         if socket.is_closing():
             self._on_lost(subscriber)
-        elif socket.get_write_buffer_size() > self._settings.backlog_most:
+        elif (backlog := socket.get_write_buffer_size()) > self._settings.backlog_most:
             self._on_slow(subscriber)
         else:
+            if backlog:
+                self._waiting.seen(subscriber, backlog)
             socket.write(data)
             return True
         return False

@@ -10,13 +10,13 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from CastHubLib import log
-from CastHubLib.content import Content, FileContent, MemoryContent, StoreFull
+from CastHubLib.content import Content, MemoryContent, Spool, StoreFull
 from CastHubLib.core import Owner
 from CastHubLib.settings import HubSettings
-from CastLib.manifest import CHUNK, parse_received_manifest
-from CastLib.message import Message
+from CastLib.manifest import CHUNK
 
 
 @dataclass(slots=True, eq=False)
@@ -24,8 +24,12 @@ class Batch:
     """The stored files of one event, with who may read them."""
 
     sender: Owner
+    lengths: Sequence[int]
+    """Of its files, in bytes."""
     size: int
     content: Content
+    count: int
+    """Payloads that it becomes."""
     readers: set[Owner] = field(default_factory=set)
     expires: float = 0.0
     ids: list[str] = field(default_factory=list)
@@ -33,8 +37,7 @@ class Batch:
     """For the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One payload: a range of its batch's bytes."""
 
     batch: Batch
@@ -54,6 +57,15 @@ class StoredFile:
     chunk_lengths: list[int]
 
 
+def lay_out(lengths: Iterable[int]) -> list[StoredFile]:
+    """Return ids and lengths of the chunks that files of these lengths are kept as."""
+    files = []
+    for length in lengths:
+        chunk_lengths = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
+        files.append(StoredFile([secrets.token_urlsafe(18) for _ in chunk_lengths], chunk_lengths))
+    return files
+
+
 class PayloadStore:
     """All batches, with their caps and their time to live."""
 
@@ -62,6 +74,8 @@ class PayloadStore:
         self._chunks: dict[str, Chunk] = {}
         self._batches: deque[Batch] = deque()  # oldest first: all live equally long
         self._claimed: Counter[Owner] = Counter()
+        self._counts: Counter[Owner] = Counter()
+        self._spool = Spool()
         self._claimed_memory = 0
 
     def __len__(self) -> int:
@@ -72,44 +86,46 @@ class PayloadStore:
         """Bytes that are kept or claimed."""
         return self._claimed.total()
 
-    def claim(self, sender: Owner, size: int, now: float) -> Batch:
-        """Return an empty batch with room for ``size`` bytes; ``keep`` or ``drop`` it. Raises StoreFull."""
+    def claim(self, sender: Owner, lengths: Sequence[int], now: float) -> Batch:
+        """Return an empty batch with room for files of these lengths; ``keep`` or ``drop`` it. Raises StoreFull."""
         self.expire(now)
-        settings = self._settings
+        settings, size = self._settings, sum(lengths)
+        count = sum(-(-length // CHUNK) for length in lengths)
         if size > min(settings.payloads_most, settings.sender_payloads_most):
             raise StoreFull(f"this batch has {size} bytes, more than this hub ever keeps: send fewer files at a time")
-        if self.size + size > settings.payloads_most:
+        if self.size + size > settings.payloads_most or self._counts.total() + count > settings.payloads_count_most:
             raise StoreFull(f"the hub's payload store is full: try again when older batches expire {self._when(now)}")
-        if self._claimed[sender] + size > settings.sender_payloads_most:
+        if (
+            self._claimed[sender] + size > settings.sender_payloads_most
+            or self._counts[sender] + count > settings.sender_payloads_count_most
+        ):
             raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
         in_memory = self._claimed_memory + size <= settings.payload_memory_most
-        content = _content(size, in_memory)
+        content = self._content(size, in_memory)
         self._claimed[sender] += size
+        self._counts[sender] += count
         self._claimed_memory += size * in_memory
-        return Batch(sender, size, content, {sender})
+        return Batch(sender, lengths, size, content, count, {sender})
 
-    def keep(self, batch: Batch, lengths: Sequence[int], now: float) -> list[StoredFile]:
-        """Make a fully written batch readable, for ``payload_seconds``; ``lengths`` are its files' in bytes."""
+    def keep(self, batch: Batch, files: Sequence[StoredFile], now: float) -> None:
+        """Make a fully written batch readable, as ``lay_out`` has it, for ``payload_seconds``."""
         batch.expires = now + self._settings.payload_seconds
         self._batches.append(batch)
-        files, offset = [], 0
-        for length in lengths:
-            chunk_lengths = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
-            ids = [secrets.token_urlsafe(18) for _ in chunk_lengths]
-            for id, chunk_length in zip(ids, chunk_lengths, strict=True):
-                self._chunks[id] = Chunk(batch, offset, chunk_length)
-                offset += chunk_length
-            batch.ids += ids
-            files.append(StoredFile(ids, chunk_lengths))
-        return files
+        offset = 0
+        for file in files:
+            batch.ids += file.payload_ids
+            for id, length in zip(file.payload_ids, file.chunk_lengths, strict=True):
+                self._chunks[id] = Chunk(batch, offset, length)
+                offset += length
 
     def drop(self, batch: Batch) -> None:
         """Let a batch's bytes go and give back its room."""
         for id in batch.ids:
             self._chunks.pop(id, None)
         self._claimed[batch.sender] -= batch.size
-        if not self._claimed[batch.sender]:
-            del self._claimed[batch.sender]
+        self._counts[batch.sender] -= batch.count
+        if not self._counts[batch.sender]:
+            del self._claimed[batch.sender], self._counts[batch.sender]
         self._claimed_memory -= batch.size * batch.content.in_memory
         batch.content.close()
 
@@ -123,12 +139,11 @@ class PayloadStore:
         chunk = self._chunks.get(id)
         return chunk if chunk and chunk.batch.expires > now else None
 
-    def share(self, message: Message, sender: Owner, receivers: Iterable[Owner]) -> None:
+    def share(self, ids: Iterable[str], sender: Owner, receivers: Iterable[Owner]) -> None:
         """Let those who are sent an event read the payloads that it names, as far as its sender may.
 
         ``receivers`` is not gone through for an event that names none: most do not, and it may be long.
         """
-        ids = [id for entry in parse_received_manifest(message.context) for id in entry.payload_ids]
         chunks = [chunk for chunk in map(self._chunks.get, ids) if chunk is not None and sender in chunk.batch.readers]
         if chunks:
             owners = set(receivers)
@@ -151,10 +166,9 @@ class PayloadStore:
             return f"(within {self._settings.payload_seconds} s)"
         return f"(the first in {max(0, round(self._batches[0].expires - now))} s)"
 
-
-def _content(size: int, in_memory: bool) -> Content:
-    try:
-        return MemoryContent(size) if in_memory else FileContent(size)
-    except OSError as error:
-        where = "has no memory for this batch" if in_memory else "cannot make a temporary file"
-        raise StoreFull(f"the hub {where}: {error.strerror or error}") from None
+    def _content(self, size: int, in_memory: bool) -> Content:
+        try:
+            return MemoryContent(size) if in_memory else self._spool.room(size)
+        except OSError as error:
+            where = "has no memory for this batch" if in_memory else "cannot make a temporary file"
+            raise StoreFull(f"the hub {where}: {error.strerror or error}") from None

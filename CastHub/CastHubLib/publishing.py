@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from CastHubLib import log
@@ -53,14 +54,14 @@ class Publisher:
     def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
         """Send an event's frame to these subscribers."""
         self._remember(message.id, message.event, message.topic, receivers)
-        self._outbox.notify(receivers, Notification(frame, message.id, self._clock()))
+        self._outbox.notify(receivers, Notification(frame, message.id, self._clock(), self._outbox.kept))
 
     def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
         """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
         log.debug("context told", id=id, endpoint=log.endpoint(subscriber.id))
         published = self._published.get(id) or self._remember(id, event, topic, ())
         published.receivers = (*published.receivers, subscriber)
-        self._outbox.notify((subscriber,), Notification(frame, id, self._clock()))
+        self._outbox.notify((subscriber,), Notification(frame, id, self._clock(), self._outbox.kept))
 
     def _remember(self, id: str, event: str, topic: str, receivers: Receivers) -> Published:
         self._published.pop(id, None)
@@ -69,14 +70,29 @@ class Publisher:
             self._published.popitem(last=False)
         return published
 
-    def last_sent_to(self, subscriber: Subscriber) -> tuple[str, str]:
-        """Return id and name of the last event on a subscriber's topic that it was sent and could miss, or ``""``."""
-        topic = subscriber.subscription.topic
+    def last_sent_to(self, subscribers: Sequence[Subscriber]) -> dict[Subscriber, tuple[str, str]]:
+        """Return id and name of the last event on its topic that each was sent and could miss, if there is one.
+
+        Many are lost together when a network is; so what is remembered is gone through once for all of them.
+        """
+        found: dict[Subscriber, tuple[str, str]] = {}
+        wanted: dict[str, set[Subscriber]] = {}
+        for subscriber in subscribers:
+            wanted.setdefault(subscriber.subscription.topic, set()).add(subscriber)
+        looked_at: set[int] = set()  # routing keeps its answers, so most events have the receivers of another
         for id, published in reversed(self._published.items()):
-            if published.topic == topic and matters(published.event) and subscriber in published.receivers:
-                return id, published.event
-        return "", ""
+            here = wanted.get(published.topic)
+            if here and matters(published.event) and _identity(published.receivers) not in looked_at:
+                looked_at.add(_identity(published.receivers))
+                told = here.intersection(published.receivers)
+                here -= told
+                found |= dict.fromkeys(told, (id, published.event))
+        return found
 
     def find(self, id: str) -> Published | None:
         """Return the last event that was published under an id; None when that was long ago, or never."""
         return self._published.get(id)
+
+
+def _identity(receivers: Receivers) -> int:
+    return id(receivers)

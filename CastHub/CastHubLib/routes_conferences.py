@@ -10,11 +10,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from CastHubLib import log
-from CastHubLib.answers import Denied, json_answer
+from CastHubLib.answers import Denied, html_page, json_answer
 from CastHubLib.groups import Group
 from CastHubLib.hub import Hub
 from CastLib.errors import FieldError
-from CastLib.fields import kind_of, optional_text
+from CastLib.fields import kind_of, optional_text, refuse_unseen
 from CastLib.forms import parse_fields
 
 _PATH = "/api/hub/conference"
@@ -81,12 +81,12 @@ class ConferenceRoutes:
 
     async def page(self, request: web.Request) -> web.Response:
         """Give a page on which people start, join, lead, leave and end groups."""
-        headers = {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-cache"}
-        return web.Response(text=_PAGE.read_text("utf-8"), content_type="text/html", headers=headers)
+        return html_page(_PAGE.read_bytes(), _PAGE_POLICY)
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Make a group; the one that this host had ends."""
-        if request.content_type == "multipart/related":
+        is_long = (request.content_length or 0) > self._hub.settings.form_most
+        if request.content_type == "multipart/related" or (is_long and "Authorization" in request.headers):
             return await self._publish(request)
         fields = await self._fields(request)
         if "event" in fields:
@@ -140,20 +140,16 @@ class ConferenceRoutes:
     async def _fields(self, request: web.Request) -> dict[str, Any]:
         """Return a body's fields; those of a DELETE may stand in the query, as some clients send no body with it."""
         self._hub.owner_beyond_loopback(request)
-        body = await self._hub.read(request, self._hub.settings.body_most)
+        body = await self._hub.read(request, self._hub.settings.form_most)
         kind = request.headers.get("Content-Type", "")
-        fields = parse_fields(body, kind) if body else parse_fields(request.query_string.encode(), "")
-        most = self._hub.settings.form_most
-        if len(body) > most and "event" not in fields:
-            raise Denied(413, f"the body has {len(body)} bytes, a conference's may have {most}")
-        return fields
+        return parse_fields(body, kind) if body else parse_fields(request.rel_url.raw_query_string.encode(), "")
 
 
 def _field(fields: Mapping[str, Any], name: str) -> str:
     for known in (name, *_ALIASES.get(name, ())):
         text = optional_text(fields, known).strip()
         if text:
-            return text
+            return refuse_unseen(text, known)
     return ""
 
 
@@ -176,4 +172,4 @@ def _topics(fields: Mapping[str, Any]) -> list[str]:
     for index, topic in enumerate(topics):
         if not isinstance(topic, str):
             raise FieldError(f"topics[{index}]", f"must be text, not {kind_of(topic)}")
-    return [topic.strip() for topic in topics if topic.strip()]
+    return [refuse_unseen(topic.strip(), "topics") for topic in topics if topic.strip()]

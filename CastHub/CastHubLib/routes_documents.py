@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from CastHubLib.answers import JSON
+from CastHubLib.answers import JSON, html_page
 
 FOLDER = Path(__file__).with_name("contract")
 INDEX = "index.html"
@@ -27,6 +27,7 @@ class DocumentRoutes:
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses served here."""
         return [
+            web.get("/", self.to_index),
             web.get("/docs", self.to_index),
             web.get("/docs/", self.document),
             web.get("/docs/{document}", self.document),
@@ -49,6 +50,5 @@ class DocumentRoutes:
         if tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
         if name == INDEX:
-            headers["Content-Security-Policy"] = _POLICY
-            return web.Response(body=data, content_type="text/html", charset="utf-8", headers=headers)
+            return html_page(data, _POLICY, headers)
         return web.Response(body=data, content_type=JSON, headers=headers)

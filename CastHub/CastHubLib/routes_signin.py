@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -12,6 +12,7 @@ from CastHubLib import log
 from CastHubLib.answers import Denied, json_answer
 from CastHubLib.hub import Hub
 from CastHubLib.keys import ALGORITHM
+from CastHubLib.web_addresses import origin_of
 from CastLib.errors import FieldError
 from CastLib.fields import optional_text
 from CastLib.forms import parse_fields
@@ -46,7 +47,9 @@ class SignInRoutes:
         """Give a code; to a browser that was sent here with ``redirect_uri`` by way of that address."""
         fields = await self._fields(request)
         back = optional_text(fields, "redirect_uri")
-        if back and not self._hub.origins.allows(_origin(back)):
+        if back and origin_of(back) is None:
+            raise FieldError("redirect_uri", "is no address of a page: write it as https://viewer.example/path")
+        if back and not self._hub.origins.allows_page(back):
             raise Denied(403, "redirect_uri: pages of this origin may not use the hub; start it with --allow-origin")
         answer = self._hub.sign_in.authorize(fields)
         log.info("code given", user=log.Hidden(answer["user_name"]))
@@ -104,7 +107,7 @@ class SignInRoutes:
 
     async def _fields(self, request: web.Request) -> dict[str, Any]:
         if request.method == "GET":
-            return parse_fields(request.query_string.encode(), "")
+            return parse_fields(request.rel_url.raw_query_string.encode(), "")
         body = await self._hub.read(request, self._hub.settings.form_most)
         return parse_fields(body, request.headers.get("Content-Type", ""))
 
@@ -118,13 +121,3 @@ def _client_in_header(request: web.Request) -> dict[str, str]:
     except ValueError:
         raise FieldError("Authorization", "is no basic authentication") from None
     return {"client_id": id, "client_secret": secret}
-
-
-def _origin(address: str) -> str:
-    if not address.isprintable():
-        raise FieldError("redirect_uri", "is no address")
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        raise FieldError("redirect_uri", "is no address") from None
-    return f"{parts.scheme}://{parts.netloc}"

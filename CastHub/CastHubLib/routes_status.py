@@ -38,6 +38,7 @@ class StatusRoutes:
         """Return the addresses served here."""
         return [
             web.get("/api/hub/status", self.status),
+            web.get("/api/hub/admin/metrics", self.metrics),
             web.get("/api/hub/.well-known/fhircast-configuration", self.configuration),
             web.get("/fhircast/.well-known/fhircast-configuration", self.strict_configuration),
         ]
@@ -52,6 +53,7 @@ class StatusRoutes:
                 "version": __version__,
                 "started_at": hub.started_at,
                 "uptime_seconds": round(hub.uptime_seconds, 3),
+                "longest_turn_seconds": round(hub.turns.longest, 3),
                 "auth": hub.settings.auth,
                 "subscriptions": len(hub.table),
                 "connected": len(hub.connections),
@@ -67,6 +69,10 @@ class StatusRoutes:
                 "payloads": {"count": len(hub.payloads), "bytes": hub.payloads.size},
             }
         )
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Give the time of the start, by which worklists notice that a hub is another than before."""
+        return json_answer({"started_at": self._hub.started_at})
 
     async def configuration(self, request: web.Request) -> web.Response:
         """Give FHIRcast's discovery document (2.7.1), with what Cast adds under a key of its own.

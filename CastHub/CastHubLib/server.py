@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from CastHubLib import log
 from CastHubLib.answers import error_answer, refusal
+from CastHubLib.connection import Runner
 from CastHubLib.hub import Hub
 from CastHubLib.inviting import ask_nothing, close_if_uninvited
 from CastHubLib.origins import is_loopback_name, opened_by
@@ -50,7 +51,7 @@ class HubServer:
             for route in routes.routes():
                 route.kwargs["expect_handler"] = ask_nothing
                 app.add_routes((route,))
-        self._runner = web.AppRunner(
+        self._runner = Runner(
             app,
             access_log=None,
             shutdown_timeout=settings.shutdown_seconds,
@@ -68,6 +69,7 @@ class HubServer:
         except OSError as error:
             await self._runner.cleanup()
             raise CastError(_why_not_listening(host, port, error)) from None
+        self.hub.turns.begin()
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._runner.addresses[0][1]}"
         if not is_loopback_name(host):
@@ -76,6 +78,7 @@ class HubServer:
 
     async def stop(self) -> None:
         """Take no more connections, let sockets have what waits for them, close them, drop payloads."""
+        self.hub.ending = True
         for site in list(self._runner.sites):
             await site.stop()
         await self.hub.close()
@@ -90,6 +93,10 @@ class HubServer:
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             headers = request.headers
+            if self.hub.ending:
+                ending = refusal(503, "the hub is ending: try again when it is back")
+                ending.force_close()
+                return ending
             refused = origins.refusal(headers)
             if refused:
                 _log_refusal(request, 403)

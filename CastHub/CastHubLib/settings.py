@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from CastHubLib.web_addresses import origin as web_origin
 from CastLib.command_line import LOG_LEVELS
 from CastLib.errors import WrongUsage
 from CastLib.events import EVERY
+from CastLib.manifest import FILES_MOST
 from CastLib.multipart import ENVELOPE_MOST
 
 MIB = 1024 * 1024
@@ -35,7 +37,6 @@ JSON_LINES = "json"
 
 BYTES, SECONDS = "bytes", "seconds"
 
-_ORIGIN = re.compile(r"https?://[^/?#]+/?", re.IGNORECASE)
 _URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]+)?(/[0-9a-z._~-]+)*/?", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ class About:
 
 def _check_origins(origins: tuple[str, ...]) -> None:
     for origin in origins:
-        if origin != EVERY and not _ORIGIN.fullmatch(origin):
+        if origin != EVERY and web_origin(origin.removesuffix("/")) is None:
             raise ValueError(f"{origin} is no origin: write it as https://viewer.example, or * for any")
 
 
@@ -147,6 +148,7 @@ class HubSettings:
     )
     context_seconds: float = _seconds(8 * 3600, "An open that nobody closes is kept this long.", 0)
     context_topic_most: int = _setting(100, "Opens kept for one topic; the oldest is forgotten for the next.", least=1)
+    context_open_most: int = _bytes(256 * 1024, "Bytes of one open that is kept; a longer one is only passed on.")
     context_bytes_most: int = _bytes(64 * MIB, "Opens kept in all; the oldest is forgotten for the next.")
 
     token_seconds: int = _seconds(24 * 3600, "Life of a token.", least=1)
@@ -174,11 +176,24 @@ class HubSettings:
         3, "Events in a row without an acknowledgement, after which such a subscriber is taken out.", least=1
     )
     subscriptions_most: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
+    user_subscriptions_most: int = _setting(10_000, "Subscriptions of one user: of equal name and topic.", least=1)
+    user_unbound_most: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
 
     body_most: int = _bytes(16 * MIB, "A JSON body.")
+    bodies_bytes_most: int = _bytes(
+        256 * MIB, "Bodies of over 64 KiB that are being read at the same time; one more is answered 503."
+    )
+    body_seconds: float = _seconds(300.0, "In which a JSON body or a form must have come whole.", most=86_400)
     form_most: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
     envelope_most: int = _bytes(ENVELOPE_MOST, "A batch's first part: the event with its manifest.")
+    files_most: int = _setting(FILES_MOST, "Files of one event or batch.", least=1)
     socket_message_most: int = _bytes(16 * MIB, "A message on a subscriber's socket.")
+
+    requests_most: int = _setting(2000, "Requests that wait for answers; one more is answered 503.", least=1)
+    user_requests_most: int = _setting(500, "Those of one user.", least=1)
+    answers_bytes_most: int = _bytes(
+        256 * MIB, "Answers kept for askers that wait for others; an answer beyond it counts as missing."
+    )
 
     ping_seconds: float = _seconds(
         25.0, "Between WebSocket pings; a peer that does not answer within half of it is gone.", most=86_400
@@ -190,10 +205,20 @@ class HubSettings:
     backlog_most: int = _bytes(
         64 * MIB, "Waiting for one slow subscriber; past it the subscription ends (`send-failure`)."
     )
+    waiting_most: int = _bytes(
+        512 * MIB,
+        "Waiting for all subscribers together, kept or in sockets; past it those end for whom most waits.",
+    )
 
     payload_seconds: int = _seconds(1800, "Life of a batch's files.", least=1)
     payloads_most: int = _bytes(2 * GIB, "All batches together; one more is answered 507.", 0)
-    sender_payloads_most: int = _bytes(2 * GIB, "Batches of one sender.", 0)
+    sender_payloads_most: int = _bytes(GIB, "Batches of one sender.", 0)
+    payloads_count_most: int = _setting(
+        200_000, "Payloads (files, or chunks of 4 MiB of them); a batch of more is answered 507.", least=1
+    )
+    sender_payloads_count_most: int = _setting(100_000, "Payloads of one sender.", least=1)
+    uploads_most: int = _setting(64, "Batches that are being sent at the same time; one more is answered 503.", least=1)
+    user_uploads_most: int = _setting(32, "Those of one user.", least=1)
     payload_memory_most: int = _bytes(
         128 * MIB, "Batches kept in memory; what exceeds it lies in an unnamed temporary file.", 0
     )
@@ -204,6 +229,7 @@ class HubSettings:
     upload_idle_seconds: float = _seconds(
         30.0, "A sender that sends nothing more of a body for this long is cut off (408).", most=86_400
     )
+    upload_seconds: float = _seconds(1800.0, "In which a batch must have come whole (408).", most=86_400)
 
     groups_most: int = _setting(1000, "Group topics (conferences) at a time.", least=1)
     group_topics_most: int = _setting(100, "Topics that may take part in one group, its host's among them.", least=2)

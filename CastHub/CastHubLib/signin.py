@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from CastHubLib.keys import AUDIENCE, SigningKey
 from CastHubLib.settings import SINGLE_USER, HubSettings
 from CastLib.errors import CastError
 from CastLib.events import EVERY
-from CastLib.fields import need_text, optional_text
+from CastLib.fields import need_text, optional_text, refuse_unseen
 
 PROVIDER_USER = "3dslicer-server"  # the name under which existing providers ask for topic *
 SINGLE_USER_TOPIC = "SINGLE-USER"
 USERS_FILE = "unnamed-users"
+_KIND, _ACCESS, _IDENTITY = "typ", "Bearer", "ID"  # as Keycloak tells them apart: who somebody is is no right
 SCOPE = "openid profile fhircast/*.*"
 _TOKENS_REMEMBERED = 4096
 
@@ -91,7 +93,7 @@ class SignIn:
                 return owner
             del self._owners[token]
         claims = self.key.claims(token)
-        if claims is None:
+        if claims is None or claims.get(_KIND) != _ACCESS:
             return None
         owner = _owner_of(claims)
         if self._settings.auth == SINGLE_USER:
@@ -108,8 +110,10 @@ class SignIn:
         return self._owners[token][0] - time.time()
 
     def _person(self, fields: Mapping[str, Any]) -> Person:
-        user, topic = optional_text(fields, "user_name"), optional_text(fields, "topic")
-        product, nonce = optional_text(fields, "client_product_name"), optional_text(fields, "nonce")
+        user, topic, product = (
+            refuse_unseen(optional_text(fields, name), name) for name in ("user_name", "topic", "client_product_name")
+        )
+        nonce = optional_text(fields, "nonce")
         id_token = optional_text(fields, "id_token")
         earlier = self.key.claims(id_token) if id_token and not user else None
         if earlier is not None:
@@ -143,10 +147,10 @@ class SignIn:
         }
         if person.product:
             claims["client_product_name"] = person.product
-        identity = {**claims, "nonce": person.nonce} if person.nonce else claims
+        identity = {**claims, _KIND: _IDENTITY, **({"nonce": person.nonce} if person.nonce else {})}
         return {
             "token_type": "Bearer",
-            "access_token": self.key.sign({**claims, "scope": SCOPE}),
+            "access_token": self.key.sign({**claims, _KIND: _ACCESS, "scope": SCOPE}),
             "id_token": self.key.sign(identity),
             "expires_in": seconds,
             "scope": SCOPE,
@@ -173,6 +177,8 @@ class UnnamedUsers:
             temporary.write_text(str(number))
             temporary.replace(self._path)
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise CastError(f"the hub cannot write to {self._path.parent}: {error.strerror or error}") from None
         return f"USER-{number}"
 

@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from CastHubLib import log
 from CastHubLib.acknowledgements import Acknowledgements
+from CastHubLib.aside import Aside
 from CastHubLib.asking import Asking
 from CastHubLib.connections import Connections
 from CastHubLib.core import Subscriber
@@ -52,9 +53,15 @@ class Sockets:
     """Serves the sockets of all subscribers."""
 
     def __init__(
-        self, settings: HubSettings, connections: Connections, asking: Asking, acknowledgements: Acknowledgements
+        self,
+        settings: HubSettings,
+        aside: Aside,
+        connections: Connections,
+        asking: Asking,
+        acknowledgements: Acknowledgements,
     ) -> None:
         self._settings = settings
+        self._aside = aside
         self._connections = connections
         self._asking = asking
         self._acknowledgements = acknowledgements
@@ -84,7 +91,7 @@ class Sockets:
             async for frame in response:
                 pulse.heard = True
                 if frame.type is WSMsgType.TEXT:
-                    self._received(subscriber, frame.data)
+                    await self._received(subscriber, frame.data)
                 elif frame.type is WSMsgType.PING and not socket.closing:
                     await response.pong(frame.data)
                 elif frame.type is WSMsgType.PONG:
@@ -97,15 +104,23 @@ class Sockets:
                 self._all_ended.set()
         return response
 
-    def _received(self, subscriber: Subscriber, text: str) -> None:
+    async def deny(self, request: web.Request, reason: str) -> web.StreamResponse:
+        """Tell a socket that it is denied, in a frame, and close it (FHIRcast 2.4.3)."""
+        response = web.WebSocketResponse(compress=False, max_msg_size=1024, timeout=_CLOSE_SECONDS)
+        await response.prepare(request)
+        await response.send_json({"hub.mode": "denied", "hub.topic": "", "hub.events": "", "hub.reason": reason})
+        await response.close(code=WSCloseCode.POLICY_VIOLATION)
+        return response
+
+    async def _received(self, subscriber: Subscriber, text: str) -> None:
         """Take a frame from a subscriber; what is neither answer nor acknowledgement is none of the hub's business."""
         try:
-            frame = parse_frame(parse_json(text, "frame"))
+            frame = await self._aside.run(len(text), lambda: parse_frame(parse_json(text, "frame")))
         except FieldError as error:
             log.info("bad frame", endpoint=log.endpoint(subscriber.id), field=error.field)
             return
         if isinstance(frame, Response):
-            self._asking.answer(subscriber, frame)
+            self._asking.answer(subscriber, frame, len(text))
         elif isinstance(frame, Acknowledgement):
             id = frame.id if self._acknowledgements.knows(frame.id) else "unknown"  # it may be any text
             log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=id, status=frame.status)

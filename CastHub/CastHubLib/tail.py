@@ -5,26 +5,45 @@ No I/O and no clock. The frames are the very objects that went to everybody else
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from itertools import islice
 
 
-class Notification(NamedTuple):
+class Kept:
+    """Counts the bytes of the notifications that somebody holds, each once."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class Notification:
     """One event on its way: the frame that all receivers share, and when (a clock's seconds) it was published."""
 
-    frame: bytes
-    id: str
-    at: float
+    __slots__ = ("_kept", "at", "frame", "id")
+
+    def __init__(self, frame: bytes, id: str, at: float, kept: Kept) -> None:
+        self.frame = frame
+        self.id = id
+        self.at = at
+        self._kept = kept
+        kept.bytes += len(frame)
+
+    def __del__(self) -> None:
+        self._kept.bytes -= len(self.frame)
 
 
 class Tail:
     """Notifications in the order in which they were sent; ``size`` is their frames' bytes."""
 
-    __slots__ = ("_kept", "size")
+    __slots__ = ("_ids", "_kept", "_known", "size")
 
     def __init__(self) -> None:
         self._kept: deque[Notification] = deque()
+        self._ids: Counter[str] = Counter()  # of the first ``_known``: most tails never need them
+        self._known = 0
         self.size = 0
 
     def __len__(self) -> int:
@@ -40,7 +59,17 @@ class Tail:
 
     def drop_first(self) -> None:
         """Forget the oldest."""
-        self.size -= len(self._kept.popleft().frame)
+        self._drop()
+
+    def _drop(self) -> str:
+        dropped = self._kept.popleft()
+        self.size -= len(dropped.frame)
+        if self._known:
+            self._known -= 1
+            self._ids[dropped.id] -= 1
+            if not self._ids[dropped.id]:
+                del self._ids[dropped.id]
+        return dropped.id
 
     def last(self) -> Notification | None:
         """Return the latest, None when there is none."""
@@ -58,15 +87,25 @@ class Tail:
 
         False when there is none with this id.
         """
-        position = next((position for position, kept in enumerate(self._kept) if kept.id == id), -1)
-        for _ in range(position + 1):
-            self.drop_first()
-        return position >= 0
+        if not self._kept:
+            return False
+        if self._kept[0].id != id and id not in self._all_ids():
+            return False
+        while self._drop() != id:
+            pass
+        return True
 
-    def overdue(self, before: float) -> int:
-        """Return how many of the oldest in a row were published before a time."""
+    def _all_ids(self) -> Counter[str]:
+        """Ids are counted when somebody asks for one that is not the first, each once: it may be any text."""
+        new = len(self._kept) - self._known
+        self._ids.update(kept.id for kept in islice(reversed(self._kept), new))
+        self._known += new
+        return self._ids
+
+    def overdue(self, before: float, most: int = 100) -> int:
+        """Return how many of the oldest in a row were published before a time; it counts no further than ``most``."""
         count = 0
-        for kept in self._kept:
+        for kept in islice(self._kept, most):
             if kept.at > before:
                 break
             count += 1

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer until stopped; the exit code is 130 after Ctrl-C."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, check_online, go_online
+    from CastCLI.sessions import a_session, check_online, stay_until_online
     from CastCLI.watch import event_line, presence
 
     output = Output(args)
@@ -64,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
 
         session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
         session.on_request(data_type, answer, in_background=True)
-        go_online(session)
-        output.say(f"answering {data_type} on {session.topic} at {args.hub}; Ctrl-C ends")
+        stay_until_online(session, pump, stop, output)
+        if not stop.stopped:
+            output.say(f"answering {data_type} on {session.topic} at {args.hub}; Ctrl-C ends")
         while not stop.stopped:
             pump.run_once(0.1)
             check_online(session)

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 USER = "demo"
 VIEW_SIZE = "1024x1024"
+SAGITTAL = "15"  # mm beside the midline, where all that is segmented can be seen
 COUNT_OF_STEPS = 9
 _TIMEOUT = 120.0  # seconds that one step may take
 _ASK_EVERY = 0.1
@@ -98,7 +99,7 @@ class Worklist:
 
     def _start_applications(self) -> None:
         common = ("--hub", self._hub, "--user", USER)
-        self._applications.start("display", "CastInterfaceLib", *common, "--size", VIEW_SIZE)
+        self._applications.start("display", "CastInterfaceLib", *common, "--size", VIEW_SIZE, "--sagittal", SAGITTAL)
         script = _example_script()
         self._applications.start("provider", "CastServiceProviderLib", str(script), *common)
 
@@ -135,7 +136,7 @@ class Worklist:
 
     def _shows_segmentation(self, worklist: Session) -> bool:
         context = self._ask(worklist, STATUS).get("context") or []
-        return any(item.get("key") == "segmentation" for item in context)
+        return any(item.get("resource", {}).get("segmentations") for item in context if item["key"] == "segmentation")
 
     def _scene_view(self, worklist: Session) -> dict[str, Any]:
         view = self._await(lambda: self._ask(worklist, SCENEVIEW, timeout=30.0))

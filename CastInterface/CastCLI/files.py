@@ -5,50 +5,74 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from CastLib.errors import CastError
-from CastLib.manifest import local_file_name, parse_received_manifest, suffix_of
+from CastLib.errors import CastError, FileRefused
+from CastLib.folder_files import files_of, shown_name
+from CastLib.manifest import check_file_name, local_file_name, parse_received_manifest, suffix_of
 from CastLib.message import Message
 
 if TYPE_CHECKING:
     from CastCLI.output import Output
     from CastLib.client import Session
 
+_NOT_CARRIED = {"unsupported_file_extension": "of no kind that a batch carries"}
 _PICTURE_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
-def collect_files(paths: Sequence[str]) -> list[tuple[Path, str]]:
+def collect_files(paths: Sequence[str]) -> tuple[list[tuple[Path, str]], str]:
     """Return the files to send, each with the name it travels under, in the order given; folders give all beneath them.
 
-    DICOM files without a suffix travel as ``.dcm``. Files of a folder that a batch cannot carry are left out; one that
-    is named itself and cannot be read or carried raises CastError.
+    DICOM files without a suffix travel as ``.dcm``. Files of a folder that a batch cannot carry are left out, and a
+    line says how many and why, ``""`` without any. One that is named itself and cannot be carried raises CastError.
     """
     found: list[tuple[Path, str]] = []
+    skipped: Counter[str] = Counter()
     for text in paths:
-        path = Path(text)
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-            names = [(file, travel_name(file)) for file in inside]
-            found += [(file, name) for file, name in names if name]
-        elif not path.is_file():
-            raise CastError(f"{path}: there is no such file or folder")
-        else:
-            found.append((path, travel_name(path) or path.name))
+        named = Path(text)
+        for path, why, _ in files_of([named]):
+            if path == named and why:
+                raise CastError(f"{shown_name(path, whole=True)}: {why}")
+            name = "" if why else travel_name(path)
+            try:
+                check_file_name(name or path.name)
+            except FileRefused as refused:
+                if path == named:
+                    raise
+                why = why or _NOT_CARRIED.get(refused.code, "no name that may travel")
+            if why:
+                skipped[why] += 1
+            else:
+                found.append((path, name))
+    left_out = ", ".join(f"{count} {why}" for why, count in sorted(skipped.items()))
     if not found:
-        raise CastError(f"{', '.join(paths)}: holds no file that a batch can carry")
-    return found
+        raise CastError(
+            f"{', '.join(paths)}: holds no file that a batch can carry" + (f" ({left_out})" if left_out else "")
+        )
+    return found, f"left out {skipped.total()} files: {left_out}" if skipped else ""
 
 
 def travel_name(path: Path) -> str:
-    """Return the name a file travels under, ``""`` when the file policy has no suffix for it."""
-    if suffix_of(path.name):
-        return path.name
+    """Return the name a file travels under, its own when the file policy has no suffix for it."""
+    name = shown_name(path)
+    try:
+        return name if suffix_of(name) or not _is_dicom(path) else f"{name}.dcm"
+    except OSError:
+        return name
+
+
+def _is_dicom(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(128)
-        return f"{path.name}.dcm" if file.read(4) == b"DICM" else ""
+        if file.read(132)[128:] == b"DICM":
+            return True
+    try:
+        from CastLib.dicom_reading import is_dicom
+    except ImportError:  # without pydicom files as old as that are not known
+        return False
+    return is_dicom(path)
 
 
 def fetch_batch(session: Session, message: Message, folder: Path, output: Output) -> list[Path]:

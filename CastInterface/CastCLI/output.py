@@ -1,6 +1,6 @@
 """What the commands print: for people, for programs (one JSON value a line), and progress that leaves no litter.
 
-Everything meant for people goes to stderr when stdout is piped.
+Results, tables among them, go to stdout; everything else that is meant for people goes to stderr when it is piped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.table import Table
+from rich.text import Text
 
 from CastLib.command_line import lines, one_line
+
+_WIDE = 10_000
 
 ProgressCallback = Callable[[int, int], None]
 
@@ -34,6 +37,8 @@ class Output:
                 stream.reconfigure(errors="backslashreplace")
         for_people = sys.stdout if sys.stdout.isatty() and not self.as_json else sys.stderr
         self.console = Console(file=for_people, highlight=False, soft_wrap=True)
+        # A table is as wide as what stands in it; only a terminal has an edge.
+        self._results = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
         self._progress_console = Console(file=sys.stderr, highlight=False)
 
     def say(self, sentence: str) -> None:
@@ -58,8 +63,8 @@ class Output:
         for column in columns:
             table.add_column(column, justify="right" if column.endswith(")") else "left")
         for row in rows:
-            table.add_row(*map(one_line, row))
-        self.console.print(table)
+            table.add_row(*(Text(one_line(cell)) for cell in row))  # a name from outside is no markup
+        self._results.print(table)
 
     @contextmanager
     def transfer(self, label: str) -> Iterator[ProgressCallback]:

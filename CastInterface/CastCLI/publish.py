@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from CastCLI.contexts import add_context_argument, add_study_arguments, event_context
 from CastLib.command_line import (
@@ -12,6 +13,7 @@ from CastLib.command_line import (
     add_target_arguments,
     target,
 )
+from CastLib.fhir_resource import bare_uid, is_uid
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish, and tell the message's id."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session
+    from CastCLI.sessions import a_session, others_connected
 
     output = Output(args)
     context = event_context(args)
     with a_session(args) as (session, _):
         message_id = session.publish(args.event, context, target=target(args))
+        for doubt in _doubts(args):
+            output.say(f"warning: {doubt}")
+        if not others_connected(session, target(args)):
+            output.say("warning: no other application that answers requests is connected there: does anybody listen?")
         output.value({"id": message_id, "event": args.event, "topic": session.topic})
         output.say(f"published {args.event} to {session.topic} as {message_id}")
     return EXIT_DONE
+
+
+def _doubts(args: argparse.Namespace) -> Iterator[str]:
+    """What is sent as it is, though hardly anybody can have meant it."""
+    if "-" not in args.event.strip("-") or any(letter.isspace() for letter in args.event):
+        yield f"{args.event!r} is hardly an event: they are named like ImagingStudy-open"
+    if args.study and not is_uid(bare_uid(args.study)):
+        yield f"--study: {args.study!r} can be no StudyInstanceUID: those are numbers with dots, 64 characters at most"

@@ -20,10 +20,13 @@ from CastLib.command_line import (
 )
 from CastLib.errors import CastError, TimedOut, WrongUsage
 from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
-from CastLib.message import Message
+from CastLib.message import IN_REPLY_TO, Message, Target, new_id
 
 ANY = "*"
 WAIT_SECONDS = 600.0
+
+_LOOK = 5.0  # seconds between looks whether who works on it is still there
+_GONE = 45.0  # seconds without it, more than a hub keeps a place, after which it does not come back
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,20 +53,22 @@ def run(args: argparse.Namespace) -> int:
     output = Output(args)
     if not args.timeout >= 0:  # nor is it a number's absence
         raise WrongUsage("--timeout: must be 0 seconds or more")
-    files = collect_files(args.paths)
+    files, left_out = collect_files(args.paths)
+    if left_out:
+        output.say(left_out)
     context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
         raise WrongUsage("--context: must be a JSON object; the list of files is added to it")
     actors = connection(args)["actors"] or ((IMAGE_DISPLAY,) if args.wait else ())
     with a_session(args, actors=actors) as (session, pump):
-        waiting = _Waiting(session, args.wait, output)
+        waiting = _Waiting(session, new_id(), args.wait, output)
         if args.wait:
             session.on_event(waiting.receive)
             go_online(session)
         with output.transfer(f"sending {len(files)} files") as progress:
             paths, names = [path for path, _ in files], [name for _, name in files]
             message_id = session.send_files(
-                args.event, paths, names=names, context=context, target=target(args), progress=progress
+                args.event, paths, names=names, context=context, target=target(args), progress=progress, id=waiting.id
             )
         output.value({"id": message_id, "event": args.event, "files": len(files)})
         output.say(f"sent {len(files)} files as {args.event} {message_id}")
@@ -71,19 +76,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Waiting:
-    """Stays for the answer: shows progress lines that are addressed to the sender, keeps the first result."""
+    """Stays for the answer: shows progress lines that are addressed to the sender, keeps the first result.
 
-    def __init__(self, session: Any, wanted: str | None, output: Any) -> None:
+    What says that it answers another message (``inReplyTo``) is not taken: two may send under one name.
+    """
+
+    def __init__(self, session: Any, id: str, wanted: str | None, output: Any) -> None:
+        self.id = id
         self._session = session
+        self._worker = ""
+        self._seen = time.monotonic()
         self._wanted = event_key(wanted or ANY)
         self._output = output
         self._answer: Message | None = None
         self._failure = ""
+        self._ended = ""
 
     def receive(self, message: Message) -> None:
         """Take one event; the pump calls it."""
         if message.target.name.casefold() != self._session.name.casefold():
             return
+        if message.context_dict().get(IN_REPLY_TO, self.id) != self.id:
+            return
+        self._worker, self._seen = message.sender.name, time.monotonic()
         if message.key == STATUS_UPDATE:
             self._progress(message)
         elif self._answer is None and self._is_answer(message.key):
@@ -97,15 +112,33 @@ class _Waiting:
         sentence = str(context.get("message") or "")
         if context.get("level") == "error":
             self._failure = sentence or "the service failed without saying why"
+        elif context.get("ended") is True:
+            self._ended = sentence or "done, without a result file"
         self._output.value(message.wire)
         self._output.say(f"{message.sender.product or message.sender.name}: {sentence}")
+
+    def _check_worker(self) -> None:
+        """Raise CastError when the service that told of its work has left."""
+        from CastCLI.sessions import others_connected
+
+        try:
+            there = others_connected(self._session, Target(name=self._worker))
+        except CastError:  # the hub is away: nobody can tell
+            there = [self._worker]
+        if there:
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > _GONE:
+            raise CastError(f"{self._worker}, which worked on it, is not connected any more")
 
     def stay(self, pump: Any, args: argparse.Namespace) -> int:
         """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
         from CastCLI.files import fetch_batch
-        from CastCLI.sessions import check_online
+        from CastCLI.sessions import check_online, others_connected
 
         stop = StopSignal().install()
+        if self._answer is None and not self._failure and not others_connected(self._session, target(args)):
+            raise TimedOut("the files were sent, but nobody who could answer is connected (0 are connected)")
+        look = time.monotonic() + _LOOK
         end = time.monotonic() + args.timeout
         while self._answer is None:
             pump.run_once(0.1)
@@ -113,10 +146,15 @@ class _Waiting:
                 return stop.exit_code
             if self._failure:
                 raise CastError(self._failure)
+            if self._ended:
+                raise CastError(f"no result file came: the service says {self._ended}")
             if time.monotonic() > end:
                 raise TimedOut(
                     f"no answer came within {args.timeout:g} s; the files were sent and may still be worked on"
                 )
+            if self._worker and time.monotonic() > look:
+                look = time.monotonic() + _LOOK
+                self._check_worker()
             check_online(self._session)
         paths = fetch_batch(self._session, self._answer, args.out or Path(), self._output)
         self._output.value({**self._answer.wire, "saved": [str(path) for path in paths]})

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Subscribe and print; the exit code is 130 after Ctrl-C."""
     from CastCLI.files import fetch_batch
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, check_online, go_online
+    from CastCLI.sessions import a_session, check_online, stay_until_online
 
     output = Output(args)
     if args.count is not None and args.count < 1:
@@ -54,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
 
         session.on_event(show, requests=True)
         session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
-        go_online(session)
-        output.say(f"watching {session.topic} at {args.hub}; Ctrl-C ends")
+        stay_until_online(session, pump, stop, output)
+        if not stop.stopped:
+            output.say(f"watching {session.topic} at {args.hub}; Ctrl-C ends")
         while not stop.stopped and not (args.count and printed >= args.count):
             pump.run_once(0.1)
             check_online(session)

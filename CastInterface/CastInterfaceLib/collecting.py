@@ -3,17 +3,27 @@
 Python's collector runs on whatever thread happens to allocate, and what it frees may be a widget, a timer or a node of
 the scene caught in a cycle. Those must die on the main thread: elsewhere their end crashes Qt or VTK sooner or later.
 So its own runs are stopped meanwhile, and the main thread makes them up, by the same thresholds.
+
+The main thread may be kept for a while by code that is not ours and makes garbage. A small thread of our own sees that,
+and has the interpreter interrupt the main thread's code for a look (`Py_AddPendingCall`, which runs there alone).
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import threading
 import time
 
 from CastInterfaceLib.slow_calls import slow_call
 
 _MANY = 10_000  # new objects: an import on a thread makes them, or the headers of a study, and most of them stay
 _WHOLE_EVERY = 60.0  # seconds between looks at everything, which may take a tenth of a second in a large process
+_WATCH_EVERY = 0.02  # seconds between the watching thread's looks at how much there is
+
+_add_pending_call = ctypes.pythonapi.Py_AddPendingCall
+_PendingCall = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_add_pending_call.argtypes = [_PendingCall, ctypes.c_void_p]
 
 
 class MainThreadCollector:
@@ -25,6 +35,9 @@ class MainThreadCollector:
     def __init__(self) -> None:
         self._instead = False
         self._whole_next = 0.0
+        self._over = threading.Event()
+        self._asked = False  # for a look that has not come yet
+        self._pending_call = _PendingCall(self._interrupt)  # kept: the interpreter only has its address
 
     def begin(self) -> None:
         """Collect here from now on."""
@@ -32,12 +45,26 @@ class MainThreadCollector:
             gc.disable()
             self._instead = True
             self._whole_next = time.monotonic() + _WHOLE_EVERY
+            self._over, self._asked = threading.Event(), False
+            threading.Thread(target=self._watch, args=(self._over,), name="cast garbage", daemon=True).start()
 
     def end(self) -> None:
         """Let the collector run by itself again."""
         if self._instead:
             gc.enable()
             self._instead = False
+            self._over.set()
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(_WATCH_EVERY):
+            if not self._asked and _is_due(0):
+                self._asked = _add_pending_call(self._pending_call, None) == 0
+
+    def _interrupt(self, nothing: object) -> int:
+        self._asked = False
+        if self._instead:
+            self.look()
+        return 0
 
     def look(self) -> None:
         """Collect what is due; to be called again and again, from `begin` to `end`."""
@@ -45,10 +72,9 @@ class MainThreadCollector:
             self.begin()  # another of this kind, as there are two when one module was reloaded, may have ended
         if not self._instead:
             return
-        young, middle, old = (count > most > 0 for count, most in zip(gc.get_count(), gc.get_threshold(), strict=True))
-        if not young:
+        if not _is_due(0):
             return
-        if old and time.monotonic() > self._whole_next:
+        if _is_due(2) and time.monotonic() > self._whole_next:
             with slow_call("Python's collector looks at everything"):
                 gc.collect()
             self._whole_next = time.monotonic() + _WHOLE_EVERY
@@ -56,4 +82,9 @@ class MainThreadCollector:
             with slow_call("Python's collector looks at many new objects"):
                 gc.collect(1)  # they count as old then, and are not looked at again with the next ones
         else:
-            gc.collect(1 if middle else 0)
+            gc.collect(1 if _is_due(1) else 0)
+
+
+def _is_due(generation: int) -> bool:
+    """Whether the collector itself would look at a generation now."""
+    return gc.get_count()[generation] > gc.get_threshold()[generation] > 0

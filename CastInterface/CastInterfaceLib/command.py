@@ -68,6 +68,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="WxH", type=_size, default=(1024, 1024), help="each view's picture (default: 1024x1024)"
     )
+    parser.add_argument(
+        "--sagittal",
+        metavar="MM",
+        type=float,
+        default=0.0,
+        help="how far beside the image's middle the sagittal view opens: in a brain's lies the fissure (default: 0)",
+    )
+    parser.add_argument(
+        "--allow-patient-text",
+        action="store_true",
+        help="tell the patient's name and ID, in pictures and scene views, to those who ask for it (default: nobody)",
+    )
     add_connection_arguments(parser, product=PRODUCT, actor=ACTOR)
     add_service_arguments(parser)
 
@@ -96,8 +108,12 @@ def run(args: argparse.Namespace) -> int:
 
     pump = Pump()
     host = host_kind(args.layout, args.size)
+    for view in host.slice_views:
+        if view.node.GetDefaultOrientation() == "Sagittal":
+            view.beside_middle = args.sagittal
     session = Session(SessionSettings(**connection(args)), pump)
-    display = ImageDisplay(host, session, pump, find_studies(host, pump, args.studies))
+    studies = find_studies(host, pump, args.studies)
+    display = ImageDisplay(host, session, pump, studies, patient_text=args.allow_patient_text)
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
     if args.json:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.background import Background
-from CastInterfaceLib.host_slicer import SlicerHost
+from CastInterfaceLib.foreign_nodes import leave_views
+from CastInterfaceLib.host_slicer import SlicerHost, patient_text_allowed
 from CastInterfaceLib.image_display import ImageDisplay
 from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastLib.client import Session, SessionSettings, State
+from CastLib.dicom_patient import Patient
 from CastLib.message import Message
 
 log = logging.getLogger("cast.display")
@@ -59,6 +61,7 @@ class Connection:
         self._told_presence = told_presence
         self._host: SlicerHost | None = None
         self._leftover: list[Any] = []
+        self._leftover_of = ("", Patient())
         self.session: Session | None = None
         self.display: ImageDisplay | None = None
         self.state = State()
@@ -80,6 +83,7 @@ class Connection:
         host = self.host
         if self._leftover:
             # What the connection before left on the screen is the hub's again: whoever has it open says so now.
+            leave_views(host, *self._leftover_of, self._leftover)
             remove_nodes(host.scene, reversed(self._leftover))
             self._leftover = []
         self._timer.acquire()
@@ -88,7 +92,8 @@ class Connection:
         session.on_event(self._told_message, requests=True)
         session.on_sent(self._told_sent)
         session.on_presence(self._told_presence)
-        display = ImageDisplay(host, session, self._timer.pump, host.studies(self._timer.pump))
+        studies = host.studies(self._timer.pump)
+        display = ImageDisplay(host, session, self._timer.pump, studies, patient_text=patient_text_allowed())
         display.results.asked_for, display.results.told_result = self.asked_for, self.told_result
         self.display = display
         self._set_state(State("connecting"))
@@ -142,8 +147,10 @@ class Connection:
             self.display.forget_removed()
 
     def _keep(self, display: ImageDisplay) -> None:
-        if display.study is not None and not display.study.adopted:
-            self._leftover = display.study.nodes
+        study = display.study
+        if study is not None and not study.adopted:
+            self._leftover, self._leftover_of = study.nodes, (study.study_uid, study.patient)
+            display.leave()
 
     def _tell(self, session: Session, state: State) -> None:
         if session is self.session:

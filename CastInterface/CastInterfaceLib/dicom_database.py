@@ -1,4 +1,4 @@
-"""Slicer's DICOM database: where a study's files are found, and the loaders that make volumes of them."""
+"""Slicer's DICOM database: where a study's files are found."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 import slicer
 
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_files import LocalStudy, StudyFiles, only_one
-from CastInterfaceLib.study_loading import remove_nodes
 from CastLib.client import Pump
 
 PATIENCE = 30.0  # seconds that a thread waits for the main thread to look into the database
@@ -39,43 +37,13 @@ def instance_files(uids: Sequence[str]) -> tuple[Path, ...]:
     return tuple(Path(path) for path in series) if all(series) else ()
 
 
-def load_series(uid: str) -> list[Any]:
-    """Have Slicer's own DICOM loaders make a volume node of a series. Main thread only.
-
-    Returns:
-        the nodes they have made, the volume first; transforms, tables and the like may come with it. Empty when no
-        volume came of it: then nothing else stays.
-    """
-    from DICOMLib import DICOMUtils
-
-    with slow_call("Slicer's DICOM loaders load a series"):
-        ids = DICOMUtils.loadSeriesByUID([uid])
-    found = [slicer.mrmlScene.GetNodeByID(id) for id in ids or ()]
-    nodes = [node for node in found if node is not None and not _is_the_scenes(node)]
-    nodes.sort(key=lambda node: not node.IsA("vtkMRMLScalarVolumeNode"))
-    if nodes and nodes[0].IsA("vtkMRMLScalarVolumeNode"):
-        return nodes
-    remove_nodes(slicer.mrmlScene, nodes)
-    return []
-
-
-def _is_the_scenes(node: Any) -> bool:
-    """Whether there is one of this node to a scene; it goes with no study."""
-    return bool(node.GetSingletonTag()) or node.IsA("vtkMRMLSubjectHierarchyNode")
-
-
 class DatabaseStudies(StudyFiles):
-    """Slicer's database as an index of studies. Any thread may ask; the main thread looks.
-
-    Attributes:
-        series_uids: the series of the database that were found so far.
-    """
+    """Slicer's database as an index of studies. Any thread may ask; the main thread looks."""
 
     def __init__(self, pump: Pump) -> None:
         super().__init__([])
         self._pump = pump
         self._known: dict[str, LocalStudy] = {}
-        self.series_uids: set[str] = set()
 
     def find(
         self,
@@ -115,7 +83,6 @@ class DatabaseStudies(StudyFiles):
         files = [Path(path) for uid in series_uids for path in database.filesForSeries(uid)]
         if not files:
             return None
-        self.series_uids.update(series_uids)
         return LocalStudy(study_uid, "", "", "", set(), files)
 
 
@@ -129,10 +96,11 @@ def _studies_of(patient: Any) -> list[LocalStudy]:
     if database is None:
         return []
     studies = []
+    name = str(database.nameForPatient(patient) or "")
     for uid in database.studiesForPatient(patient):
         accession, description, date, modalities = (
             str(database.fieldForStudy(field, uid) or "")
             for field in ("AccessionNumber", "StudyDescription", "StudyDate", "ModalitiesInStudy")
         )
-        studies.append(LocalStudy(uid, accession, description, date, set(modalities.split("\\"))))
+        studies.append(LocalStudy(uid, accession, description, date, set(modalities.split("\\")), patient_name=name))
     return studies

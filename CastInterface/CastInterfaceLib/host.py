@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from CastInterfaceLib.layouts import Split
-    from CastLib.dicom_series import Series
 
 
 class View(Protocol):
@@ -50,19 +49,6 @@ class Host(Protocol):
 
     @property
     def layout(self) -> tuple[str, Split]: ...
-
-    def reads(self, series: Series) -> bool:
-        """Whether `read` is to be used for a series rather than decoded voxels. Any thread."""
-        ...
-
-    def read(self, series: Series) -> tuple[list[Any], bool]:
-        """A series as a volume node, read by the host's own loader, and whether that told it how to be shown.
-
-        Other nodes that the loader has made stand after the volume in the list.
-
-        Raises CastError.
-        """
-        ...
 
     def close(self) -> None: ...
 

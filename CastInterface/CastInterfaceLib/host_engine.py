@@ -10,9 +10,7 @@ from CastInterfaceLib.engine import Engine
 from CastInterfaceLib.layouts import Split, layout_name, parse_layout, slots
 from CastInterfaceLib.offscreen_view import OffscreenView
 from CastInterfaceLib.slice_view import SliceView
-from CastInterfaceLib.study_loading import read_with_engine
 from CastInterfaceLib.threed_view import ThreeDView
-from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
 DEFAULT_LAYOUT = "four-up"
@@ -69,14 +67,6 @@ class EngineHost:
         """Give all pictures another size."""
         for view in self._views:
             view.resize(width, height)
-
-    def reads(self, series: Series) -> bool:
-        """No series: decoding on a thread lets requests be answered meanwhile."""
-        return False
-
-    def read(self, series: Series) -> tuple[list[Any], bool]:
-        """See `read_with_engine`."""
-        return [read_with_engine(self.application_logic, series)], False
 
     def close(self) -> None:
         """Empty the scene and close the views."""

@@ -1,4 +1,4 @@
-"""The room for Slicer with its window: Slicer's own views, and its DICOM database and loaders where they are there."""
+"""The room for Slicer with its window: Slicer's own views, and its DICOM database where it is there."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ from typing import Any, Protocol
 
 import numpy as np
 import slicer
-import vtk
 
-from CastInterfaceLib.annotations import CornerText, EdgeLetters, Legend
-from CastInterfaceLib.dicom_database import DatabaseStudies, load_series
+from CastInterfaceLib.dicom_database import DatabaseStudies
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.layouts import DRAWABLE, Slot, Split, layout_name, parse_layout, slots
 from CastInterfaceLib.offscreen_view import OffscreenView
+from CastInterfaceLib.screen_words import ScreenWords
 from CastInterfaceLib.slice_view import SliceView
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.study_loading import name_volume, read_with_engine
 from CastInterfaceLib.threed_view import ThreeDView
+from CastInterfaceLib.user_settings import read_setting
 from CastLib.client import Pump
-from CastLib.dicom_series import Series
 from CastLib.errors import CastError
 
 PICTURE_SIZE = (1024, 1024)
+
+# In Slicer's settings: whether Slicer's own views name the patient, as they do unless this is false; and whether those
+# who ask over the wire are told, as they are not unless this is true.
+_ON_SCREEN = "CastInterface/patientTextOnScreen"
+_ALLOWED = "CastInterface/patientTextAllowed"
+
+
+def patient_text_on_screen() -> bool:
+    """Whether the views of Slicer's window show the patient's name and ID."""
+    return read_setting(_ON_SCREEN) is not False
+
+
+def patient_text_allowed() -> bool:
+    """Whether pictures and scene views name the patient for those who ask for it."""
+    return read_setting(_ALLOWED) is True
 
 
 class SlicerHost(Host, Protocol):
@@ -45,17 +58,17 @@ def open_host() -> SlicerHost:
 class _WindowView(OffscreenView):
     """What a view of Slicer's window has beside the offscreen kind: its picture may have another size than it.
 
-    The window's size is changed for the picture and given back; text is drawn over it in a layer that lives as long.
+    The window's size is changed for the picture and given back; words that are for this screen alone are left out.
     """
 
     _size: tuple[int, int]
+    words: ScreenWords
 
-    def _attach(self, render_window: Any, node: Any, size: tuple[int, int]) -> None:
+    def _attach(self, view: Any, node: Any, size: tuple[int, int]) -> None:
         self.node = node
-        self.window = render_window
-        self.overlay = vtk.vtkRenderer()
-        self.overlay.InteractiveOff()
+        self.window = view.renderWindow()
         self._size = size
+        self.words = ScreenWords(self.window, lambda: self.volume, patient_text_on_screen, view.scheduleRender)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,20 +82,14 @@ class _WindowView(OffscreenView):
     def pixels(self) -> np.ndarray:
         """See `OffscreenView.pixels`."""
         window = self.window
-        shown, layers = tuple(window.GetSize()), window.GetNumberOfLayers()
+        shown = tuple(window.GetSize())
         self._before_picture()
-        window.SetNumberOfLayers(layers + 1)
-        self.overlay.SetLayer(layers)
-        window.AddRenderer(self.overlay)
         self._set_size(self._size)
         try:
-            self.annotate()
-            with slow_call(f"VTK draws view {self.node.GetLayoutName()}"):
+            with self.words.hidden(), slow_call(f"VTK draws view {self.node.GetLayoutName()}"):
                 window.Render()
                 return self._grab()
         finally:
-            window.RemoveRenderer(self.overlay)
-            window.SetNumberOfLayers(layers)
             self._set_size(shown)
             self._after_picture()
 
@@ -97,24 +104,23 @@ class _WindowView(OffscreenView):
         """Put back what `_before_picture` changed."""
 
     def close(self) -> None:
-        """Nothing: the view is Slicer's."""
+        """Take our words away; the view is Slicer's."""
+        self.words.close()
 
 
 class WindowSliceView(_WindowView, SliceView):
     """A slice view of Slicer's window; ``widget`` is its ``qMRMLSliceWidget``."""
 
+    draws_opacity = False
+
     def __init__(self, widget: Any, size: tuple[int, int]) -> None:
         self.logic = widget.sliceLogic()
-        self._attach(widget.sliceView().renderWindow(), widget.mrmlSliceNode(), size)
-        self._letters = EdgeLetters(self.overlay)
-        self._text = CornerText(self.overlay)
+        self._attach(widget.sliceView(), widget.mrmlSliceNode(), size)
         self._geometry: tuple[Any, ...] = ()
 
     def fit(self) -> None:
-        """Show the whole background volume, at its middle slice."""
-        if self.volume is not None:
-            self.logic.FitSliceToBackground()
-            self.logic.SnapSliceOffsetToIJK()
+        """See `SliceView.fit`; the view keeps its size."""
+        self._show_whole()
 
     def resize(self, width: int, height: int) -> None:
         """Give the next pictures another size."""
@@ -140,10 +146,8 @@ class WindowThreeDView(_WindowView, ThreeDView):
 
     def __init__(self, widget: Any, application_logic: Any, size: tuple[int, int]) -> None:
         self._application_logic = application_logic
-        self._attach(widget.threeDView().renderWindow(), widget.mrmlViewNode(), size)
+        self._attach(widget.threeDView(), widget.mrmlViewNode(), size)
         self.renderer = self.window.GetRenderers().GetFirstRenderer()
-        self._text = CornerText(self.overlay)
-        self._legend = Legend(self.overlay)
 
 
 class WindowHost:
@@ -159,12 +163,10 @@ class WindowHost:
         self._manager = slicer.app.layoutManager()
         self._size = size
         self._views: dict[str, Any] = {}
-        self._studies: DatabaseStudies | None = None
 
     def studies(self, pump: Pump) -> DatabaseStudies:
         """Slicer's DICOM database as the place where studies are found."""
-        self._studies = DatabaseStudies(pump)
-        return self._studies
+        return DatabaseStudies(pump)
 
     @property
     def layout(self) -> tuple[str, Split]:
@@ -189,6 +191,8 @@ class WindowHost:
         widget = self._widget(slot)
         known = self._views.get(key)
         if known is None or known.window is not _view_of(widget).renderWindow():
+            if known is not None:
+                known.close()
             if slot.node_class == DRAWABLE[0]:
                 known = WindowSliceView(widget, self._size)
             else:
@@ -205,20 +209,10 @@ class WindowHost:
                 return widget
         raise CastError(f"Slicer shows no 3D view {slot.tag}.")
 
-    def reads(self, series: Series) -> bool:
-        """Series in Slicer's database are left to Slicer's own loaders. Any thread."""
-        return self._studies is not None and series.uid in self._studies.series_uids
-
-    def read(self, series: Series) -> tuple[list[Any], bool]:
-        """A series as a volume node: by Slicer's loaders when its database has it, else by its volumes logic."""
-        nodes = load_series(series.uid) if self.reads(series) else []
-        if not nodes:
-            return [read_with_engine(self.application_logic, series)], False
-        name_volume(nodes[0], series)
-        return nodes, True
-
     def close(self) -> None:
         """Let go of the views; they and the scene are Slicer's."""
+        for view in self._views.values():
+            view.close()
         self._views.clear()
 
 

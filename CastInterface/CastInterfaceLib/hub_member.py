@@ -88,6 +88,18 @@ class HubMember:
         return session.topic if session is not None else ""
 
     @property
+    def user(self) -> str:
+        """The name that was signed in with, "" when the hub chose or while disconnected."""
+        session = self._connection.session
+        return session.settings.user if session is not None else ""
+
+    @property
+    def askedTopic(self) -> str:
+        """The topic that was asked for, "" for the user's own or while disconnected."""
+        session = self._connection.session
+        return session.settings.topic if session is not None else ""
+
+    @property
     def name(self) -> str:
         """The name by which others know this Slicer, "" while disconnected."""
         session = self._connection.session

@@ -8,41 +8,43 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
-import tempfile
-from collections import deque
 from pathlib import Path
 from typing import Any
 
+from CastInterfaceLib.confirmation import Confirmation, open_event
+from CastInterfaceLib.held_batches import HeldBatches
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_results import ImageResults, is_image_result
 from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.known_files import note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
+from CastInterfaceLib.problems import Problems
 from CastInterfaceLib.result_desk import ResultDesk
+from CastInterfaceLib.scene_update import follow
 from CastInterfaceLib.scene_view import SceneViews
 from CastInterfaceLib.slices_in_3d import Box, box_corners
-from CastInterfaceLib.status import make_status, problem_item
+from CastInterfaceLib.status import in_no_view, make_status, problem_item
 from CastInterfaceLib.study_files import StudyFiles
-from CastInterfaceLib.study_loading import (
-    geometry_of,
-    name_volume,
-)
+from CastInterfaceLib.study_loading import geometry_of, name_volume
 from CastInterfaceLib.study_reading import StudyReader
 from CastInterfaceLib.study_scene import StudyScene
 from CastInterfaceLib.study_source import (
+    FETCHES_NOTHING,
     NotShown,
     as_not_shown,
+    claims_of_batch,
     names_a_study,
-    open_elsewhere,
+    of_another,
     payload_entries,
-    studies_of_batch,
 )
+from CastInterfaceLib.telling import Telling
+from CastInterfaceLib.temporary_folders import TemporaryFolder
+from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import Series
-from CastLib.errors import FieldError, TimedOut
-from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, event_key
-from CastLib.message import Message, make_message, parse_publish
+from CastLib.errors import CastError, FieldError
+from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
+from CastLib.message import Message
 from CastLib.study_context import make_study_context, parse_study
 
 log = logging.getLogger("cast.display")
@@ -50,12 +52,9 @@ log = logging.getLogger("cast.display")
 # Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
 STATUS_PATIENCE = 1.0
 
-# Seconds that SCENEVIEW waits for the main thread; askers who want to wait for a busy display name a long time.
-SCENE_VIEW_PATIENCE = 60.0
 
-# Problems told in STATUS, and batches for studies not yet opened that are remembered: the newest ones.
-PROBLEMS_MOST = 20
-HELD_MOST = 8
+# How often STATUS looks again when another study was opened while it waited for the views.
+LOOKS_MOST = 3
 
 
 class ImageDisplay:
@@ -66,6 +65,7 @@ class ImageDisplay:
         session: the connection; this display registers its handlers there.
         pump: the session's pump.
         files: the local folders.
+        patient_text: whether those who ask for it are told who the patient is, in pictures and scene views.
 
     Attributes:
         results: where results arrive. Who sends images out sets its ``asked_for`` (the volume node whose result a
@@ -73,7 +73,9 @@ class ImageDisplay:
             of it into the scene, and why something did not).
     """
 
-    def __init__(self, host: Host, session: Session, pump: Pump, files: StudyFiles) -> None:
+    def __init__(
+        self, host: Host, session: Session, pump: Pump, files: StudyFiles, *, patient_text: bool = False
+    ) -> None:
         self._host = host
         self._session = session
         self._pump = pump
@@ -82,9 +84,9 @@ class ImageDisplay:
         self._jobs = Jobs(pump)
         self._scene_views = SceneViews(host, self._product, pump)
         self._study: OpenStudy | None = None
-        self._held: deque[Message] = deque(maxlen=HELD_MOST)
-        self._problems: deque[dict[str, Any]] = deque(maxlen=PROBLEMS_MOST)
-        self._temporary = Path(tempfile.mkdtemp(prefix="cast-display-"))
+        self._held = HeldBatches()
+        self._problems = Problems()
+        self._temporary = TemporaryFolder()
         self._numbers = itertools.count(1)
         self.results = ResultDesk(
             host.scene,
@@ -94,36 +96,52 @@ class ImageDisplay:
             lambda: self._study,
             self._new_folder,
             self._refuse,
-            self._take_pictures,
+            self._changed,
+            lambda: self._scene.keep_apart(self._study) if self._study is not None else None,
         )
+        self.results.told_problem = self._problems.add
+        self._telling = Telling(session, self._jobs, lambda: self._study)
         self._scene = StudyScene(
             host,
             lambda study: study is self._study,
-            self._problems.append,
+            self._problems.add,
             self._refuse,
             lambda message, names, problem: self.results.told_result(message, names, problem),
         )
         self._reader = StudyReader(session, pump, files, self._scene)
         session.on_event(self.handle)
-        session.on_presence(self.follow)
-        session.on_request("SCENEVIEW", lambda message: self._scene_views.current(SCENE_VIEW_PATIENCE), True)
+        self._confirmation = Confirmation(
+            session, self._jobs, pump, lambda: self._study, self.handle, self.close_study, self._mark
+        )
+        answer_pictures(session, self._scene_views, patient_text)
+        session.on_other_requests(not_answered)
         session.on_request("STATUS", self.answer_status, in_background=True)
         job = Job("Getting ready")
         self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
 
     def close(self, seconds: float = 3.0) -> None:
         """Call everything off and delete what was fetched."""
+        self._confirmation.close()
         self._scene_views.close()
-        self._jobs.close(seconds, lambda: shutil.rmtree(self._temporary, ignore_errors=True))
+        self._jobs.close(seconds, self._temporary.remove)
+
+    def leave(self) -> None:
+        """The hub is left while what is shown stays: mark it as not confirmed."""
+        self._confirmation.lose()
 
     def _new_folder(self) -> Path:
         """A folder for files, which is made when the first one comes."""
-        return self._temporary / str(next(self._numbers))
+        return self._temporary.path / str(next(self._numbers))
 
     @property
     def study(self) -> OpenStudy | None:
         """The study that is open or being opened."""
         return self._study
+
+    @property
+    def _uid(self) -> str:
+        study = self._study
+        return study.study_uid if study is not None else ""
 
     @property
     def job(self) -> Job | None:
@@ -132,8 +150,9 @@ class ImageDisplay:
 
     @property
     def problems(self) -> list[str]:
-        """What could not be shown or is odd, one sentence each, newest last."""
-        return [str(problem["message"]) for problem in self._problems]
+        """What is not shown or is odd, one sentence each, newest last."""
+        told = [*self._problems.items(self._uid), *in_no_view(self._study, self._scene_views.last)]
+        return [str(problem["message"]) for problem in told]
 
     def cancel(self) -> None:
         """Call off what is under way; what is shown stays."""
@@ -152,14 +171,14 @@ class ImageDisplay:
         """
         if self._study is not None:
             return False
-        context = make_study_context(series.study_uid)
-        message = parse_publish(make_message(IMAGING_STUDY_OPEN, self._session.topic or "*", context))
+        message = open_event(self._session, make_study_context(series.study_uid))
         folder = self._new_folder()
         study = OpenStudy(message, parse_study(message), series.study_uid, folder, state=SHOWN, adopted=True)
         study.files = series.files
         name_volume(volume, series)
         note_files(series)
-        study.series[series.uid] = ShownSeries(series, volume, box_corners(geometry_of(volume), body))
+        corners = box_corners(geometry_of(volume), body)
+        study.series[series.key] = ShownSeries(series, volume, corners, volume.GetID())
         self._study = study
         return True
 
@@ -171,6 +190,7 @@ class ImageDisplay:
             event_key(IMAGING_STUDY_OPEN): self._open,
             event_key(IMAGING_STUDY_CLOSE): self._close,
             event_key(DICOM_SEND): self._receive,
+            event_key(SCENE_UPDATE): self._update_scene,
         }
         handler = self.results.receive if is_image_result(message) else handlers.get(message.key)
         if handler is None:
@@ -178,38 +198,42 @@ class ImageDisplay:
             return
         try:
             handler(message)
-        except FieldError as error:
-            self._refuse(message, NotShown(400, "unreadable", str(error)), "")
+        except (FieldError, NotShown) as error:
+            self._refuse(message, as_not_shown(error), "")
 
-    def follow(self, answer: dict[str, Any]) -> None:
-        """Open what the worklist says is open, when this display has just connected and shows nothing."""
-        if self._study is not None:
-            return
-        context = open_elsewhere(answer)
-        if context is not None:
-            self.handle(parse_publish(make_message(IMAGING_STUDY_OPEN, self._session.topic or "*", context)))
+    def _mark(self, since: str) -> None:
+        """Note on what is shown since when (local time) the hub has not confirmed it; "" when it has."""
+        study = self._study
+        hubs = study if study is not None and not study.adopted else None
+        self._problems.mark(since if hubs is not None else "")
+        self._scene.mark(hubs, since)
 
     def _open(self, message: Message) -> None:
         reference = parse_study(message)
         with_files = bool(payload_entries(message))
         if not names_a_study(reference) and not with_files:
             raise FieldError("event.context", "names no study: neither a UID, an accession number nor files")
+        self._confirmation.confirm()
         study = self._study
-        if study is not None and study.state != AWAITED and study.is_meant_by(reference) and not with_files:
+        if study is not None and not with_files and study.is_opened_again_by(reference):
             log.info("%s: open already: id %s", message.event, message.id)
+            try:
+                self._scene.bring_up(study, reference.series_uids)
+            except NotShown as error:
+                self._refuse(message, error, study.study_uid)
             return
         self.close_study()
         folder = self._new_folder()
         self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
-        if study.study_uid:
-            study.batches = [held for held in self._held if study.study_uid in studies_of_batch(held)]
+        study.batches = self._held.of(study)
         log.info("%s: id %s", message.event, message.id)
         self._start_open(study)
 
     def _close(self, message: Message) -> None:
         reference = parse_study(message)
         study = self._study
-        if study is None or (names_a_study(reference) and not study.is_meant_by(reference)):
+        self._confirmation.confirm()
+        if study is None or (names_a_study(reference) and not study.is_meant_by(reference, by_id=True)):
             log.info("%s: not open here: id %s", message.event, message.id)
             return
         log.info("%s: id %s", message.event, message.id)
@@ -231,31 +255,45 @@ class ImageDisplay:
         if study is None:
             return
         self._scene.forget_removed(study)
+        self._telling.segments()
         if study.adopted and not study.series:  # the user's own, which no hub has opened
             self.close_study()
 
     def _receive(self, message: Message) -> None:
         """A batch of DICOM files: images or results for the open study, or for one that is about to be opened."""
-        uids = studies_of_batch(message)
-        study = self._study
+        claims = claims_of_batch(message)
+        uid = next((claim.study_uid for claim in claims if claim.study_uid), "")
+        study, asked = self._study, self.results.other_volume_for(message)
         if not payload_entries(message):
-            sentence = "The files are only addresses, which this display does not fetch yet."
-            self._refuse(message, NotShown(422, "form-not-supported", sentence), next(iter(uids), ""))
-        elif study is not None and (not uids or not study.study_uid or study.study_uid in uids):
+            sentence = f"The files are only addresses, but {FETCHES_NOTHING}."
+            self._refuse(message, NotShown(422, "form-not-supported", sentence), uid)
+        elif asked is not None:
+            self.results.show(message, asked)
+        elif study is not None and study.may_have(claims):
             log.info("%s: for the open study: id %s", message.event, message.id)
-            if uids:
-                self._held.append(message)  # for when it is closed and opened again
+            if study.is_told_by(claims):
+                self._hold(message)  # for when it is closed and opened again
             study.batches.append(message)
             study.arrived.set()
             self._continue(study)
-        elif self.results.volume_for(message) is not None:
-            self.results.show(message, self.results.volume_for(message))
-        elif study is None and uids:
+        elif study is None and any(claim.study_uid or claim.accession for claim in claims):
             log.info("%s: kept until its study is opened: id %s", message.event, message.id)
-            self._held.append(message)
+            self._hold(message)
         else:
-            sentence = "The files belong to a study that is not open here." if uids else "No study is open here."
-            self._refuse(message, NotShown(409, "other-study", sentence), next(iter(uids), ""))
+            contradiction = study.contradiction(*claims) if study is not None else None
+            why = NotShown(409, "other-study", "No study is open here.")
+            self._refuse(message, of_another(contradiction) if contradiction else why, uid)
+
+    def _hold(self, message: Message) -> None:
+        forgotten = self._held.add(message)
+        if forgotten:
+            self._problems.add(problem_item("not-shown", forgotten, self._uid))
+
+    def _update_scene(self, message: Message) -> None:
+        try:
+            follow(self._host, self._study, message)
+        finally:
+            self._changed()
 
     # Work for the open study
 
@@ -276,7 +314,7 @@ class ImageDisplay:
             self._start_open(study)
             return
         message = study.batches.pop(0)
-        known = study.instances()
+        known = study.known_files()
         study.busy, study.job = True, Job("Fetching files")
         self._jobs.start(
             study.job,
@@ -294,17 +332,20 @@ class ImageDisplay:
         if error is not None:
             self._refuse(message, as_not_shown(error), study.study_uid)
         if study.state == OPENING:
-            study.state = SHOWN if error is None else AWAITED
-        self._take_pictures()
+            study.state = SHOWN if study.series else AWAITED  # what came before it was called off is shown
+        self._changed()
         self._continue(study)
 
-    def _take_pictures(self) -> None:
-        """Have the scene view ready before anybody asks and has to wait for it."""
+    def _changed(self) -> None:
+        """Have the scene view ready before anybody asks and has to wait for it, and tell of new segments."""
+        self._telling.segments()
         job = Job("Taking pictures", told=False)
-        self._jobs.start(job, lambda: self._scene_views.current(SCENE_VIEW_PATIENCE), lambda value, error: None)
+        self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
-        self._problems.append(problem_item(why.problem, str(why), study_uid))
+        problem = problem_item(why.problem, str(why), study_uid)
+        self._problems.add(problem)
+        self._telling.refusal(message, problem["message"])
         self.results.told_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
 
@@ -312,10 +353,15 @@ class ImageDisplay:
 
     def answer_status(self, message: Message) -> dict[str, Any]:
         """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
-        try:
-            scene_view = self._scene_views.current(STATUS_PATIENCE)
-        except TimedOut:
-            scene_view = self._scene_views.last
-        return make_status(
-            self._product, self._jobs.current, list(self._problems), self._study, self._files.studies(), scene_view
-        )
+        for _ in range(LOOKS_MOST):
+            study, problems = self._study, self._problems.items(self._uid)
+            try:
+                scene_view = self._scene_views.current(STATUS_PATIENCE)
+            except CastError:  # it is late, or the layout has no views
+                scene_view = self._scene_views.last
+            if study is self._study:
+                break
+        else:
+            scene_view = {}  # never the views of one study under another's name
+        job, local = self._jobs.current, self._files.studies()
+        return make_status(self._product, job, problems, study, local, scene_view)

@@ -1,52 +1,56 @@
 """Results as NIfTI or NRRD, or as a SEG for a volume of the user's, shown over the volume they were made from.
 
-A file of labels becomes a segmentation, any other an image laid over the volume. Slicer's loader for segmentations is
-handed only what its loader for volumes could read: a broken file would have it end the process.
+A file of labels becomes a segmentation, any other an image laid over the volume. Files are read by `image_file`, in
+pure Python: no native reader sees what came over the wire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vtkmodules.util.numpy_support import vtk_to_numpy
 
+from CastInterfaceLib.foreign_nodes import patient_of
+from CastInterfaceLib.grids import Grid, Misplaced, check_other_grid, fit_places
 from CastInterfaceLib.host import Host
+from CastInterfaceLib.image_file import read_image_file
+from CastInterfaceLib.image_overlay import PreparedImage, add_image, lattice, prepare_image
 from CastInterfaceLib.jobs import Job
-from CastInterfaceLib.nifti_check import is_whole
-from CastInterfaceLib.segmentation_display import prepare_segmentation, set_segmentation_look, show_segmentation
-from CastInterfaceLib.segmentation_display import volume_for as series_of
-from CastInterfaceLib.segmentation_reading import PALETTE
-from CastInterfaceLib.slow_calls import slow_call
+from CastInterfaceLib.label_reading import IMAGE, read_labels, said
+from CastInterfaceLib.segmentation_display import (
+    PreparedSegmentation,
+    prepare_segmentation,
+    prepare_segments,
+    show_segmentation,
+)
+from CastInterfaceLib.segmentation_source import grid_of, odd_about, volume_for
 from CastInterfaceLib.status import label_map_item, segmentation_item
-from CastInterfaceLib.study_loading import SERIES, STUDY, array_of, is_shown, remove_node, show_volume, volume_corners
-from CastInterfaceLib.study_source import NotShown, segmentation_files
+from CastInterfaceLib.study_loading import SERIES, STUDY, is_shown, show_volume, volume_corners
+from CastInterfaceLib.study_source import NotShown, as_not_shown, payload_entries, segmentation_files
 from CastLib.client import Pump, Session
 from CastLib.dicom_series import scan
-from CastLib.errors import TransferError
+from CastLib.errors import CastError, TransferError
 from CastLib.events import event_key
+from CastLib.manifest import FileEntry
 from CastLib.message import Message
 
 FAMILIES = ("nifti", "nrrd")
 
 PATIENCE = 60.0  # seconds that a thread waits for the main thread to take a step
-OVERLAY_OPACITY = 0.5
-SEGMENTS_MOST = 1000  # more labels than that make no segmentation
-LABEL_HIGHEST = 65_535
-# Of the voxels inside a label map nearly all are like their neighbour; of an image's hardly any.
-ALIKE = 0.8
 
 
 @dataclass(slots=True)
 class ShownResult:
-    """What came of a batch: nodes in the scene, names, and the segmentations with what STATUS tells of each."""
+    """What came of a batch: nodes in the scene, names, the segmentations with what STATUS tells of each, warnings."""
 
     nodes: list[Any] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     results: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def is_image_result(message: Message) -> bool:
@@ -54,13 +58,48 @@ def is_image_result(message: Message) -> bool:
     return event_key(message.event).replace("_", "-").partition("-")[0] in FAMILIES
 
 
+def prepare_image_file(path: Path, role: str, label: str, source: Grid) -> PreparedSegmentation | PreparedImage:
+    """Everything of a NIfTI or NRRD file that takes time: reading, whether it is of labels, surfaces. Any thread.
+
+    Args:
+        path: the file.
+        role, label: what its sender calls it.
+        source: the grid of the volume that it is of.
+
+    Raises:
+        CastError: why it cannot be shown.
+    """
+    image = read_image_file(path)
+    shape = (image.volumes[0].shape[0], image.volumes[0].shape[1], image.volumes[0].shape[2])
+    places = [(place.name, place.ijk_to_ras) for place in image.places]
+    fit = fit_places(image.name, shape, places, image.no_place, source)
+    asked = said(path.name, role, label, image)
+    segmentation, why_not = read_labels(image, fit, asked, label)
+    if segmentation is None:
+        prepared = prepare_image(image, fit, source)
+        words = () if asked == IMAGE else (f"it is laid over its series as an image: {why_not}",)
+        return replace(prepared, warnings=(*prepared.warnings, *words))
+    made = prepare_segments(segmentation)
+    if fit.is_source:
+        return made
+    odd = check_other_grid(image.name, fit.grid, source, segmentation.marked or [(lattice(fit.grid), 1.0)])
+    return replace(made, segmentation=replace(segmentation, warnings=(*segmentation.warnings, *odd)))
+
+
 class ImageResults:
-    """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene."""
+    """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene.
+
+    Attributes:
+        may_take_views: whether a volume may be brought into the views: not while a study of the hub's is there.
+        was_added: called with the volume after each step on the main thread, while it is not in the views.
+    """
 
     def __init__(self, host: Host, session: Session, pump: Pump) -> None:
         self._host = host
         self._session = session
         self._pump = pump
+        self.may_take_views: Callable[[Any], bool] = lambda volume: True
+        self.was_added: Callable[[Any], object] = lambda volume: None
 
     def show(self, message: Message, volume: Any, folder: Path, job: Job, shown: ShownResult) -> None:
         """Fetch a batch and show it over a volume. Worker thread only.
@@ -87,188 +126,107 @@ class ImageResults:
             job.check()
             raise
         job.tell("Showing a result")
+        steps: list[Callable[[], object]]
         if is_image_result(message):
-            for path in paths:
-                self._show_image(path, volume, job, shown)
-            return
-        segmentations = segmentation_files(scan(paths).series)
-        if not segmentations:
-            raise NotShown(422, "unreadable", "There is no segmentation among the files.")
-        for path in segmentations:
-            prepared = prepare_segmentation(path)
-            job.check()
-            self._on_main(volume, lambda: self._show_seg(prepared, volume, shown))  # noqa: B023
+            entries = payload_entries(message)
+            steps = [
+                partial(self._show_image, path, entry, volume, job, shown)
+                for path, entry in zip(paths, entries, strict=True)
+            ]
+        else:
+            series = scan(paths).series
+            people = next((both for one in series if (both := one.patient.contradiction(patient_of(volume)))), "")
+            if people:
+                raise NotShown(409, "other-patient", f"The result is of another patient than its volume: {people}.")
+            steps = [partial(self._show_seg, path, volume, job, shown) for path in segmentation_files(series)]
+            if not steps:
+                raise NotShown(422, "unreadable", "There is no segmentation among the files.")
+        _each(steps, job)
 
     def _on_main(self, volume: Any, step: Callable[[], Any]) -> Any:
         def guarded() -> Any:
             if volume.GetScene() is None:
                 raise NotShown(409, "other-study", "The result's volume was taken out of the scene meanwhile.")
-            return step()
+            value = step()
+            if not is_shown(self._host, volume):
+                self.was_added(volume)
+            return value
 
         return self._pump.call(guarded, PATIENCE)
 
     # A SEG for a volume of the user's
 
-    def _show_seg(self, prepared: Any, volume: Any, shown: ShownResult) -> None:
-        series_of([volume], prepared.segmentation)
-        body = self._bring_up(volume)
-        node = show_segmentation(self._host, prepared, volume, body)
-        shown.nodes.append(node)
-        shown.names += [segment.label for segment in prepared.segmentation.segments]
-        shown.results.append((node, segmentation_item(prepared.segmentation, "")))
+    def _show_seg(self, path: Path, volume: Any, job: Job, shown: ShownResult) -> None:
+        source = self._on_main(volume, lambda: grid_of(volume))
+        prepared = prepare_segmentation(path, [float(source.spacing[2])])
+        job.check()
+
+        def show() -> None:
+            try:
+                volume_for([volume], prepared.segmentation)
+            except CastError as error:
+                raise NotShown(409, "other-study", str(error)) from None
+            node = show_segmentation(self._host, prepared, volume, self._bring_up(volume))
+            shown.nodes.append(node)
+            shown.names += [segment.label for segment in prepared.segmentation.segments]
+            shown.results.append((node, segmentation_item(prepared.segmentation, "")))
+            shown.warnings += odd_about(prepared.segmentation, volume)
+
+        self._on_main(volume, show)
 
     # NIfTI and NRRD
 
-    def _show_image(self, path: Path, volume: Any, job: Job, shown: ShownResult) -> None:
+    def _show_image(self, path: Path, entry: FileEntry, volume: Any, job: Job, shown: ShownResult) -> None:
         job.check()
-        if path.name.lower().endswith((".nii", ".nii.gz")) and not is_whole(path):
-            raise NotShown(422, "unreadable", f"{path.name} is damaged or not whole.")
-        loaded, voxels = self._on_main(volume, lambda: self._load_volume(path, volume))
-        kept = False
+        source = self._on_main(volume, lambda: grid_of(volume))
+        role, label = (str(entry.wire.get(key) or "") for key in ("role", "label"))
         try:
-            labels = is_label_map(voxels)
-            job.check()
-            if not labels:
-                self._on_main(volume, lambda: self._lay_over(loaded, volume, path, shown))
-                kept = True
-                return
-        finally:
-            if not kept:
-                self._pump.call(lambda: remove_node(self._host.scene, loaded), PATIENCE)
-        node, series, segments = self._on_main(volume, lambda: self._load_segmentation(path, volume, shown))
-        # Counted on this thread, in numpy's views of the voxels as they are now.
-        told = label_map_item(path.name, series, [segment.counted() for segment in segments])
-        shown.results.append((node, told))
+            prepared = prepare_image_file(path, role, label, source)
+        except Misplaced as error:
+            raise NotShown(409, "not-shown", str(error)) from None
+        job.check()
+        if isinstance(prepared, PreparedImage):
+            self._on_main(volume, lambda: self._lay_over(path.name, prepared, volume, shown))
+        else:
+            self._on_main(volume, lambda: self._show_labels(path.name, prepared, volume, shown))
 
-    def _load_volume(self, path: Path, volume: Any) -> tuple[Any, np.ndarray]:
-        """Its node, and its voxels as numpy sees them without a copy."""
-        logic = self._host.application_logic.GetModuleLogic("Volumes")
-        with slow_call("Slicer's volumes logic reads a NIfTI or NRRD file"):
-            node = logic.AddArchetypeVolume(str(path), _name_of(path), 0)
-        if node is None or node.GetImageData() is None:
-            raise NotShown(422, "unreadable", f"{path.name} cannot be read as an image.")
-        _forget_file(self._host.scene, node)
-        if not _meet(volume_corners(node), volume_corners(volume)):
-            remove_node(self._host.scene, node)
-            raise NotShown(409, "other-study", f"{path.name} lies in another place than the volume it is sent for.")
-        return node, array_of(node)
-
-    def _load_segmentation(self, path: Path, volume: Any, shown: ShownResult) -> tuple[Any, str, list[_Segment]]:
-        """Show it; its node, the series it lies over, and its segments."""
-        logic = self._host.application_logic.GetModuleLogic("Segmentations")
-        with slow_call("Slicer's segmentations logic reads a file"):
-            node = logic.LoadSegmentationFromFile(str(path), True, _name_of(path))
-        if node is None:
-            raise NotShown(422, "unreadable", f"{path.name} cannot be read as a segmentation.")
+    def _show_labels(self, name: str, prepared: PreparedSegmentation, volume: Any, shown: ShownResult) -> None:
+        segmentation = prepared.segmentation
+        node = show_segmentation(self._host, prepared, volume, self._bring_up(volume))
         shown.nodes.append(node)
-        _forget_file(self._host.scene, node)
-        self._name(node, volume)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-        node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), volume.GetID())
-        self._bring_up(volume)
-        segmentation = node.GetSegmentation()
-        for number in range(segmentation.GetNumberOfSegments()):
-            segment = segmentation.GetNthSegment(number)
-            if segment.GetColorAutoGenerated() or not path.name.lower().endswith(".seg.nrrd"):
-                segment.SetColor(*PALETTE[number % len(PALETTE)])
-            shown.names.append(segment.GetName())
-        with slow_call("Slicer makes the surfaces of a segmentation"):
-            node.CreateClosedSurfaceRepresentation()
-        set_segmentation_look(node)
-        for view in self._host.threed_views:
-            view.fit()
-        return node, volume.GetAttribute(SERIES) or "", _segments_of(node)
+        shown.names += [segment.label for segment in segmentation.segments] or [f"{name}: nothing was found"]
+        shown.results.append((node, label_map_item(segmentation, volume.GetAttribute(SERIES) or "")))
+        shown.warnings += [f"{name}: {warning}." for warning in segmentation.warnings]
 
-    def _lay_over(self, node: Any, volume: Any, path: Path, shown: ShownResult) -> None:
-        if node.GetDisplayNode() is None:
-            node.CreateDefaultDisplayNodes()
+    def _lay_over(self, name: str, prepared: PreparedImage, volume: Any, shown: ShownResult) -> None:
+        self._bring_up(volume)
+        node = add_image(self._host, prepared, is_shown(self._host, volume))
         shown.nodes.append(node)
-        shown.names.append(path.name)
-        self._name(node, volume)
-        self._bring_up(volume)
-        with slow_call("Slicer's logics lay an image over a volume"):
-            for view in self._host.slice_views:
-                composite = view.logic.GetSliceCompositeNode()
-                composite.SetForegroundVolumeID(node.GetID())
-                composite.SetForegroundOpacity(OVERLAY_OPACITY)
-
-    def _name(self, node: Any, volume: Any) -> None:
+        shown.names.append(name)
         study = volume.GetAttribute(STUDY)
         if study:
             node.SetAttribute(STUDY, study)
+        shown.warnings += [f"{name}: {warning}." for warning in prepared.warnings]
 
     def _bring_up(self, volume: Any) -> np.ndarray:
         """Have the volume in the slice views; the corners of its box in RAS mm."""
         corners = volume_corners(volume)
-        if not is_shown(self._host, volume):
+        if not is_shown(self._host, volume) and self.may_take_views(volume):
             show_volume(self._host, volume, corners)
         return corners
 
 
-def is_label_map(array: np.ndarray) -> bool:
-    """Whether an array (slices, rows, columns[, components]) holds labels: whole numbers, in patches.
-
-    Slice by slice, so that a large image takes little memory beside itself.
-    """
-    if array.dtype.kind not in "iub" or not array.size or array.min() < 0 or not 0 < array.max() <= LABEL_HIGHEST:
-        return False
-    seen = np.zeros(int(array.max()) + 1, bool)
-    pairs = alike = 0
-    for part in array:
-        seen[part] = True
-        before, after = part[:, :-1], part[:, 1:]
-        inside = (before > 0) & (after > 0)
-        pairs += int(np.count_nonzero(inside))
-        alike += int(np.count_nonzero(inside & (before == after)))
-    return pairs > 0 and alike >= ALIKE * pairs and int(np.count_nonzero(seen)) <= SEGMENTS_MOST
-
-
-def _meet(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two boxes share any place, as far as their bounds along the patient's axes tell."""
-    return bool(np.all(one.min(axis=0) < other.max(axis=0)) and np.all(other.min(axis=0) < one.max(axis=0)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """A segment, and the voxels that it may share with others, in which it has a value of its own."""
-
-    number: int
-    label: str
-    color: tuple[float, float, float]
-    voxels: np.ndarray
-    value: int
-    voxel_volume: float
-
-    def counted(self) -> tuple[int, str, tuple[float, float, float], int, float]:
-        """As `label_map_item` wants it."""
-        return self.number, self.label, self.color, int(np.count_nonzero(self.voxels == self.value)), self.voxel_volume
-
-
-def _segments_of(node: Any) -> list[_Segment]:
-    segmentation = node.GetSegmentation()
-    found = []
-    for index in range(segmentation.GetNumberOfSegments()):
-        segment = segmentation.GetNthSegment(index)
-        image = node.GetBinaryLabelmapInternalRepresentation(segmentation.GetNthSegmentID(index))
-        scalars = image.GetPointData().GetScalars() if image is not None else None
-        voxels = vtk_to_numpy(scalars) if scalars is not None else np.empty(0)
-        volume = float(np.prod(image.GetSpacing())) if image is not None else 0.0
-        color = tuple(float(part) for part in segment.GetColor())
-        found.append(_Segment(index + 1, segment.GetName(), color, voxels, segment.GetLabelValue(), volume))  # type: ignore[arg-type]
-    return found
-
-
-def _name_of(path: Path) -> str:
-    name = path.name
-    for ending in (".gz", ".nii", ".nrrd", ".seg"):
-        if name.lower().endswith(ending):
-            name = name[: -len(ending)]
-    return name or path.name
-
-
-def _forget_file(scene: Any, node: Any) -> None:
-    """The file goes soon, so Slicer must not take the node for saved."""
-    storage = node.GetStorageNode()
-    if storage is not None:
-        node.SetAndObserveStorageNodeID(None)
-        scene.RemoveNode(storage)
+def _each(steps: list[Callable[[], object]], job: Job) -> None:
+    """Take every step, also after one that failed; raises NotShown with all that could not be shown."""
+    failures: list[CastError] = []
+    for step in steps:
+        try:
+            step()
+        except CastError as error:
+            job.check()
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        first = as_not_shown(failures[0])
+        raise NotShown(first.status, first.problem, " ".join(str(failure) for failure in failures))

@@ -9,27 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.dicom_database import instance_files
-from CastInterfaceLib.study_loading import INSTANCES
+from CastInterfaceLib.study_loading import INSTANCES, PATIENT_ID
 from CastLib.dicom_series import Series
 
-_read: dict[str, Path] = {}  # by SOPInstanceUID
+_read: dict[tuple[str, str], Path] = {}  # by PatientID and SOPInstanceUID: two patients' files may carry the same UIDs
 
 
 def note_files(series: Series) -> None:
     """A volume was made from a series: remember its files."""
-    _read.update(zip(series.instance_uids, series.files, strict=True))
+    for uid, path in zip(series.instance_uids, series.files, strict=True):
+        _read[series.patient.id, uid] = path
 
 
 def forget_files(series: Series) -> None:
     """The series is not open any more."""
     for uid in series.instance_uids:
-        _read.pop(uid, None)
+        _read.pop((series.patient.id, uid), None)
 
 
 def known_files(node: Any) -> tuple[Path, ...]:
     """The DICOM files that a volume node was read from; empty unless all are known and still there."""
     uids = (node.GetAttribute(INSTANCES) or "").split()
-    received = tuple(_read[uid] for uid in uids if uid in _read)
+    patient = node.GetAttribute(PATIENT_ID) or ""
+    received = tuple(_read[patient, uid] for uid in uids if (patient, uid) in _read)
     if received and len(received) == len(uids) and _are_there(received):
         return received
     in_database = instance_files(uids)

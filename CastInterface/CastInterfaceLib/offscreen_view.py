@@ -16,6 +16,7 @@ import vtkmodules.vtkRenderingOpenGL2
 import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
+from CastInterfaceLib.annotations import Annotations
 from CastInterfaceLib.slow_calls import slow_call
 
 
@@ -35,17 +36,12 @@ class OffscreenView:
     ) -> None:
         self.node = node
         self.renderer = vtk.vtkRenderer()
-        self.overlay = vtk.vtkRenderer()
-        self.overlay.SetLayer(1)
-        self.overlay.InteractiveOff()
         self.window = vtk.vtkRenderWindow()
         self.window.SetOffScreenRendering(1)
         self.window.SetShowWindow(False)
         self.window.SetMultiSamples(0)  # 8 samples cost software rendering tenfold
-        self.window.SetNumberOfLayers(2)
         self.window.SetSize(*size)
         self.window.AddRenderer(self.renderer)
-        self.window.AddRenderer(self.overlay)
         # Displayable managers refuse a renderer without an interactor.
         self._interactor = vtk.vtkRenderWindowInteractor()
         self._interactor.SetRenderWindow(self.window)
@@ -72,6 +68,11 @@ class OffscreenView:
         width, height = self.window.GetSize()
         return int(width), int(height)
 
+    @property
+    def volume(self) -> Any:
+        """The volume node shown, or None."""
+        raise NotImplementedError
+
     def resize(self, width: int, height: int) -> None:
         """Give the next pictures another size."""
         self.window.SetSize(width, height)
@@ -80,13 +81,12 @@ class OffscreenView:
         """Make what is shown fill the view."""
         raise NotImplementedError
 
-    def annotate(self) -> None:
-        """Bring the text in the corners up to date before a picture is taken."""
+    def annotations(self) -> Annotations:
+        """What is to be written into a picture taken now, as if there were no other view. Main thread only."""
         raise NotImplementedError
 
     def pixels(self) -> np.ndarray:
-        """Render; the pixels (rows from the top, columns, 3) uint8. Main thread only."""
-        self.annotate()
+        """Render; the pixels (rows from the top, columns, 3) uint8, without any text. Main thread only."""
         with slow_call(f"VTK draws view {self.name}"):
             self.window.Render()
             return self._grab()

@@ -63,4 +63,5 @@ def open_now(display: ImageDisplay | None) -> OpenNow:
 
 
 def _segment(told: dict[str, Any]) -> Segment:
-    return Segment(str(told["label"]), str(told["color"]), float(told["volumeMm3"]) / 1000)
+    color = "#" + "".join(f"{round(part * 255):02x}" for part in told["color"])
+    return Segment(str(told["label"]), color, float(told["volumeMm3"]) / 1000)

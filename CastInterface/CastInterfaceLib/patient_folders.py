@@ -1,14 +1,53 @@
-"""Patients and studies in Slicer's subject hierarchy, the tree of its module "Data": those that are empty go.
+"""Patients and studies in Slicer's subject hierarchy, the tree of its module "Data": volumes under them, empty ones go.
 
-Slicer's DICOM loaders put a volume under its study and patient, with name and birth date. Slicer leaves both there when
-the volume goes, and the next patient's images would be read beside them.
+A volume stands under its study and patient, as after Slicer's own DICOM loaders. Slicer leaves both there when the
+volume goes, and the next patient's images would be read beside them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import slicer
+
+from CastLib.dicom_patient import Patient
+from CastLib.dicom_series import Series
+
 _LEVELS = ("Study", "Patient")
+
+
+def put_under_patient(scene: Any, node: Any, series: Series) -> None:
+    """Put a series' volume under its patient and study; nothing without Slicer, whose scene alone has a tree."""
+    tree = _tree(scene)
+    if tree is None:
+        return
+    item = tree.CreateItem(tree.GetSceneItemID(), node)
+    kind = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMUIDName()
+    tree.SetItemUID(item, kind, series.key)
+    tree.SetItemAttribute(item, "DICOM.Modality", series.modality)
+    tree.SetItemAttribute(item, "DICOM.SeriesNumber", series.number)
+    patient_uid = _patient_uid(tree, kind, series.patient)
+    slicer.vtkSlicerSubjectHierarchyModuleLogic.InsertDicomSeriesInHierarchy(
+        tree, patient_uid, series.study_uid, series.key
+    )
+    study = tree.GetItemParent(item)
+    tree.SetItemName(study, series.study_date or "Study")
+    tree.SetItemAttribute(study, "DICOM.StudyInstanceUID", series.study_uid)
+    tree.SetItemAttribute(study, "DICOM.StudyDate", series.study_date)
+    patient = tree.GetItemParent(study)
+    tree.SetItemName(patient, series.patient.name or series.patient.id or "Patient")
+    tree.SetItemAttribute(patient, "DICOM.PatientID", series.patient.id)
+    tree.SetItemAttribute(patient, "DICOM.PatientName", series.patient.name)
+    tree.SetItemAttribute(patient, "DICOM.PatientBirthDate", series.patient.birth_date)
+
+
+def _patient_uid(tree: Any, kind: str, patient: Patient) -> str:
+    """What the tree knows a patient by; never that of a folder that is another person's with the same ID."""
+    uid = patient.id or f"{patient.name} {patient.birth_date}".strip() or "unknown"
+    item = tree.GetItemByUID(kind, uid)
+    names = ("PatientName", "PatientBirthDate")
+    there = Patient(patient.id, "", *(tree.GetItemAttribute(item, f"DICOM.{name}") for name in names)) if item else None
+    return f"{uid} {patient.name} {patient.birth_date}" if there and there.contradiction(patient) else uid
 
 
 def take_out(scene: Any, node: Any) -> int:

@@ -60,8 +60,8 @@ class Peers:
 
     def _note(self, peer: Peer) -> None:
         key = peer.name.casefold()
-        if not key or key in ("*", self._own):
-            return
+        if not key or key in ("*", self._own) or not peer.name.isprintable():
+            return  # a hub of today refuses a name with control characters; no box could keep it to be chosen
         known = self._peers.get(key, Peer(peer.name))
         merged = Peer(peer.name, peer.product or known.product, peer.actors or known.actors)
         if self._peers.get(key) != merged:

@@ -22,8 +22,8 @@ from CastInterfaceLib.segmentation_display import (
     PreparedSegmentation,
     prepare_segmentation,
     show_segmentation,
-    volume_for,
 )
+from CastInterfaceLib.segmentation_source import volume_for
 from CastInterfaceLib.study_loading import is_shown, name_volume, show_volume, volume_corners
 from CastInterfaceLib.study_source import segmentation_files
 from CastInterfaceLib.trial_files import can_be_written, files_to_write

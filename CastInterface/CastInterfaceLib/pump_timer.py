@@ -32,7 +32,6 @@ class PumpTimer:
         self._collector = MainThreadCollector()
         self._timer = qt.QTimer()  # no parent: it lives as long as this object
         self._timer.setInterval(INTERVAL_MS)
-        self._timer.connect("timeout()", self._tick)
 
     @property
     def users(self) -> int:
@@ -49,6 +48,7 @@ class PumpTimer:
         self._users += 1
         if not self._timer.isActive():
             self._collector.begin()
+            self._timer.connect("timeout()", self._tick)
             self._timer.start()
 
     def release(self) -> None:
@@ -60,6 +60,7 @@ class PumpTimer:
     def _tick(self) -> None:
         if not self.pump.drain() and not self._users:
             self._timer.stop()
+            self._timer.disconnect("timeout()", self._tick)  # it would keep this object alive after a reload
             self._collector.end()
         else:
             self._collector.look()

@@ -13,7 +13,7 @@ import numpy as np
 import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
-from CastInterfaceLib.segmentation_reading import SegmentMask
+from CastInterfaceLib.label_maps import SegmentMask
 
 # Surfaces with more triangles than this are thinned out, in bins of so many voxels along each axis.
 PLENTY = 60_000

@@ -6,14 +6,18 @@ minutes in a huge folder, so it belongs on a worker thread, tells its progress a
 
 from __future__ import annotations
 
-import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydicom.errors import InvalidDicomError
+
+from CastLib.dicom_headers import is_lost_image, text_of, uid_of
 from CastLib.dicom_reading import read_header
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError
+from CastLib.folder_files import FoundFile, files_beneath
 
 _TAGS = [
     "StudyInstanceUID",
@@ -23,6 +27,7 @@ _TAGS = [
     "Modality",
     "StudyDescription",
     "StudyDate",
+    "PatientName",
 ]
 
 # Files between two reports.
@@ -40,11 +45,16 @@ class _Header:
     modality: str
     description: str
     date: str
+    patient_name: str
+
+
+#: A DICOM file that is damaged or cannot be opened: it may belong to whatever lies beside it.
+_LOST = _Header("", "", "", "", "", "")
 
 
 @dataclass(slots=True)
 class LocalStudy:
-    """One study as it is known so far."""
+    """One study as it is known so far; ``files`` are also those beside its own that are damaged, so that it is told."""
 
     study_uid: str
     accession: str
@@ -52,6 +62,7 @@ class LocalStudy:
     date: str
     modalities: set[str] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
+    patient_name: str = ""
 
 
 def only_one(studies: list[LocalStudy], accession: str, of_which: str) -> LocalStudy | None:
@@ -110,14 +121,21 @@ class StudyFiles:
         with self._lock:
             entries = [(path, header) for path, (_, header) in self._headers.items() if header is not None]
         found: dict[str, LocalStudy] = {}
+        lost: defaultdict[Path, list[Path]] = defaultdict(list)
         for path, header in entries:
+            if header is _LOST:
+                lost[path.parent].append(path)
+                continue
             study = found.setdefault(
                 header.study_uid, LocalStudy(header.study_uid, header.accession, header.description, header.date)
             )
             study.accession = study.accession or header.accession
             study.description = study.description or header.description
+            study.patient_name = study.patient_name or header.patient_name
             study.modalities.add(header.modality)
             study.files.append(path)
+        for study in found.values() if lost else ():
+            study.files += [path for folder in {file.parent for file in study.files} for path in lost.get(folder, ())]
         return [found[uid] for uid in sorted(found)]
 
     def refresh(self, looked_at: Callable[[int], object] = lambda files: None) -> None:
@@ -126,50 +144,41 @@ class StudyFiles:
             looked_at(0)
         try:
             seen = set()
-            for count, path in enumerate(self._walk()):
+            for count, found in enumerate(self._walk()):
                 if count % _STEP == 0:
                     looked_at(count)
-                seen.add(path)
-                self._look_at(path)
+                seen.add(found.path)
+                self._look_at(found)
             with self._lock:
                 for path in self._headers.keys() - seen:
                     del self._headers[path]
         finally:
             self._searching.release()
 
-    def _walk(self) -> Iterator[Path]:
+    def _walk(self) -> Iterator[FoundFile]:
         for folder in self.folders:
-            for root, folders, names in os.walk(folder):
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                for name in sorted(names):
-                    if not name.startswith("."):
-                        yield Path(root, name)
+            yield from files_beneath(folder)
 
-    def _look_at(self, path: Path) -> None:
-        try:
-            info = path.stat()
-        except OSError:  # gone since the folder was listed
-            return
-        stamp = (info.st_mtime_ns, info.st_size)
-        known = self._headers.get(path)
-        if known is None or known[0] != stamp:
-            header = _read_header(path)
+    def _look_at(self, found: FoundFile) -> None:
+        stamp = (found.status.st_mtime_ns, found.status.st_size) if found.status is not None else (0, 0)
+        known = self._headers.get(found.path)
+        if known is None or known[0] != stamp or known[1] is _LOST:  # it may be readable by now
+            header = _read_header(found)
             with self._lock:
-                self._headers[path] = (stamp, header)
+                self._headers[found.path] = (stamp, header)
 
 
-def _read_header(path: Path) -> _Header | None:
-    """What the index keeps of a file, None for one that is no DICOM file or is damaged."""
+def _read_header(found: FoundFile) -> _Header | None:
+    """What the index keeps of a file, None for one that belongs to no study."""
+    if found.why:
+        return _LOST if is_lost_image(found) else None
     try:
-        with path.open("rb") as file:
-            if file.read(132)[128:] != b"DICM":
-                return None
-            file.seek(0)
-            data = read_header(file, _TAGS)
-        study_uid = str(data.get("StudyInstanceUID", "") or "").strip()
-        if not study_uid or not data.get("SeriesInstanceUID") or not data.get("SOPInstanceUID"):
+        data = read_header(found.path, _TAGS)
+        study_uid = uid_of(data, "StudyInstanceUID")
+        if not study_uid or not uid_of(data, "SeriesInstanceUID") or not uid_of(data, "SOPInstanceUID"):
             return None  # a DICOMDIR, a presentation setting: nothing that belongs to a study
-        texts = (str(data.get(key, "") or "").strip() for key in _TAGS[3:])
-        return _Header(study_uid, *texts)
-    except Exception:  # a damaged file raises whatever its bytes happen to run into
+        return _Header(study_uid, *(text_of(data, key) for key in _TAGS[3:]))
+    except (InvalidDicomError, FileNotFoundError):  # gone since its folder was listed
         return None
+    except (FieldError, OSError):
+        return _LOST

@@ -12,18 +12,31 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.patient_folders import remove_empty, take_out
+from CastInterfaceLib.look import Look, look_of
+from CastInterfaceLib.modality_values import drawable
+from CastInterfaceLib.patient_folders import put_under_patient, remove_empty, take_out
 from CastInterfaceLib.slices_in_3d import Box, box_corners, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
-from CastInterfaceLib.voxels import Look, Voxels, look_of
+from CastInterfaceLib.voxels import Voxels
 from CastLib.dicom_series import Series
-from CastLib.errors import CastError
 
 # Node attributes that tell which study, series and instances a node was made from.
 STUDY = "DICOM.StudyInstanceUID"
 SERIES = "DICOM.SeriesInstanceUID"
 FRAME_OF_REFERENCE = "DICOM.FrameOfReferenceUID"
 INSTANCES = "DICOM.instanceUIDs"  # Slicer's own name for it
+
+# What pictures say of a volume: whose it is, what of it is missing (numbers of slices from 0, blanks between them), and
+# a few words where its voxels are not those of the files.
+PATIENT_NAME = "DICOM.PatientName"
+PATIENT_ID = "DICOM.PatientID"
+STUDY_DATE = "DICOM.StudyDate"
+DESCRIPTION = "DICOM.SeriesDescription"
+SERIES_KEY = "Cast.SeriesKey"
+MISSING_SLICES = "Cast.MissingSlices"
+WARNING = "Cast.Warning"
+
+ALONG = 0.9  # cosine of the angle up to which a view looks along a volume's slices
 
 INVERTED_GREY = "vtkMRMLColorTableNodeInvertedGrey"
 
@@ -36,26 +49,19 @@ class PreparedVolume:
     ijk_to_ras: np.ndarray
     look: Look
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadVolume:
-    """A series that the host has read into a volume node; ``looks_good`` when it knows how it is best shown already."""
-
-    node: Any
-    look: Look
-    looks_good: bool
-    warnings: tuple[str, ...] = ()
+    missing: tuple[int, ...]
+    mark: str
 
 
 def prepare_volume(voxels: Voxels) -> PreparedVolume:
     """Copy voxels to where VTK wants them, which may take long. Any thread."""
-    color = voxels.array.ndim == 4
+    array = drawable(voxels.array)
+    color = array.ndim == 4
     image = vtk.vtkImageData()
-    image.SetDimensions(*voxels.array.shape[2::-1])
-    flat = voxels.array.reshape(-1, 3) if color else voxels.array.reshape(-1)
+    image.SetDimensions(*array.shape[2::-1])
+    flat = array.reshape(-1, 3) if color else array.reshape(-1)
     image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(flat), deep=True))
-    return PreparedVolume(image, voxels.ijk_to_ras, voxels.look, voxels.warnings)
+    return PreparedVolume(image, voxels.ijk_to_ras, voxels.look, voxels.warnings, voxels.missing, voxels.mark)
 
 
 def add_volume(scene: Any, series: Series, prepared: PreparedVolume) -> Any:
@@ -76,31 +82,11 @@ def add_volume(scene: Any, series: Series, prepared: PreparedVolume) -> Any:
     matrix.DeepCopy(prepared.ijk_to_ras.ravel())
     volume.SetIJKToRASMatrix(matrix)
     name_volume(volume, series)
+    volume.SetAttribute(MISSING_SLICES, " ".join(map(str, prepared.missing)))
+    volume.SetAttribute(WARNING, prepared.mark)
+    put_under_patient(scene, volume, series)
     set_look(volume, prepared.look)  # before the image, which the display node would else look through for a window
     volume.SetAndObserveImageData(prepared.image)
-    return volume
-
-
-def read_with_engine(application_logic: Any, series: Series) -> Any:
-    """The same with Slicer's own reader, for transfer syntaxes that only it can decode.
-
-    It is handed the files in their order along the normal: left to itself it would sort them by name.
-
-    Returns:
-        the volume node; nobody has told it yet how it is best shown.
-
-    Raises:
-        CastError: the reader gave up.
-    """
-    names = vtk.vtkStringArray()
-    for path in series.files:
-        names.InsertNextValue(str(path))
-    logic = application_logic.GetModuleLogic("Volumes")
-    with slow_call("Slicer's volumes logic reads a series"):
-        volume = logic.AddArchetypeScalarVolume(str(series.files[0]), series_name(series), 0, names)
-    if volume is None:
-        raise CastError(f"Series {series.uid} cannot be decoded: its transfer syntax is not supported.")
-    name_volume(volume, series)
     return volume
 
 
@@ -110,8 +96,9 @@ def body_of(array: np.ndarray) -> Box:
 
 
 def series_name(series: Series) -> str:
-    """What a viewer calls the series: its description, else its modality."""
-    return series.description or series.modality or "Series"
+    """What a viewer calls the series: its description, else its modality, and which part of it this is."""
+    name = series.description or series.modality or "Series"
+    return f"{name} ({series.part})" if series.part else name
 
 
 def volume_corners(volume: Any) -> np.ndarray:
@@ -135,6 +122,11 @@ def name_volume(volume: Any, series: Series) -> None:
     volume.SetAttribute(SERIES, series.uid)
     volume.SetAttribute(FRAME_OF_REFERENCE, series.frame_of_reference_uid)
     volume.SetAttribute(INSTANCES, " ".join(series.instance_uids))
+    volume.SetAttribute(PATIENT_NAME, series.patient.name)
+    volume.SetAttribute(PATIENT_ID, series.patient.id)
+    volume.SetAttribute(STUDY_DATE, series.study_date)
+    volume.SetAttribute(DESCRIPTION, series.description)
+    volume.SetAttribute(SERIES_KEY, series.key)
 
 
 def is_shown(host: Host, volume: Any) -> bool:
@@ -162,9 +154,27 @@ def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
         host.application_logic.PropagateVolumeSelection()
         for view in host.slice_views:
             view.fit()
+            show_existing_slice(view, volume)
     show_slices_in_3d(host, body)
     for view in host.threed_views:
         view.look_at(body)
+
+
+def show_existing_slice(view: Any, volume: Any) -> None:
+    """Where a slice view looks along a volume's slices and stands on one that is missing: go to the nearest other."""
+    missing = {int(number) for number in (volume.GetAttribute(MISSING_SLICES) or "").split()}
+    to_ras = geometry_of(volume)
+    step = to_ras[:3, 2]
+    matrix = view.node.GetSliceToRAS()
+    normal, centre = (np.array([matrix.GetElement(row, column) for row in range(3)]) for column in (2, 3))
+    spacing = float(np.linalg.norm(step))
+    if not missing or abs(normal @ step) < ALONG * spacing:
+        return
+    slices = [number for number in range(volume.GetImageData().GetDimensions()[2]) if number not in missing]
+    here = (centre - to_ras[:3, 3]) @ step / spacing**2
+    if slices and round(here) in missing:
+        nearest = min(slices, key=lambda number: abs(number - here))
+        view.logic.SetSliceOffset(view.logic.GetSliceOffset() + (nearest - here) * float(normal @ step))
 
 
 def set_look(volume: Any, look: Look) -> None:

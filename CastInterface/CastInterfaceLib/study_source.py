@@ -9,16 +9,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from CastInterfaceLib.identity import (
+    OTHER_PATIENT,
+    OTHER_STUDY,
+    Claim,
+    Contradiction,
+    contradiction_among,
+    people_among,
+)
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.segmentation_reading import SEG_CLASSES
 from CastLib.dicom_series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
-from CastLib.study_context import StudyReference, bare_uid, parse_study
-
-_STUDY_UID_TAG = "0020000D"
-_INSTANCE_UID_TAG = "00080018"
+from CastLib.study_context import StudyReference
 
 _FORMS = {
     "dicomweb": "from a DICOMweb server",
@@ -27,6 +32,10 @@ _FORMS = {
     "nifti-url": "from a NIfTI address",
     "idc": "from the Imaging Data Commons",
 }
+
+
+#: Why what lies at an address is not shown: it ends a sentence.
+FETCHES_NOTHING = "this display fetches no addresses until the setting to come, allowed_hosts, names whose it may"
 
 
 class NotShown(CastError):
@@ -43,6 +52,12 @@ class NotShown(CastError):
         self.problem = problem
 
 
+def of_another(contradiction: Contradiction) -> NotShown:
+    """Why files are not taken for the study that is open, or is to be."""
+    sentence = f"The files are of another {contradiction.thing} than what is asked for: {contradiction.both}."
+    return NotShown(409, contradiction.word, sentence)
+
+
 def payload_entries(message: Message) -> list[FileEntry]:
     """The files of a message whose bytes the hub holds. Raises FieldError for a broken manifest."""
     return [entry for entry in parse_received_manifest(message.context) if entry.payload_ids]
@@ -54,8 +69,8 @@ def missing_study(reference: StudyReference) -> NotShown:
         return NotShown(
             422,
             "form-not-supported",
-            f"The study is to be opened {_FORMS[reference.open_mode]} (open mode {reference.open_mode}), "
-            "which this display does not support yet, and no local folder holds it.",
+            f"The study is to be opened {_FORMS[reference.open_mode]} (open mode {reference.open_mode}) and no local "
+            f"folder holds it, but {FETCHES_NOTHING}.",
         )
     names = (
         ("study", reference.study_uid),
@@ -78,77 +93,124 @@ def names_a_study(reference: StudyReference) -> bool:
     )
 
 
-def studies_of_batch(message: Message) -> set[str]:
-    """The StudyInstanceUIDs that a batch names in its context or in its files' metadata; empty when it names none."""
-    found = {_metadata(entry, _STUDY_UID_TAG) for entry in payload_entries(message)}
-    found.add(parse_study(message).study_uid)
-    context = message.context_dict()
-    found.add(bare_uid(str(context.get("studyInstanceUID") or "")))
-    return found - {""}
-
-
-def wanted_entry(entry: FileEntry, study_uid: str, known_instances: frozenset[str]) -> bool:
-    """Whether a payload is worth fetching: not of another study, and not here already, as far as its metadata tells."""
-    study, instance = _metadata(entry, _STUDY_UID_TAG), _metadata(entry, _INSTANCE_UID_TAG)
-    return bool(entry.payload_ids) and study in ("", study_uid or study) and instance not in known_instances
-
-
-def _metadata(entry: FileEntry, tag: str) -> str:
-    """One UID of a file's metadata: DICOM JSON (PS3.18 F.2), or plain keywords as some senders write."""
-    element = entry.dicom_metadata.get(tag)
-    if isinstance(element, dict):
-        values = element.get("Value")
-        element = values[0] if isinstance(values, list) and values else ""
-    if element is None:
-        element = entry.dicom_metadata.get(
-            {_STUDY_UID_TAG: "StudyInstanceUID", _INSTANCE_UID_TAG: "SOPInstanceUID"}[tag]
-        )
-    return element if isinstance(element, str) else ""
+def claims_of_batch(message: Message) -> tuple[Claim, ...]:
+    """What a batch says of which study and patient it is: in its context first, then in its files' metadata."""
+    return (Claim.of_batch(message), *dict.fromkeys(map(Claim.of_entry, payload_entries(message))))
 
 
 def open_elsewhere(answer: dict[str, Any]) -> list[Any] | dict[str, Any] | None:
     """The study context in a collated STATUS answer: the worklist's, else the first one that tells of a study."""
+    told = [one for one in _told_contexts(answer) if one[1]]
+    return min(told, key=lambda one: not one[0])[1] if told else None
+
+
+def worklists_say(answer: dict[str, Any]) -> list[list[Any] | dict[str, Any]]:
+    """What each worklist that answered says is open; an empty context where it says that nothing is."""
+    return [context for is_worklist, context in _told_contexts(answer) if is_worklist]
+
+
+def _told_contexts(answer: dict[str, Any]) -> list[tuple[bool, Any]]:
+    """Of each that answers and tells its context: whether it is a worklist, and the context if it is of a study."""
     responses = answer.get("responses")
-    told = []
+    told: list[tuple[bool, Any]] = []
     for response in responses if isinstance(responses, list) else ():
         data = response.get("data") if isinstance(response, dict) else None
-        if isinstance(data, dict) and data.get("context.type") == "ImagingStudy":
-            context = data.get("context")
-            if context and (isinstance(context, dict) or _is_list_of_objects(context)):
-                told.append(("WORKLIST_CLIENT" not in str(response.get("actor", "")).upper(), context))
-    return min(told, key=lambda one: one[0])[1] if told else None
+        if not isinstance(data, dict) or "context.type" not in data:
+            continue
+        context = data.get("context")
+        if not isinstance(context, dict) and not _is_list_of_objects(context):
+            continue
+        is_worklist = "WORKLIST_CLIENT" in str(response.get("actor", "")).upper()
+        told.append((is_worklist, context if data["context.type"] == "ImagingStudy" else []))
+    return told
 
 
 def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def only_study(scan: Scan, reference_uid: str) -> tuple[str, list[Series]]:
-    """The series of the study that is meant: the one asked for, or the only one there.
+def study_meant(
+    scan: Scan, claims: Sequence[Claim], *, certain: bool
+) -> tuple[list[Series], list[tuple[Series, Contradiction]]]:
+    """The series of the one study and patient that is meant.
+
+    Args:
+        scan: what was found.
+        claims: what is known of the study: of the event first.
+        certain: the files came with the event, or were found by it; others have to say themselves that they are of it.
 
     Returns:
-        its StudyInstanceUID and its series.
+        its series, and those that are of another study or patient, each with why.
 
     Raises:
-        NotShown: there is no DICOM file, or it is another study, or there are several.
+        NotShown: there is no DICOM file, or all are of another study or patient, or of several.
     """
-    uids = {series.study_uid for series in scan.series}
-    if not uids:
+    if not scan.series:
         why = "; ".join(f"{path.name}: {reason}" for path, reason in (*scan.damaged, *scan.skipped)[:3])
         raise NotShown(422, "unreadable", f"There is no DICOM image among the files ({why or 'there are none'}).")
-    if reference_uid:
-        if reference_uid not in uids:
-            raise NotShown(409, "other-study", f"The files belong to another study than {reference_uid}.")
-    elif len(uids) > 1:
-        raise NotShown(409, "other-study", f"The files belong to {len(uids)} studies, and none of them is named.")
-    uid = reference_uid or uids.pop()
-    return uid, [series for series in scan.series if series.study_uid == uid]
+    kept: list[Series] = []
+    others: list[tuple[Series, Contradiction]] = []
+    for one in scan.series:
+        contradiction = contradiction_among([Claim.of_series(one)], claims)
+        if contradiction is None:
+            kept.append(one)
+        else:
+            others.append((one, contradiction))
+    if not kept:
+        raise of_another(others[0][1])
+    agreeing = [one for one in kept if any(Claim.of_series(one).agrees(claim) for claim in claims)]
+    if not agreeing and not certain:
+        raise NotShown(409, OTHER_STUDY, f"The files do not say that they are of {claims[0].name}.")
+    uids = sorted({one.study_uid for one in agreeing or kept})
+    if len(uids) > 1:
+        named = " and ".join(f"study {uid}" for uid in uids[:2])
+        raise NotShown(409, OTHER_STUDY, f"The files are of {len(uids)} studies, and none of them is named: {named}.")
+    people = people_among(one for one in kept if one.study_uid == uids[0])
+    if people:
+        raise NotShown(409, OTHER_PATIENT, f"The files of study {uids[0]} are of several patients: {people}.")
+    others += [
+        (one, Contradiction(OTHER_STUDY, f"study {one.study_uid} and study {uids[0]}"))
+        for one in kept
+        if one.study_uid != uids[0]
+    ]
+    return [one for one in kept if one.study_uid == uids[0]], others
+
+
+def check_wanted(series: Sequence[Series], wanted: Sequence[str]) -> list[str]:
+    """The series that an event names and the study does not have.
+
+    Raises:
+        NotShown: it has none of those that are named.
+    """
+    there = {one.uid for one in series}
+    missing = [uid for uid in wanted if uid not in there]
+    if missing and len(missing) == len(wanted):
+        raise unknown_series(missing[0], series[0].study_uid)
+    return missing
+
+
+def unknown_series(uid: str, study_uid: str) -> NotShown:
+    """Why a series that is named is not shown: the study does not have it."""
+    return NotShown(409, OTHER_STUDY, f"Series {uid}, which is asked for, is not in study {study_uid}.")
 
 
 def image_series(series: Iterable[Series], wanted: Sequence[str]) -> list[Series]:
     """The series that can be shown as a volume: those asked for first, then the ones with the most slices."""
     found = [one for one in series if one.geometry is not None]
-    return sorted(found, key=lambda one: (one.uid not in wanted, -len(one.files), one.uid))
+    return sorted(found, key=lambda one: (one.uid not in wanted, -len(one.files), one.key))
+
+
+def without_picture(series: Iterable[Series]) -> list[tuple[str, str]]:
+    """Word and sentence for each series that is found and can be shown neither as a volume nor as a segmentation."""
+    return [
+        (
+            "unreadable" if one.problem else "not-shown",
+            f"Series {one.description or one.uid} ({one.modality or 'images'}, {len(one.files)} "
+            f"{'file' if len(one.files) == 1 else 'files'}) is not shown: {one.problem or 'it is no stack of slices'}.",
+        )
+        for one in series
+        if one.geometry is None and one.sop_class_uid not in SEG_CLASSES
+    ]
 
 
 def segmentation_files(series: Iterable[Series]) -> list[Path]:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import slicer
 
-from CastInterfaceLib.annotations import CornerText, Legend
+from CastInterfaceLib.annotations import Annotations, rgb
 from CastInterfaceLib.host import nodes_of_class
+from CastInterfaceLib.image_words import without_path, words_of
+from CastInterfaceLib.lettering import Color
 from CastInterfaceLib.offscreen_view import OffscreenView
 
 MANAGERS = (
@@ -57,8 +59,6 @@ class ThreeDView(OffscreenView):
         node.SetAxisLabelsVisible(False)
         node.SetOrientationMarkerType(node.OrientationMarkerTypeAxes)
         node.SetOrientationMarkerSize(node.OrientationMarkerSizeMedium)
-        self._text = CornerText(self.overlay)
-        self._legend = Legend(self.overlay)
 
     @property
     def camera_node(self) -> Any:
@@ -90,11 +90,21 @@ class ThreeDView(OffscreenView):
         camera.SetViewUp(0, 0, 1)
         self.renderer.ResetCameraClippingRange()
 
-    def annotate(self) -> None:
-        self._text.title("3D", self.node.GetLayoutColor())
-        self._legend.show(list(self._segments()))
+    @property
+    def volume(self) -> Any:
+        """The volume node that the slices show, or None."""
+        scene = self.node.GetScene()
+        shown = (
+            scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+            for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode")
+        )
+        return next((volume for volume in shown if volume is not None), None)
 
-    def _segments(self) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    def annotations(self, name: str = "3D") -> Annotations:
+        """See `OffscreenView.annotations`; ``name`` is what the view is called among others."""
+        return Annotations(name, rgb(self.node.GetLayoutColor()), words_of(self.volume), legend=tuple(self._segments()))
+
+    def _segments(self) -> Iterator[tuple[str, Color]]:
         """Names and colours of the segments that are visible in 3D."""
         for node in nodes_of_class(self.node.GetScene(), "vtkMRMLSegmentationNode"):
             display, content = node.GetDisplayNode(), node.GetSegmentation()
@@ -103,7 +113,7 @@ class ThreeDView(OffscreenView):
             for index in range(content.GetNumberOfSegments()):
                 if display.GetSegmentVisibility(content.GetNthSegmentID(index)):
                     segment = content.GetNthSegment(index)
-                    yield segment.GetName(), segment.GetColor()
+                    yield without_path(segment.GetName() or ""), rgb(segment.GetColor())
 
     def close(self) -> None:
         self._application_logic.GetViewLogics().RemoveItem(self.logic)

@@ -1,52 +1,42 @@
-"""A DICOM series decoded into one array, on a worker thread and without any engine.
+"""A DICOM series decoded into one array, on a worker thread and without any engine: the one reader for all hosts.
 
 Slicer's own reader keeps Python's lock from the first slice to the last (several seconds for a large CT), and meanwhile
-no request could be answered. Decoding slice by slice lets others breathe. Transfer syntaxes that pydicom cannot decode
-in this installation are left to the engine's reader (`Undecodable`).
+no request could be answered; and what a series looks like must not depend on where it is shown. One slice is decoded
+after the other, so that others breathe and no more than the volume is in memory. A slice that cannot be decoded costs
+only itself: its place is left dark, and it is told.
 """
 
 from __future__ import annotations
 
-import math
+import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 
+from CastInterfaceLib.frame_decoder import CalledOff, FrameDecoder
+from CastInterfaceLib.look import Look, is_inverted, look_of, padding_of
+from CastInterfaceLib.modality_values import joined_kind, modality_values, scale_of
+from CastInterfaceLib.same_file import need_same
+from CastInterfaceLib.slice_places import SlicePlaces, between, places_of
+from CastInterfaceLib.stored_pixels import PixelForm, pixel_form, stored_pixels
 from CastLib.dicom_reading import read_whole
 from CastLib.dicom_series import Geometry, Series
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError
 
-# Shares of the voxels that lie below black and below white when a series brings no window of its own.
-BLACK_SHARE, WHITE_SHARE = 0.01, 0.995
+log = logging.getLogger("cast.display")
 
-# Voxels this share of the way from black to white belong to the body, not to the air around it.
-BODY = 0.1
-# A plane of voxels belongs to the body when this share of it does: noise alone does not.
-BODY_PLANE = 0.005
+#: Bytes of one volume.
+VOLUME_MOST = 4 << 30
 
+#: Names of files told in one sentence.
+NAMES_MOST = 3
 
-class Undecodable(CastError):
-    """The transfer syntax needs a decoder that is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a volume is best shown.
-
-    Attributes:
-        window, level: of the display, in the volume's own units.
-        inverted: low values are bright (MONOCHROME1).
-        body: first and last voxel of what is no air, for columns, rows and slices.
-    """
-
-    window: float
-    level: float
-    inverted: bool
-    body: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+#: Words for the picture of a volume whose voxels are not those of the files.
+INTERPOLATED = "interpolated: uneven slices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,166 +47,255 @@ class Voxels:
         array: (slices, rows, columns), or (slices, rows, columns, 3) uint8 for colour.
         ijk_to_ras: 4x4, voxel (column, row, slice) to RAS in mm.
         warnings: sentences about what a reader of the images should know.
+        missing: numbers of the slices, from 0, that did not come or could not be decoded.
+        mark: a few words to be drawn into pictures of it; "" when there is nothing to say.
     """
 
     array: np.ndarray
     ijk_to_ras: np.ndarray
     look: Look
     warnings: tuple[str, ...]
+    missing: tuple[int, ...] = ()
+    mark: str = ""
 
 
-def read_voxels(series: Series, before_file: Callable[[int], object] = lambda number: None) -> Voxels:
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """One decoded file: modality values or colours, and what its header says besides."""
+
+    values: np.ndarray
+    header: pydicom.Dataset
+    form: PixelForm
+    not_numbers: int
+    scale: tuple[bool | None, str]
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """What all slices of a series must share: whether in colours, whether inverted."""
+        return self.values.ndim == 3, self.values.ndim == 2 and is_inverted(self.header)
+
+
+def read_voxels(
+    series: Series,
+    before_file: Callable[[int], object] = lambda number: None,
+    decoder: FrameDecoder | None = None,
+) -> Voxels:
     """Decode a series whose files are sorted along the normal.
 
     Args:
         series: what to decode.
-        before_file: called with the number of each file before it is read; what it raises ends the decoding.
+        before_file: called with the number of each file before it is read, and while it is decoded; what it raises ends
+            the decoding.
+        decoder: of compressed frames; by default one for this series alone.
 
     Raises:
-        Undecodable: see there.
-        CastError: a file is damaged, or the volume does not fit in memory.
+        CastError: no file can be decoded, one was replaced, or the volume does not fit in memory.
     """
-    geometry = series.volume
-    planes: list[np.ndarray] = []
-    headers: list[pydicom.Dataset] = []
+    if decoder is None:
+        with FrameDecoder() as own:
+            return read_voxels(series, before_file, own)
     try:
-        for number, path in enumerate(series.files):
-            before_file(number)
-            header, plane = _read_plane(path)
-            headers.append(header)
-            planes.append(plane)
-        places, warnings = _places(geometry, headers)
-        array = _pile(planes, places)
-    except MemoryError:
-        raise CastError(f"Series {series.uid} is too large for this machine's memory.") from None
-    return Voxels(array, ijk_to_ras(geometry), look_of(array, headers[len(headers) // 2]), warnings)
-
-
-def ijk_to_ras(geometry: Geometry) -> np.ndarray:
-    """Voxel (column, row, slice) to RAS mm, 4x4, of a geometry that is told in LPS."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(geometry.direction).reshape(3, 3) * np.array(geometry.spacing)
-    matrix[:3, 3] = geometry.origin
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
-
-
-def _read_plane(path: Path) -> tuple[pydicom.Dataset, np.ndarray]:
-    """Header and modality values (rescaled) of one file."""
-    try:
-        data = read_whole(path)
-        _need_decoder(data.file_meta.TransferSyntaxUID)
-        stored = data.pixel_array
+        return _read(series, before_file, decoder)
     except CastError:
         raise
     except MemoryError:
-        raise
-    except Exception as error:  # a damaged file raises whatever its bytes happen to run into
-        raise CastError(f"{path.name} cannot be decoded: {error}") from error
-    del data.PixelData  # a thousand of these would double the memory
-    if stored.ndim not in (2, 3) or (stored.ndim == 3 and stored.shape[2] != 3):
-        raise CastError(f"{path.name} holds no single image.")
-    return data, stored if stored.ndim == 3 else _rescale(_without_overlay(stored, data), data)
+        raise CastError(f"Series {series.uid} is too large for this machine's memory.") from None
+    except Exception as error:  # one odd series costs only itself
+        log.error("a series cannot be read: %s", type(error).__name__)  # its text may quote what is in the files
+        raise CastError(f"Series {series.uid} cannot be read: {type(error).__name__} came up.") from error
 
 
-def _need_decoder(syntax: pydicom.uid.UID) -> None:
-    if syntax.is_compressed and not syntax.is_deflated:
+def _read(
+    series: Series,
+    before_file: Callable[[int], object],
+    decoder: FrameDecoder,
+    kind: tuple[bool, bool] | None = None,
+) -> Voxels:
+    """``kind`` is what the slices must be, by default the first one's."""
+    geometry = series.volume
+    places = places_of(geometry)
+    pile = _Pile(places, geometry)
+    bad: list[tuple[Path, str]] = []
+    middle: _Plane | None = None
+    good = not_numbers = number = 0
+    others: list[tuple[bool, bool]] = []
+    scales: Counter[tuple[bool | None, str]] = Counter()
+    decoder.begin_series(lambda: before_file(number))
+    for number, path in enumerate(series.files):
+        before_file(number)
         try:
-            available = pydicom.pixels.get_decoder(syntax).is_available
-        except NotImplementedError:
-            available = False
-        if not available:
-            raise Undecodable(f"No decoder for {syntax.name} is installed.")
-
-
-def _without_overlay(stored: np.ndarray, header: pydicom.Dataset) -> np.ndarray:
-    """Old scanners keep an overlay in the bits above the stored ones (retired, PS3.3 2004 C.9.2)."""
-    spare = stored.dtype.itemsize * 8 - int(header.get("BitsStored", 0) or 0)
-    if stored.dtype.kind not in "iu" or not 0 < spare < stored.dtype.itemsize * 8:
-        return stored
-    return np.asarray((stored << spare) >> spare)
-
-
-def _rescale(stored: np.ndarray, header: pydicom.Dataset) -> np.ndarray:
-    """Stored values to modality values (PS3.3 C.11.1): whole numbers stay whole."""
-    slope = float(header.get("RescaleSlope", 1) or 1)
-    intercept = float(header.get("RescaleIntercept", 0) or 0)
-    if not (math.isfinite(slope) and math.isfinite(intercept)):
-        slope, intercept = 1.0, 0.0
-    if slope == 1 and intercept == 0:
-        return stored
-    if slope == int(slope) and intercept == int(intercept):
-        values = stored.astype(np.int32) * int(slope) + int(intercept)
-        low, high = int(values.min()), int(values.max())
-        return values.astype(np.int16) if -32768 <= low and high <= 32767 else values
-    return (stored * slope + intercept).astype(np.float32)
-
-
-def _places(geometry: Geometry, headers: list[pydicom.Dataset]) -> tuple[list[int], tuple[str, ...]]:
-    """Which slice of the volume each file is. Missing slices leave a gap, so that the others lie where they belong."""
-    count = len(headers)
-    if geometry.even or count < 2:
-        return list(range(count)), ()
-    normal = np.array(geometry.direction).reshape(3, 3)[:, 2]
-    origin = np.array(geometry.origin)
-    steps = [
-        float((np.array([float(x) for x in h.ImagePositionPatient]) - origin) @ normal) / geometry.spacing[2]
-        for h in headers
-    ]
-    places = [round(step) for step in steps]
-    whole = all(abs(step - place) < 0.02 * max(1, place) for step, place in zip(steps, places, strict=True))
-    if whole and len(set(places)) == count and places[-1] < 4 * count:
-        return places, (f"{places[-1] + 1 - count} slices are missing and shown black",)
-    return list(range(count)), (
-        "the slices are unevenly spaced: positions and lengths along the stack are approximate",
+            plane = _read_plane(series, number, decoder)
+            if kind is not None and plane.kind != kind:
+                others.append(plane.kind)
+                raise _Unreadable("its colours or brightness are of another kind than those of the other slices")
+        except _Unreadable as error:
+            bad.append((path, str(error)))
+            continue
+        kind = plane.kind
+        good += 1
+        not_numbers += plane.not_numbers
+        scales[plane.scale] += 1
+        pile.add(number, plane.values)
+        if middle is None or number <= len(series.files) // 2:
+            middle = replace(plane, values=np.empty(0))
+    if middle is None or kind is None:
+        raise CastError(f"{bad[0][0].name} cannot be decoded: {bad[0][1]}.")
+    if len(others) > good:  # the first one was the odd one
+        return _read(series, before_file, decoder, max(set(others), key=others.count))
+    array, missing = pile.finished(bright_is_empty=kind[1])
+    look = look_of(array, middle.header, padding_of(middle.header, middle.form), middle.form)
+    return Voxels(
+        array,
+        ijk_to_ras(geometry, places.spacing),
+        look,
+        (*_warnings(places, len(missing), not_numbers), *_told_scales(scales), *_told_bad(bad), *look.warnings),
+        missing,
+        "" if places.exact else INTERPOLATED,
     )
 
 
-def _pile(planes: list[np.ndarray], places: list[int]) -> np.ndarray:
-    kind = np.result_type(*{plane.dtype for plane in planes})
-    if places[-1] + 1 == len(planes):
-        return np.stack(planes).astype(kind, copy=False)
-    darkest = min(plane.min() for plane in planes)
-    array = np.full((places[-1] + 1, *planes[0].shape), darkest, dtype=kind)
-    for place, plane in zip(places, planes, strict=True):
-        array[place] = plane
-    return array
+class _Unreadable(CastError):
+    """One file cannot be decoded, and why."""
 
 
-def look_of(array: np.ndarray, header: pydicom.Dataset) -> Look:
-    """Window and level from the header, else from the voxels; and the box that the body fills."""
-    if array.ndim == 4:
-        extents = tuple((0, extent - 1) for extent in array.shape[2::-1])
-        return Look(255.0, 127.5, False, (extents[0], extents[1], extents[2]))
-    steps = tuple(max(1, extent // 96) for extent in array.shape)
-    sample = array[:: steps[0], :: steps[1], :: steps[2]]
-    black, white = (float(x) for x in np.quantile(sample, (BLACK_SHARE, WHITE_SHARE)))
-    if white <= black:
-        black, white = float(array.min()), max(float(array.max()), float(array.min()) + 1)
-    window, level = _window(header) or (white - black, (white + black) / 2)
-    inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
-    inside = sample < white - BODY * (white - black) if inverted else sample > black + BODY * (white - black)
-    return Look(window, level, inverted, _box(inside, steps, array.shape))
-
-
-def _window(header: pydicom.Dataset) -> tuple[float, float] | None:
-    """The first window of the header (PS3.3 C.11.2.1.2), in modality values."""
+def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
+    """One file; raises _Unreadable, CastError when it is not the file any more that made the series, MemoryError."""
     try:
-        width, center = header.get("WindowWidth"), header.get("WindowCenter")
-        first = [value[0] if isinstance(value, pydicom.multival.MultiValue) else value for value in (width, center)]
-        window, level = float(first[0]), float(first[1])
-    except (TypeError, ValueError, IndexError):
-        return None
-    return (window, level) if math.isfinite(window) and math.isfinite(level) and window >= 1 else None
+        header = read_whole(series.files[number])
+    except MemoryError:
+        raise
+    except FieldError as error:
+        raise _Unreadable(error.reason) from error
+    except Exception as error:  # a damaged file raises whatever its bytes happen to run into
+        raise _Unreadable(f"it cannot be read ({type(error).__name__})") from error
+    need_same(series, number, header)
+    try:
+        form = pixel_form(header)
+        stored = stored_pixels(header, decoder)
+        color = stored.ndim == 3
+        scale = (None, "") if color or stored.dtype.kind == "f" else scale_of(header)
+        values, not_numbers = (stored, 0) if color else _finite(modality_values(stored, header, form))
+    except CastError as error:
+        raise _Unreadable(str(error)) from error
+    except CalledOff as error:
+        raise (error.__cause__ or error) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _Unreadable(f"it is damaged ({type(error).__name__})") from error
+    return _Plane(values, header, form, not_numbers, scale)
 
 
-def _box(inside: np.ndarray, steps: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """First and last voxel along columns, rows, slices; the whole extent where nothing stands out."""
-    box = []
-    for axis in (2, 1, 0):
-        share = inside.mean(axis=tuple(other for other in range(3) if other != axis))
-        found = np.flatnonzero(share > BODY_PLANE)
-        last = shape[axis] - 1
-        box.append(
-            (int(found[0]) * steps[axis], min(last, int(found[-1] + 1) * steps[axis] - 1)) if len(found) else (0, last)
+def _finite(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Values of which each is a number, and how many were none: VTK draws anything for NaN."""
+    if values.dtype.kind != "f":
+        return values, 0
+    good = np.isfinite(values)
+    count = int(values.size - np.count_nonzero(good))
+    if not count:
+        return values, 0
+    if count == values.size:
+        raise _Unreadable("none of its values is a number")
+    low, high = values[good].min(), values[good].max()
+    return np.nan_to_num(values, nan=low, posinf=high, neginf=low), count
+
+
+class _Pile:
+    """The volume while its slices come, in order: wide enough for all that came so far."""
+
+    def __init__(self, places: SlicePlaces, geometry: Geometry) -> None:
+        self._places = places
+        self._size = (geometry.rows, geometry.columns)
+        self._array: np.ndarray | None = None
+        self._filled = np.zeros(places.count, bool)
+        self._last: tuple[int, np.ndarray] | None = None
+
+    def add(self, number: int, values: np.ndarray) -> None:
+        """Put the next slice where it belongs, and between the last one and it what lies there."""
+        array = self._room_for(values)
+        last, self._last = self._last, (number, values)
+        nearest = self._places.nearest(number)  # where slices are missing beside it, this place is all it has
+        if not self._filled[nearest]:
+            array[nearest] = values
+            self._filled[nearest] = True
+        if last is None or last[0] != number - 1 or self._places.is_hole(number):
+            return
+        for place, share in self._places.slices_between(number):
+            array[place] = values if share == 1.0 else between(last[1], values, share)
+            self._filled[place] = True
+
+    def _room_for(self, values: np.ndarray) -> np.ndarray:
+        if self._array is None:
+            shape = (self._places.count, *values.shape)
+            if np.prod(shape, dtype=np.float64) * values.itemsize > VOLUME_MOST:
+                raise MemoryError
+            self._array = np.empty(shape, values.dtype)
+        kind = joined_kind(self._array.dtype, values.dtype)
+        if kind != self._array.dtype:
+            if self._array.size * kind.itemsize > VOLUME_MOST:
+                raise MemoryError
+            filled = self._filled
+            wider = np.empty(self._array.shape, kind)
+            wider[filled] = self._array[filled]
+            self._array = wider
+        return self._array
+
+    def finished(self, bright_is_empty: bool) -> tuple[np.ndarray, tuple[int, ...]]:
+        """The volume, its empty places as dark as its darkest voxel, and their numbers."""
+        assert self._array is not None
+        missing = np.flatnonzero(~self._filled)
+        if len(missing):
+            edge = np.max if bright_is_empty else np.min
+            whole = [edge(self._array[place]) for place in np.flatnonzero(self._filled)]
+            self._array[missing] = 0 if self._array.ndim == 4 else edge(whole)
+        return self._array, tuple(int(place) for place in missing)
+
+
+def _warnings(places: SlicePlaces, missing: int, not_numbers: int) -> list[str]:
+    told = []
+    if missing:
+        told.append(f"{missing} {'slice is' if missing == 1 else 'slices are'} missing and shown black")
+    if not places.exact:
+        told.append(
+            f"the slices are unevenly spaced and shown interpolated, every {places.spacing:.3g} mm from the first to "
+            "the last"
         )
-    return tuple(box)
+    if not_numbers:
+        told.append(f"{not_numbers} voxels hold no number and are shown black")
+    return told
+
+
+def _told_scales(scales: Counter[tuple[bool | None, str]]) -> list[str]:
+    """Where values of some slices are no measure for those of others."""
+    told = []
+    silent = sum(count for (scaled, _unit), count in scales.items() if scaled is None)
+    if silent and any(scaled for scaled, _unit in scales):
+        told.append(
+            f"{silent} of its {scales.total()} slices {'does' if silent == 1 else 'do'} not say how stored values are "
+            "scaled, as the others do: their brightness cannot be compared"
+        )
+    units = sorted({unit for _scaled, unit in scales if unit})
+    if len(units) > 1:
+        told.append(f"its slices tell their values in different units ({', '.join(units)})")
+    return told
+
+
+def _told_bad(bad: list[tuple[Path, str]]) -> list[str]:
+    """What is wrong with files that were left out, those with the same fault in one sentence."""
+    by_fault: dict[str, list[str]] = {}
+    for path, why in bad:
+        by_fault.setdefault(why, []).append(path.name)
+    told = []
+    for why, names in by_fault.items():
+        more = f" and {len(names) - NAMES_MOST} more" if len(names) > NAMES_MOST else ""
+        told.append(f"{', '.join(names[:NAMES_MOST])}{more} cannot be decoded: {why}")
+    return told
+
+
+def ijk_to_ras(geometry: Geometry, slice_spacing: float | None = None) -> np.ndarray:
+    """Voxel (column, row, slice) to RAS mm, 4x4, of a geometry that is told in LPS; slices may lie otherwise apart."""
+    spacing = np.array([*geometry.spacing[:2], slice_spacing or geometry.spacing[2]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(geometry.direction).reshape(3, 3) * spacing
+    matrix[:3, 3] = geometry.origin
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix

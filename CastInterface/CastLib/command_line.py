@@ -18,6 +18,7 @@ from typing import Any
 
 from CastLib.actors import parse_actors
 from CastLib.errors import CastError, HubNotReachable, TimedOut, WrongUsage
+from CastLib.fields import UNSEEN
 from CastLib.message import Target
 from CastLib.slicer_python import in_slicer
 
@@ -29,7 +30,7 @@ EXIT_TIMED_OUT = 4  # timed out, or nobody answered
 EXIT_INTERRUPTED = 130
 
 DEFAULT_HUB = "http://127.0.0.1:2018"
-_COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+_COMMANDS = re.compile(f"(?:{UNSEEN.pattern})+")
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -125,6 +126,7 @@ def set_up_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(tracebacks=level == "debug"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its lines hold addresses; what goes wrong is told by ours
 
 
 class _Lines(logging.Formatter):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pydicom
+if TYPE_CHECKING:
+    import pydicom
 
 #: What a reader of headers must read for `Patient.of`.
 PATIENT_TAGS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
@@ -32,19 +34,25 @@ class Patient:
     def contradiction(self, other: Patient) -> str:
         """Return what shows that the two are different people, naming both; ``""`` when nothing does.
 
-        What one of them does not say contradicts nothing. IDs of two issuers are not compared.
+        What one of them does not say contradicts nothing. Two issuers give the same number to two people.
         """
-        if self.id and other.id and not (self.issuer and other.issuer and self.issuer != other.issuer):
-            if self.id != other.id:
-                return f"patient ID {self.id} and patient ID {other.id}"
-        if _plain_name(self.name) and _plain_name(other.name) and _plain_name(self.name) != _plain_name(other.name):
+        issuers = self.issuer and other.issuer and self.issuer != other.issuer
+        if self.id and other.id and (self.id != other.id or issuers):
+            of = (f" of {self.issuer}", f" of {other.issuer}") if issuers else ("", "")
+            return f"patient ID {self.id}{of[0]} and patient ID {other.id}{of[1]}"
+        if _differ(self.name, other.name):
             return f"patient {self.name} and patient {other.name}"
         if self.birth_date and other.birth_date and self.birth_date != other.birth_date:
             return f"birth date {self.birth_date} and birth date {other.birth_date}"
         return ""
 
 
-def _plain_name(name: str) -> str:
-    """The alphabetic form of a name (PS3.5 6.2.1) without what writers differ in: case, blanks, empty parts."""
-    alphabetic = unicodedata.normalize("NFC", name.split("=", 1)[0]).casefold()
-    return re.sub(r"[\s^]+", "^", alphabetic).strip("^")
+def _differ(one: str, other: str) -> bool:
+    """Whether two names differ in the first form that both have: alphabetic, ideographic, phonetic (PS3.5 6.2.1)."""
+    both = zip(map(_plain, one.split("=")), map(_plain, other.split("=")), strict=False)
+    return next((ours != theirs for ours, theirs in both if ours and theirs), False)
+
+
+def _plain(form: str) -> str:
+    """One form of a name without what writers differ in: case, blanks, empty parts."""
+    return re.sub(r"[\s^]+", "^", unicodedata.normalize("NFC", form).casefold()).strip("^")

@@ -8,42 +8,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from CastLib.dicom_patient import PATIENT_TAGS, Patient
-from CastLib.dicom_reading import read_header
-from CastLib.dicom_stack import Geometry, Slice, Vector, locate, make_stack, text_of
-from CastLib.errors import CastError, FieldError
+from CastLib.dicom_headers import is_lost_image, read_slice_header, text_of, uid_of
+from CastLib.dicom_patient import Patient
+from CastLib.dicom_stack import Geometry, Slice, Vector
+from CastLib.dicom_volumes import Part, parts_of
+from CastLib.errors import FieldError
+from CastLib.folder_files import files_of
 
 __all__ = ["Geometry", "Scan", "Series", "read_series", "scan"]
 
-_TAGS = [
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "AccessionNumber",
-    "Modality",
-    "SeriesDescription",
-    *PATIENT_TAGS,
-    "StudyDate",
-    "SliceThickness",
-    "SpacingBetweenSlices",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "FrameOfReferenceUID",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-]
+#: A volume with less than this share of the largest one's slices (a localizer, an odd slice) is no rival to it.
+STRAY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +56,19 @@ class Series:
     problem: str
     warnings: tuple[str, ...]
     left_out: tuple[tuple[Path, str], ...] = ()
+    part: str = ""
+    nature: str = ""
+
+    @property
+    def reason_not_shown(self) -> str:
+        """Why it is no volume, in plain words: its problem or, where nothing is wrong, its nature; "" when it is."""
+        return "" if self.geometry is not None else self.problem or self.nature
 
     @property
     def volume(self) -> Geometry:
         """The geometry; raises FieldError when this series is no single volume."""
         if self.geometry is None:
-            raise FieldError(f"series {self.uid}", self.problem or f"{self.modality or 'it'} is no stack of slices")
+            raise FieldError(f"series {self.uid}", self.reason_not_shown)
         return self.geometry
 
     @property
@@ -121,116 +110,91 @@ class Scan:
 
 
 def read_series(paths: Iterable[str | os.PathLike[str]]) -> list[Series]:
-    """Return the series in files and folders (searched to the bottom); files that are no DICOM are skipped.
+    """Return the series in files and folders (searched to the bottom), one for each SeriesInstanceUID.
 
-    Raises FieldError when a DICOM file is damaged or a series of images cannot be one volume (mixed geometry, several
-    images at one position), and CastError when a path does not exist. To see the good beside the bad, use ``scan``.
+    Files that are no DICOM are skipped, and so are copies and the strays of a series: a localizer or an odd slice
+    beside many others. Raises FieldError when a DICOM file is damaged or missing, or a series of images cannot be one
+    volume (several phases or stacks, images of several patients). To see the good beside the bad, use ``scan``.
     """
     found = scan(paths)
     for path, why in found.damaged:
         raise FieldError(path.name, why)
+    first: dict[tuple[str, str], Series] = {}
     for series in found.series:
-        if series.problem:
-            raise FieldError(f"series {series.uid}", series.problem)
-    return list(found.series)
+        largest = first.setdefault((series.study_uid, series.uid), series)
+        if largest.problem:
+            raise FieldError(f"series {series.uid}", largest.problem)
+        if largest.patient.contradiction(series.patient):
+            raise FieldError(f"series {series.uid}", "holds images of different patients")
+        if series is not largest and len(series.files) >= STRAY_SHARE * len(largest.files):
+            raise FieldError(f"series {series.uid}", series.problem or series.warnings[0])
+    return list(first.values())
 
 
 def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
-    """Return every series in files and folders, also those with a ``problem``; raises CastError for a missing path."""
+    """Return every series in files and folders, also those with a ``problem``; raises nothing for what is in them."""
     groups: dict[tuple[str, str], list[Slice]] = {}
     skipped: list[tuple[Path, str]] = []
     damaged: list[tuple[Path, str]] = []
-    for path in _files(paths):
+    for found in files_of(paths):
+        path = found.path
+        if found.why:
+            (damaged if is_lost_image(found) else skipped).append((path, found.why))
+            continue
         try:
-            header = _read_header(path)
+            header, why = read_slice_header(path)
         except InvalidDicomError:
             skipped.append((path, "no DICOM file"))
             continue
         except FieldError as error:
             damaged.append((path, error.reason))
             continue
-        if header is None:
+        if uid_of(header, "SOPClassUID") == MediaStorageDirectoryStorage:
             skipped.append((path, "a DICOMDIR"))
-            continue
-        key = (text_of(header, "StudyInstanceUID"), text_of(header, "SeriesInstanceUID"))
-        groups.setdefault(key, []).append(Slice(path, header))
-    series = [_make_series(group) for group in groups.values()]
+        elif why:
+            damaged.append((path, why))
+        else:
+            key = (uid_of(header, "StudyInstanceUID"), uid_of(header, "SeriesInstanceUID"))
+            groups.setdefault(key, []).append(Slice(path, header))
+    series = [one for group in groups.values() for one in _series_of(group)]
     series.sort(key=lambda one: (one.study_uid, _as_number(one.number), one.uid))
     return Scan(tuple(series), tuple(skipped), tuple(damaged))
 
 
-def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if path.is_dir():
-            yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
-        elif path.exists():
-            yield path
-        else:
-            raise CastError(f"{path}: there is no such file or folder")
+def _series_of(files: list[Slice]) -> list[Series]:
+    """What the files of one SeriesInstanceUID make, the largest first."""
+    return [_make_series(part, number) for number, part in enumerate(parts_of(files), 1)]
 
 
-def _read_header(path: Path) -> pydicom.Dataset | None:
-    """The header with the values decoded, None for a DICOMDIR; raises InvalidDicomError, FieldError when damaged."""
-    try:
-        header = read_header(path, _TAGS)
-        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-            return None
-        for keyword in _TAGS:
-            header.get(keyword)
-    except InvalidDicomError:
-        raise
-    except Exception as error:  # a damaged file raises whatever its bytes happen to run into
-        raise FieldError(path.name, f"damaged DICOM file ({type(error).__name__})") from None
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        if not text_of(header, keyword):
-            raise FieldError(path.name, f"damaged DICOM file ({keyword} is missing)")
-    return header
-
-
-def _make_series(group: list[Slice]) -> Series:
-    warnings: list[str] = []
-    group = _without_repeats(sorted(group, key=lambda one: one.path.name), warnings)
-    geometry, problem = None, ""
-    try:
-        located = [locate(one) for one in group]
-        if all(located):
-            geometry, group = make_stack([one for one in located if one], warnings)
-        elif any(located):
-            raise FieldError("ImagePositionPatient", "only some of its files have one")
-    except FieldError as error:
-        problem = str(error)
-    header = group[0].header
+def _make_series(part: Part, number: int) -> Series:
+    header = part.slices[0].header
+    uid = uid_of(header, "SeriesInstanceUID")
     return Series(
-        key=text_of(header, "SeriesInstanceUID"),
-        uid=text_of(header, "SeriesInstanceUID"),
-        study_uid=text_of(header, "StudyInstanceUID"),
-        modality=text_of(header, "Modality"),
-        sop_class_uid=text_of(header, "SOPClassUID"),
+        key=uid if number == 1 else f"{uid}#{number}",
+        uid=uid,
+        study_uid=uid_of(header, "StudyInstanceUID"),
+        modality=uid_of(header, "Modality"),
+        sop_class_uid=uid_of(header, "SOPClassUID"),
         description=text_of(header, "SeriesDescription"),
         number=text_of(header, "SeriesNumber"),
         patient=Patient.of(header),
         study_date=text_of(header, "StudyDate"),
         accession=text_of(header, "AccessionNumber"),
-        frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
-        files=tuple(one.path for one in group),
-        instance_uids=tuple(text_of(one.header, "SOPInstanceUID") for one in group),
-        geometry=geometry,
-        problem=problem,
-        warnings=tuple(warnings),
+        frame_of_reference_uid=uid_of(header, "FrameOfReferenceUID"),
+        files=tuple(one.path for one in part.slices),
+        instance_uids=tuple(uid_of(one.header, "SOPInstanceUID") for one in part.slices),
+        geometry=part.geometry,
+        problem=part.problem,
+        warnings=tuple(part.warnings),
+        left_out=tuple(part.left_out),
+        part=part.label,
+        nature=part.nature,
     )
-
-
-def _without_repeats(group: list[Slice], warnings: list[str]) -> list[Slice]:
-    by_uid: dict[str, Slice] = {}
-    for one in group:
-        by_uid.setdefault(text_of(one.header, "SOPInstanceUID"), one)
-    if len(by_uid) < len(group):
-        warnings.append(f"{len(group) - len(by_uid)} repeated files were left out")
-    return list(by_uid.values())
 
 
 def _as_number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return math.inf
+    return number if number == number else math.inf

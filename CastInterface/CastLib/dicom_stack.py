@@ -7,14 +7,15 @@ import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pydicom
 
+from CastLib.dicom_headers import number_of, numbers_of
 from CastLib.errors import FieldError
+from CastLib.slice_grid import PLACE_TOLERANCE, ROUNDING, find_grid
 
-ORIENTATION_TOLERANCE = 1e-3  # of a unit vector's component; scanners write 6 digits, old ones 4
-POSITION_TOLERANCE = 0.01  # of the slice spacing, for gaps and for slices out of line
+LENGTH_LEAST, LENGTH_MOST = 1e-6, 1e4  # mm that pixels and slices can be apart
+COORDINATE_MOST = 1e5  # mm from the origin of the frame of reference
 
 #: x, y, z
 Vector = tuple[float, float, float]
@@ -26,7 +27,10 @@ class Geometry:
 
     ``spacing`` runs (between columns, between rows, between slices). ``direction`` is the 3 × 3 matrix row by row whose
     columns are the directions of rising column, row and slice numbers. ``origin`` is the centre of the first voxel.
-    ``even`` tells that all slices are one spacing apart.
+
+    ``offsets`` are the true positions of the slices: mm along the normal from the first one, rising. Where all lie on
+    an even grid, with or without holes, ``places`` are their numbers on it and ``spacing`` is the grid's; where they do
+    not, ``places`` is None and the spacing between slices is only the usual one.
     """
 
     columns: int
@@ -35,7 +39,13 @@ class Geometry:
     spacing: Vector
     origin: Vector
     direction: tuple[float, ...]
-    even: bool
+    offsets: tuple[float, ...]
+    places: tuple[int, ...] | None
+
+    @property
+    def even(self) -> bool:
+        """Whether all slices are one spacing apart: none is missing, none lies elsewhere."""
+        return self.places is not None and self.places[-1] + 1 == self.slices
 
     @property
     def voxel_volume(self) -> float:
@@ -55,81 +65,85 @@ class Slice:
     rows: int = 0
     columns: int = 0
 
+    @property
+    def normal(self) -> Vector:
+        """The direction of rising slices, of length 1."""
+        return _unit(_cross(self.orientation[:3], self.orientation[3:]))
 
-def locate(one: Slice) -> Slice | None:
-    """Return the slice with its numbers read, None when the object is no image plane; FieldError for bad numbers."""
+    @property
+    def height(self) -> float:
+        """Millimetres along the normal."""
+        return _dot(self.position, self.normal)
+
+
+def locate(one: Slice) -> Slice:
+    """Return the slice of an image plane with its numbers read; raises FieldError for numbers that are none."""
     header, name = one.header, one.path.name
-    frames = _number(header, "NumberOfFrames", name) or 1
-    if text_of(header, "Modality") == "SEG" or not header.get("Rows"):
-        return None
-    if frames > 1:
-        raise FieldError(name, f"multi-frame images ({frames:.0f} frames in one file) are not read")
-    if header.get("ImagePositionPatient") is None:
-        return None
-    rows, columns = _number(header, "Rows", name), _number(header, "Columns", name)
-    if not rows or not columns:
-        raise FieldError(f"{name}: Columns", "is missing")
-    orientation = _numbers(header, "ImageOrientationPatient", 6, name)
-    row, column = orientation[:3], orientation[3:]
-    if any(abs(_dot(a, b) - want) > 0.01 for a, b, want in ((row, row, 1), (column, column, 1), (row, column, 0))):
-        raise FieldError(f"{name}: ImageOrientationPatient", "is no pair of perpendicular unit vectors")
-    pixel_spacing = _numbers(header, "PixelSpacing", 2, name)
-    if min(pixel_spacing) <= 0:
-        raise FieldError(f"{name}: PixelSpacing", "must be above 0")
-    x, y, z = _numbers(header, "ImagePositionPatient", 3, name)
-    return Slice(one.path, header, (x, y, z), orientation, pixel_spacing, int(rows), int(columns))
+    rows, columns = (numbers_of(header, keyword, 1, name)[0] for keyword in ("Rows", "Columns"))
+    if rows < 1 or columns < 1:
+        raise FieldError(f"{name}: Rows and Columns", "must be above 0")
+    orientation = numbers_of(header, "ImageOrientationPatient", 6, name)
+    lengths = [math.sqrt(_dot(axis, axis)) for axis in (orientation[:3], orientation[3:])]
+    if min(lengths) < LENGTH_LEAST or abs(_dot(orientation[:3], orientation[3:])) > 0.01 * lengths[0] * lengths[1]:
+        raise FieldError(f"{name}: ImageOrientationPatient", "is no pair of perpendicular vectors")
+    row, column = _unit(orientation[:3]), _unit(orientation[3:])
+    pixel_spacing = numbers_of(header, "PixelSpacing", 2, name)
+    if not all(LENGTH_LEAST <= spacing <= LENGTH_MOST for spacing in pixel_spacing):
+        raise FieldError(f"{name}: PixelSpacing", f"must be above 0 and at most {LENGTH_MOST:g} mm")
+    x, y, z = numbers_of(header, "ImagePositionPatient", 3, name)
+    if max(abs(x), abs(y), abs(z)) > COORDINATE_MOST:
+        raise FieldError(f"{name}: ImagePositionPatient", f"is more than {COORDINATE_MOST / 1000:g} m away")
+    return Slice(one.path, header, (x, y, z), row + column, pixel_spacing, int(rows), int(columns))
+
+
+def aside(one: Slice, first: Slice) -> float:
+    """Millimetres that a slice lies beside the line through another one along its normal."""
+    way, normal = _minus(one.position, first.position), first.normal
+    along = _dot(way, normal)
+    away = _minus(way, (normal[0] * along, normal[1] * along, normal[2] * along))
+    return math.sqrt(_dot(away, away))
 
 
 def make_stack(slices: list[Slice], warnings: list[str]) -> tuple[Geometry, list[Slice]]:
-    """Return the geometry of located slices and the slices sorted along the normal; adds to ``warnings``.
+    """Return the geometry of located slices of one kind and the slices sorted along the normal; adds to ``warnings``.
 
-    Raises FieldError when they are not one volume.
+    They must have one size, orientation and pixel spacing. Raises FieldError when several lie at one place.
     """
+    slices = sorted(slices, key=lambda one: one.height)
     first = slices[0]
-    for one in slices[1:]:
-        for what, ours, theirs, tolerance in (
-            ("sizes", (one.rows, one.columns), (first.rows, first.columns), 0.0),
-            ("orientations", one.orientation, first.orientation, ORIENTATION_TOLERANCE),
-            (
-                "pixel spacings",
-                one.pixel_spacing,
-                first.pixel_spacing,
-                ORIENTATION_TOLERANCE * min(first.pixel_spacing),
-            ),
-        ):
-            if any(abs(a - b) > tolerance for a, b in zip(ours, theirs, strict=True)):
-                raise FieldError("geometry", f"its files have different {what} ({first.path.name}, {one.path.name})")
-    row, column = _unit(first.orientation[:3]), _unit(first.orientation[3:])
-    normal = _unit(_cross(row, column))
-    slices = sorted(slices, key=lambda one: _dot(one.position, normal))
-    origin = slices[0].position
-    offsets = [_dot(_minus(one.position, origin), normal) for one in slices]
-    spacing, even = _slice_spacing(slices, offsets, warnings)
-    for one, offset in zip(slices, offsets, strict=True):
-        away = _minus(_minus(one.position, origin), (normal[0] * offset, normal[1] * offset, normal[2] * offset))
-        if math.sqrt(_dot(away, away)) > max(POSITION_TOLERANCE * spacing, 0.1 * min(first.pixel_spacing)):
-            raise FieldError("geometry", f"its slices are shifted sideways, as with a tilted gantry ({one.path.name})")
+    offsets = [_dot(_minus(one.position, first.position), first.normal) for one in slices]
+    spacing, places = _slice_spacing(slices, offsets, warnings)
+    axes = (first.orientation[:3], first.orientation[3:], first.normal)
     geometry = Geometry(
         columns=first.columns,
         rows=first.rows,
         slices=len(slices),
         spacing=(first.pixel_spacing[1], first.pixel_spacing[0], spacing),
-        origin=origin,
-        direction=tuple(axis[i] for i in range(3) for axis in (row, column, normal)),
-        even=even,
+        origin=first.position,
+        direction=tuple(axis[i] for i in range(3) for axis in axes),
+        offsets=tuple(offsets),
+        places=places,
     )
     return geometry, slices
 
 
-def _slice_spacing(slices: list[Slice], offsets: list[float], warnings: list[str]) -> tuple[float, bool]:
-    """Millimetres between slices, and whether all are that far apart; raises FieldError for slices on one another."""
-    if len(slices) == 1:
-        header, name = slices[0].header, slices[0].path.name
-        thickness = _number(header, "SpacingBetweenSlices", name) or _number(header, "SliceThickness", name)
-        return (abs(thickness) if thickness else 1.0), True
+def same_place(offsets: list[float]) -> float:
+    """Millimetres within which slices with these rising offsets lie at one place."""
     gaps = [after - before for before, after in itertools.pairwise(offsets)]
-    spacing = statistics.median_low(gaps)
-    smallest = max(POSITION_TOLERANCE * spacing, 1e-4)
+    apart = [gap for gap in gaps if gap > ROUNDING] or [gap for gap in gaps if gap > 0] or [0.0]
+    return max(PLACE_TOLERANCE * statistics.median(apart), LENGTH_LEAST)
+
+
+def _slice_spacing(
+    slices: list[Slice], offsets: list[float], warnings: list[str]
+) -> tuple[float, tuple[int, ...] | None]:
+    """Millimetres between slices, and their places on an even grid; raises FieldError for slices on one another."""
+    told = [number_of(slices[0].header, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
+    hints = [abs(hint) for hint in told if hint and LENGTH_LEAST <= abs(hint) <= LENGTH_MOST]
+    if len(slices) == 1:
+        return (hints[0] if hints else 1.0), (0,)
+    gaps = [after - before for before, after in itertools.pairwise(offsets)]
+    usual, smallest = statistics.median_low(gaps), same_place(offsets)
     same = sum(gap <= smallest for gap in gaps)
     if same:
         place = next(i for i, gap in enumerate(gaps) if gap <= smallest)
@@ -139,45 +153,15 @@ def _slice_spacing(slices: list[Slice], offsets: list[float], warnings: list[str
             f"{same} of its {len(slices)} files lie at another's position ({names}): "
             "several echoes, times or directions in one series are not one volume",
         )
-    missing = 0
-    uneven = 0
-    for gap in gaps:
-        steps = round(gap / spacing)
-        if abs(gap - spacing) <= POSITION_TOLERANCE * spacing:
-            continue
-        if steps > 1 and abs(gap - steps * spacing) <= POSITION_TOLERANCE * gap:
-            missing += steps - 1
-        else:
-            uneven += 1
-    if missing:
-        warnings.append(f"{missing} slices are missing between the first and the last")
-    if uneven:
+    numbers = [number_of(one.header, "InstanceNumber") for one in slices]
+    grid = find_grid(offsets, [None if number is None else int(number) for number in numbers], hints)
+    if grid is None:
         warnings.append(f"slices are unevenly spaced: {min(gaps):.3g} to {max(gaps):.3g} mm")
-    if not missing and not uneven:
-        spacing = offsets[-1] / len(gaps)  # digits lost in single positions even out over the stack
-    return spacing, not missing and not uneven
-
-
-def text_of(header: pydicom.Dataset, keyword: str) -> str:
-    """Return an attribute as text, ``""`` when it is absent or empty."""
-    value = header.get(keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _numbers(header: pydicom.Dataset, keyword: str, count: int, name: str) -> tuple[float, ...]:
-    try:
-        value: Any = header.get(keyword)
-        parts = [] if value is None else list(value) if not isinstance(value, (str, int, float)) else [value]
-        numbers = tuple(float(part) for part in parts)
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        numbers = ()
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise FieldError(f"{name}: {keyword}", f"must be {count} number{'s' if count > 1 else ''}")
-    return numbers
-
-
-def _number(header: pydicom.Dataset, keyword: str, name: str) -> float | None:
-    return None if header.get(keyword) in (None, "") else _numbers(header, keyword, 1, name)[0]
+        return usual, None
+    if grid.missing:
+        are = "slice is" if grid.missing == 1 else "slices are"
+        warnings.append(f"{grid.missing} {are} missing between the first and the last")
+    return grid.spacing, grid.places
 
 
 def _dot(a: tuple[float, ...], b: tuple[float, ...]) -> float:

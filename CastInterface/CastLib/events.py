@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+from CastLib.words import trimmed
+
 EVERY = "*"
 
 REQUEST_SUFFIX = "-request"
@@ -17,6 +21,8 @@ NIFTI_SEND = "nifti-send"
 NRRD_SEND = "nrrd-send"
 IMAGING_STUDY_OPEN = "ImagingStudy-open"
 IMAGING_STUDY_CLOSE = "ImagingStudy-close"
+SCENE_UPDATE = "scene-update"
+STRUCTURE_REPORT_UPDATE = "structurereport-update"
 
 STATUS = "STATUS"
 SCENEVIEW = "SCENEVIEW"
@@ -51,8 +57,15 @@ BINARY_FAMILIES = (
 
 
 def event_key(name: str) -> str:
-    """Return the form in which event names are compared."""
-    return name.casefold()
+    """Return the form in which event names are compared, by hub and clients alike.
+
+    Without case (Unicode D145, canonical caseless matching), and without what stands around a name: a NUL, a tab or a
+    no-break space there is nothing that its sender could mean.
+    """
+    name = trimmed(name)
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    )
 
 
 def request_event(data_type: str) -> str:

@@ -1,19 +1,27 @@
-"""Reading JSON from outside: every mistake names the field, none is a crash."""
+"""Reading JSON from outside: every mistake names the field, none is a crash, and none costs more than its length."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from CastLib.errors import FieldError
 
 MAX_DEPTH = 100  # nesting of one message; a scene view or a FHIR resource stays under 30
+RUN_MOST = 250_000  # values in a row without the end of an object: longer lists of numbers are files
+CONTAINERS_MOST = 1_500_000  # lists and objects: 16 MiB of DICOM metadata have a million
+_ESCAPES_A_VALUE = 4  # that take no longer to read than one value
+_PIECE = 64 * 1024  # bytes looked at in one go: between them other threads have their turn
 _MISSING = object()
-_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_BRACKETS = re.compile(r"[\[{]+|[\]}]+")
+_NO_BRACKETS = bytes(each for each in range(256) if each not in b"[]{}")
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level deeper, one level up, as signed bytes
+#: Characters that no reader sees: controls, separators of lines, and those that turn the direction of writing.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def kind_of(value: object) -> str:
@@ -35,19 +43,25 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
     """Return the JSON value in ``data`` (UTF-8).
 
     Raises FieldError, naming ``where``, for anything that is not strict JSON: bad UTF-8 or lone surrogates, NaN and
-    Infinity, nesting deeper than ``max_depth``.
+    Infinity, a key that an object has twice, nesting deeper than ``max_depth``, more than ``RUN_MOST`` values in a row
+    (a member of an object counts as three) or ``CONTAINERS_MOST`` lists and objects.
     """
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
+        encoded = data.encode() if isinstance(data, str) else bytes(data)
     except UnicodeDecodeError as error:
         raise FieldError(where, f"not UTF-8 at byte {error.start}") from None
-    _check_depth(text, where, max_depth)
+    except UnicodeEncodeError:
+        raise _half_a_character(where) from None
+    _check_shape(encoded, where, max_depth)
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise FieldError(where, f"not JSON: {error.msg} at character {error.pos}") from None
     except _NoNumber as error:
         raise FieldError(where, f"not JSON: {error} is no number that JSON can carry on") from None
+    except _Twice as error:
+        raise FieldError(where, f"has {error} twice in one object: readers would differ on which counts") from None
     except ValueError:
         raise FieldError(where, "not JSON: a number has too many digits") from None
     if "\\" in text and ("\\ud" in text or "\\uD" in text):
@@ -57,10 +71,37 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
 
 def _refuse_lone_surrogates(value: Any, where: str) -> None:
     """An escaped half of a character cannot be sent on as UTF-8, nor logged: refuse it where it enters."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise FieldError(where, "holds half of a surrogate pair, which is no character") from None
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str) and not each.isascii():
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise _half_a_character(where) from None
+
+
+def _half_a_character(where: str) -> FieldError:
+    return FieldError(where, "holds half of a surrogate pair, which is no character")
+
+
+class _Twice(ValueError):
+    """A key that an object has more than once."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        for key, _ in pairs:
+            if key not in found:
+                raise _Twice(repr(key[:80]))
+            del found[key]
+    return found
 
 
 class _NoNumber(ValueError):
@@ -78,21 +119,42 @@ def _finite(digits: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each)
 
 
-def _check_depth(text: str, where: str, max_depth: int) -> None:
-    """Refuse deep nesting before the parser recurses into it."""
-    if text.count("[") + text.count("{") <= max_depth:
+def _check_shape(data: bytes, where: str, max_depth: int) -> None:
+    """Refuse deep nesting before the parser recurses into it, and what would keep it from pausing for long."""
+    if len(data) <= _PIECE and data.count(b"[") + data.count(b"{") <= max_depth:
         return
-    depth = 0
-    for brackets in _BRACKETS.findall(_STRINGS.sub("", text)):
-        if brackets[0] in "[{":
-            depth += len(brackets)
-            if depth > max_depth:
-                raise FieldError(where, f"nested deeper than {max_depth}")
-        else:
-            depth -= len(brackets)
+    depth = run = containers = 0
+    for piece, escapes in _outside_strings(data):
+        steps = array("b", piece.translate(_STEPS, _NO_BRACKETS))
+        if max(accumulate(steps, initial=depth)) > max_depth:
+            raise FieldError(where, f"nested deeper than {max_depth}")
+        depth += sum(steps)
+        values = piece.count(b",") + 2 * piece.count(b":") + escapes // _ESCAPES_A_VALUE
+        run = 0 if b"}" in piece else run + values
+        containers += piece.count(b"[") + piece.count(b"{")
+        if run > RUN_MOST:
+            raise FieldError(where, f"has more than {RUN_MOST} values in a row: send so many as a file")
+        if containers > CONTAINERS_MOST:
+            raise FieldError(where, f"has more than {CONTAINERS_MOST} lists and objects: send so many as a file")
+
+
+def _outside_strings(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield what stands outside of strings, a piece at a time, with the number of escapes left out with the rest.
+
+    Escaped backslashes and quotes go first, then every quote begins or ends a string: nothing is looked at twice.
+    """
+    inside, carried = False, b""
+    for start in range(0, len(data), _PIECE):
+        piece = carried + data[start : start + _PIECE]
+        escapes = piece.count(b"\\")
+        piece = piece.replace(rb"\\", b"")
+        carried = b"\\" if piece.endswith(b"\\") else b""
+        parts = piece.replace(rb"\"", b"").split(b'"')
+        yield b"".join(parts[int(inside) :: 2]), escapes
+        inside ^= not len(parts) & 1
 
 
 def need_object(value: Any, path: str) -> dict[str, Any]:
@@ -125,6 +187,18 @@ def optional_text(values: Mapping[str, Any], key: str, path: str = "") -> str:
     if not isinstance(value, str):
         raise FieldError(path + key, f"must be text, not {kind_of(value)}")
     return value
+
+
+def refuse_unseen(text: str, field: str) -> str:
+    """Return a name or title; raises FieldError when it holds characters that no reader sees.
+
+    Controls (C0, C1), line and paragraph separators, and those that turn the direction of writing: they cut names,
+    break lines, or show a person another name than the one that counts.
+    """
+    found = None if text.isascii() and text.isprintable() else UNSEEN.search(text)
+    if found:
+        raise FieldError(field, f"holds the unseen character U+{ord(found[0]):04X}: names are written without")
+    return text
 
 
 def optional_flag(values: Mapping[str, Any], key: str, path: str = "") -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import Message as HeaderBlock
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +14,8 @@ FORM = "application/x-www-form-urlencoded"
 FORM_DATA = "multipart/form-data"  # what a browser's FormData becomes
 
 _FIELDS_MOST = 200
+_HEAD_MOST = 2048  # bytes of one field's headers
+_BOUNDARY_MOST = 200  # characters
 
 
 def parse_fields(body: bytes, content_type: str, known: Collection[str] = ()) -> dict[str, Any]:
@@ -44,25 +45,49 @@ def _urlencoded(body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def _form_data(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Return the fields of a multipart form (RFC 7578)."""
-    try:
-        head = b"Content-Type: " + content_type.encode("ascii") + b"\r\n\r\n"
-    except UnicodeEncodeError:
-        raise FieldError("Content-Type", "has no usable boundary") from None
-    form = message_from_bytes(head + body, _class=EmailMessage, policy=policy.HTTP)
-    parts = list(form.iter_parts()) if form.is_multipart() else []
-    if not parts or len(parts) > _FIELDS_MOST or form.defects:
-        raise FieldError("body", "is no multipart form, or one of too many fields")
-    return [_field(part) for part in parts]
+    """Return the fields of a multipart form (RFC 7578): a boundary begins each part, and what is inside is text."""
+    mark = b"\r\n--" + boundary(content_type, FORM_DATA)
+    whole = b"\r\n" + body
+    if whole.count(mark) > _FIELDS_MOST + 1:
+        raise FieldError("body", f"has more than {_FIELDS_MOST} fields")
+    _, *parts = whole.split(mark)
+    if len(parts) < 2 or not parts[-1].startswith(b"--"):
+        raise FieldError("body", "is no multipart form: it does not begin and end with its boundary")
+    return [_field(part) for part in parts[:-1]]
 
 
-def _field(part: Any) -> tuple[str, str]:
-    name = part.get_param("name", header="content-disposition")
+def _field(part: bytes) -> tuple[str, str]:
+    head, found, value = part.partition(b"\r\n\r\n")
+    if not found or head.strip(b" \t")[:2] != b"\r\n" or len(head) > _HEAD_MOST:
+        raise FieldError("body", "is no multipart form: a part has no headers, or has them without an end")
+    block = HeaderBlock()
+    for line in head.decode("latin-1").split("\r\n"):
+        key, _, content = line.partition(":")
+        block[key.strip() or "x"] = content.strip()
+    name = block.get_param("name", header="content-disposition")
     if not isinstance(name, str) or not name:
         raise FieldError("body", "has a part without a name")
-    if part.get_filename() is not None:
+    name = name.encode("latin-1", "replace").decode("utf-8", "replace")
+    if block.get_param("filename", header="content-disposition") is not None:
         raise FieldError("body", f"{name[:80]!r} is a file, and must be text")
+    if str(block.get("content-transfer-encoding", "8bit")).lower() not in ("binary", "8bit", "7bit"):
+        raise FieldError("Content-Transfer-Encoding", "must be binary: fields are text as it is (RFC 7578, 4.7)")
     try:
-        return name, bytes(part.get_payload(decode=True) or b"").decode("utf-8")
+        return name, value.decode("utf-8")
     except UnicodeDecodeError:
         raise FieldError("body", "is not UTF-8") from None
+
+
+def boundary(content_type: str, kind: str) -> bytes:
+    """Return the boundary that a multipart type of this kind names; FieldError when it names none (RFC 2046, 5.1.1)."""
+    block = HeaderBlock()
+    try:
+        block["content-type"] = content_type
+        found, mark = block.get_content_type(), block.get_param("boundary")
+    except (ValueError, TypeError):
+        found, mark = "", None
+    if found != kind:
+        raise FieldError("Content-Type", f"must be {kind}")
+    if not isinstance(mark, str) or not mark or len(mark) > _BOUNDARY_MOST or not mark.isascii():
+        raise FieldError("Content-Type", "has no usable boundary")
+    return mark.encode("ascii")

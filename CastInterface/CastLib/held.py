@@ -1,7 +1,7 @@
 """How long pieces of work held a thread: by the clock, and by the processor.
 
-A window stands still as long as the clock says. The processor's time says what the work itself cost, and is the same on
-a machine that has other things to do: a test may set a bar to it.
+A window stands still as long as the clock says. The processor's time says what the work itself cost, also on a machine
+that has other things to do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Held:
     Attributes:
         longest, longest_name: seconds by the clock, and the name of that work.
         longest_cpu, longest_cpu_name: seconds of the processor; mostly the same work, not always.
-        second_cpu: seconds of the processor of the second longest.
+        pieces: how many there were.
     """
 
     def __init__(self, elsewhere: Callable[[], Seconds] = lambda: (0.0, 0.0)) -> None:
@@ -38,7 +38,7 @@ class Held:
         """Forget what was measured."""
         self.longest, self.longest_name = 0.0, ""
         self.longest_cpu, self.longest_cpu_name = 0.0, ""
-        self.second_cpu = 0.0
+        self.pieces = 0
 
     @contextmanager
     def by(self, work: object) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Held:
             clock_after, cpu_after = self._own()
             if clock_after - clock > self.longest:
                 self.longest, self.longest_name = clock_after - clock, name_of(work)
-            self.second_cpu = max(self.second_cpu, min(self.longest_cpu, cpu_after - cpu))
+            self.pieces += 1
             if cpu_after - cpu > self.longest_cpu:
                 self.longest_cpu, self.longest_cpu_name = cpu_after - cpu, name_of(work)
 

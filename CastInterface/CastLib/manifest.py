@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from CastLib.errors import FieldError, FileRefused
-from CastLib.fields import kind_of, need_list, need_object, optional_text
+from CastLib.fields import UNSEEN, kind_of, need_list, need_object, optional_text
 
 CHUNK = 4 * 1024 * 1024  # bytes; a file above this is stored and fetched in chunks of this size
 NAME_MOST = 255  # characters of a file name
+LOCAL_NAME_MOST = 200  # bytes of one that is made in a folder, where 255 fit: numbers and endings may be added
+FILES_MOST = 20_000  # files of one event
 
 #: Suffixes that entries with bytes may have; the longest that fits counts.
 SUFFIXES = (
@@ -46,7 +48,6 @@ _MIME_TYPES = {
 }
 _LONGEST_FIRST = tuple(sorted(SUFFIXES, key=len, reverse=True))
 _PATH = re.compile(r"[/\\]|^[A-Za-z]:")  # C:a.dcm lies in the folder that is open on another drive
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSAFE_LOCALLY = re.compile(r'[<>:"|?*]')
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))})
 
@@ -114,11 +115,11 @@ def replace_files(context: list[Any] | dict[str, Any], files: Sequence[dict[str,
     return replaced
 
 
-def parse_manifest(context: list[Any] | dict[str, Any]) -> tuple[FileEntry, ...]:
+def parse_manifest(context: list[Any] | dict[str, Any], most: int = FILES_MOST) -> tuple[FileEntry, ...]:
     """Return the entries of a batch as its sender wrote them.
 
-    Raises FieldError (FileRefused for names): ``files`` must not be empty, an entry with bytes needs a name of the file
-    policy and a ``byteLength`` over 0.
+    Raises FieldError (FileRefused for names): ``files`` must not be empty nor hold more than ``most``, an entry with
+    bytes needs a name of the file policy and a ``byteLength`` over 0.
     """
     found = find_files(context)
     if found is None:
@@ -126,6 +127,7 @@ def parse_manifest(context: list[Any] | dict[str, Any]) -> tuple[FileEntry, ...]
     files, path = found
     if not files:
         raise FieldError(path, "is empty: a batch has at least one file")
+    _check_count(files, path, most)
     entries = tuple(_parse_entry(entry, f"{path}[{index}]") for index, entry in enumerate(files))
     for index, entry in enumerate(entries):
         if entry.has_part:
@@ -157,12 +159,13 @@ def parse_received_manifest(context: list[Any] | dict[str, Any]) -> tuple[FileEn
     return entries
 
 
-def refuse_inline_bytes(context: list[Any] | dict[str, Any]) -> None:
-    """Raise FieldError when an entry carries its bytes in JSON: they travel as a batch."""
+def refuse_inline_bytes(context: list[Any] | dict[str, Any], most: int = FILES_MOST) -> None:
+    """Raise FieldError when an entry carries its bytes in JSON: they travel as a batch; or when there are too many."""
     found = find_files(context)
     if found is None:
         return
     files, path = found
+    _check_count(files, path, most)
     for index, entry in enumerate(files):
         if isinstance(entry, dict) and entry.get("data"):
             raise FieldError(f"{path}[{index}].data", "must be empty: send the bytes as a multipart/related batch")
@@ -176,8 +179,8 @@ def check_file_name(name: Any, field: str = "fileName") -> None:
         raise FileRefused(field, f"must be text, not {kind_of(name)}", "invalid_file_name", "")
     if not name.strip():
         raise FileRefused(field, "is empty", "empty_file_name", name)
-    if _CONTROL.search(name) or _PATH.search(name) or name in (".", "..") or len(name) > NAME_MOST:
-        reason = f"must be a plain name of at most {NAME_MOST} characters, without a path or control characters"
+    if UNSEEN.search(name) or _PATH.search(name) or name in (".", "..") or len(name) > NAME_MOST:
+        reason = f"must be a plain name of at most {NAME_MOST} characters, without a path or unseen characters"
         raise FileRefused(field, reason, "invalid_file_name", name[:NAME_MOST])
     suffix = suffix_of(name)
     if not suffix:
@@ -199,11 +202,23 @@ def guess_mime_type(name: str) -> str:
 
 
 def local_file_name(name: str) -> str:
-    """Return a name that is safe to create in a folder on any system, as near to ``name`` as can be."""
-    plain = _UNSAFE_LOCALLY.sub("_", _CONTROL.sub("_", re.split(r"[/\\]", name)[-1])).strip(" .")[:NAME_MOST]
+    """Return a name that is safe to create in a folder on any system, as near to ``name`` as can be.
+
+    Systems count its bytes (UTF-8), not its characters; a name that is too long keeps its suffix.
+    """
+    plain = _UNSAFE_LOCALLY.sub("_", UNSEEN.sub("_", re.split(r"[/\\]", name)[-1])).strip(" .")
     if not plain or plain.split(".")[0].lower() in _RESERVED:
         plain = "_" + plain
-    return plain
+    data = plain.encode("utf-8", "replace")
+    if len(data) <= LOCAL_NAME_MOST:
+        return data.decode()
+    suffix = plain[len(plain) - len(suffix_of(plain)) :]
+    return data[: LOCAL_NAME_MOST - len(suffix.encode())].decode("utf-8", "ignore").rstrip(" .") + suffix
+
+
+def _check_count(files: list[Any], path: str, most: int) -> None:
+    if len(files) > most:
+        raise FieldError(path, f"lists {len(files)} files, an event may have {most}: send several, or one archive")
 
 
 def _parse_entry(value: Any, path: str) -> FileEntry:

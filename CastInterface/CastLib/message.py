@@ -13,7 +13,7 @@ from typing import Any
 
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
-from CastLib.events import data_type_of_event, event_key, is_request, is_response, request_event, response_event
+from CastLib.events import EVERY, data_type_of_event, event_key, is_request, is_response, request_event, response_event
 from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text
 
 REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
@@ -113,6 +113,17 @@ class Acknowledgement:
         return self.status is not None and not 200 <= self.status < 300
 
 
+def progress_target(message: Message) -> Target | None:
+    """The asker alone, without an actor as a worklist is no image display; None when it cannot be told apart.
+
+    An asker whose name is ``*`` (seen) is narrowed by its product.
+    """
+    asker = message.sender
+    if asker.name not in ("", EVERY):
+        return Target(name=asker.name)
+    return Target(name=asker.name, product=asker.product) if asker.name and asker.product else None
+
+
 def parse_publish(body: Any) -> Message:
     """Return the message in a publish body or an event frame.
 
@@ -207,6 +218,8 @@ def parse_acknowledgement(body: Any) -> Acknowledgement | None:
 def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
     event = need_object(wire.get("event"), "event") if "event" in wire else _no_event()
     name = need_text(event, "hub.event", "event.")
+    if not event_key(name):
+        raise FieldError("event.hub.event", "is empty")
     topic = need_text(event, "hub.topic", "event.") if need_topic else optional_text(event, "hub.topic", "event.")
     context = event.get("context")
     if context is None:
@@ -215,7 +228,8 @@ def _parse_event(wire: dict[str, Any], *, need_topic: bool) -> Message:
         raise FieldError("event.context", f"must be a list or an object, not {kind_of(context)}")
     if isinstance(context, list):
         for index, item in enumerate(context):
-            need_object(item, f"event.context[{index}]")
+            if not isinstance(item, dict):
+                raise FieldError(f"event.context[{index}]", f"must be an object, not {kind_of(item)}")
     return Message(
         wire=wire,
         id=need_text(wire, "id"),
@@ -293,7 +307,10 @@ def make_response(request: Message, data: Any, *, sender: Sender) -> dict[str, A
     asked = request.context_dict()
     data_type = optional_text(asked, "dataType", "event.context.") or data_type_of_event(request.key)
     context = {"id": need_text(asked, "id", "event.context."), "dataType": data_type, "data": data}
-    return make_message(response_event(data_type), request.topic, context, sender=sender)
+    wire = make_message(response_event(data_type), request.topic, context, sender=sender)
+    if "subscriber.actor" in wire:
+        wire["actor"] = wire["subscriber.actor"]  # where older hubs look for it
+    return wire
 
 
 def make_acknowledgement(id: str, status: int) -> dict[str, Any]:

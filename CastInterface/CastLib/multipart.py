@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.message import Message as HeaderBlock
 from typing import Any
 
 from CastLib.errors import FieldError
 from CastLib.events import is_binary_family, is_response
 from CastLib.fields import need_object, need_text, parse_json
-from CastLib.manifest import FileEntry, guess_mime_type, parse_manifest
+from CastLib.forms import boundary
+from CastLib.manifest import FILES_MOST, FileEntry, guess_mime_type, parse_manifest
 
 ENVELOPE_MOST = 16 * 1024 * 1024  # bytes of part 1, DICOM metadata included
 HEADERS_MOST = 16 * 1024  # bytes of one part's headers
@@ -47,17 +47,22 @@ class BatchParser:
     that is empty, too many or too few parts, a size unequal to ``byteLength``, a missing end.
     """
 
-    def __init__(self, content_type: str, *, envelope_most: int = ENVELOPE_MOST) -> None:
-        self._boundary = _boundary(content_type)
-        self._delimiter = b"\r\n--" + self._boundary
+    def __init__(self, content_type: str, *, envelope_most: int = ENVELOPE_MOST, files_most: int = FILES_MOST) -> None:
+        self._delimiter = b"\r\n--" + boundary(content_type, "multipart/related")
         self._envelope_most = envelope_most
+        self._files_most = files_most
         self._buffer = bytearray(b"\r\n")  # a body may begin with its first boundary: as if a line had ended before
         self._state = self._start
-        self._parts: list[tuple[int, int]] = []  # (index in the manifest, bytes) of the parts to come, in order
+        self._parts: list[tuple[int, int]] = []  # (index in the manifest, bytes) of the parts to come, the next is last
         self._envelope: Envelope | None = None
         self._index = -1
         self._remaining = 0
         self._taken = 0
+
+    @property
+    def gathered(self) -> int:
+        """Bytes of the envelope that have come; 0 when it is whole."""
+        return len(self._buffer) if self._envelope is None else 0
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> Iterator[Envelope | Data]:
         """Yield the envelope once, then the files' data in order, as ``chunk`` completes them."""
@@ -138,17 +143,16 @@ class BatchParser:
         )
         if consumed is None:
             return min(len(view), _ENVELOPE_PIECE)
-        self._envelope = parse_envelope(bytes(self._buffer[: -len(self._delimiter)]))
-        self._parts = [
-            (index, entry.byte_length or 0) for index, entry in enumerate(self._envelope.entries) if entry.has_part
-        ]
+        self._envelope = parse_envelope(bytes(self._buffer[: -len(self._delimiter)]), self._files_most)
+        entries = enumerate(self._envelope.entries)
+        self._parts = [(index, entry.byte_length or 0) for index, entry in entries if entry.has_part][::-1]
         self._enter(self._headers)
         return consumed
 
     def _begin_part(self) -> None:
         if not self._parts:
             raise FieldError("body", "has more parts than the manifest lists files with bytes")
-        self._index, self._remaining = self._parts.pop(0)
+        self._index, self._remaining = self._parts.pop()
         self._taken = self._remaining
         self._enter(self._after_data)
 
@@ -200,8 +204,8 @@ class BatchParser:
                     raise FieldError("Content-Transfer-Encoding", "must be binary: parts carry their bytes as they are")
 
 
-def parse_envelope(data: bytes) -> Envelope:
-    """Return part 1 of a batch; raises FieldError when it is no envelope of a binary family."""
+def parse_envelope(data: bytes, files_most: int = FILES_MOST) -> Envelope:
+    """Return part 1 of a batch; raises FieldError when it is no envelope of a binary family, or of too many files."""
     wire = need_object(parse_json(data, "part 1"), "part 1")
     event = need_object(wire.get("event"), "event")
     name = need_text(event, "hub.event", "event.")
@@ -210,21 +214,7 @@ def parse_envelope(data: bytes) -> Envelope:
     context = event.get("context")
     if not isinstance(context, (list, dict)):
         raise FieldError("event.context", "must be a list or an object that lists files")
-    return Envelope(wire, parse_manifest(context))
-
-
-def _boundary(content_type: str) -> bytes:
-    block = HeaderBlock()
-    try:
-        block["content-type"] = content_type
-        kind, boundary = block.get_content_type(), block.get_param("boundary")
-    except (ValueError, TypeError):
-        kind, boundary = "", None
-    if kind != "multipart/related":
-        raise FieldError("Content-Type", "must be multipart/related")
-    if not isinstance(boundary, str) or not boundary or len(boundary) > 200 or not boundary.isascii():
-        raise FieldError("Content-Type", "has no usable boundary")
-    return boundary.encode("ascii")
+    return Envelope(wire, parse_manifest(context, files_most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,17 @@ Clients write the same study in many forms; they are read here once, into one va
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
+from CastLib.fhir_patient import read_patient
+from CastLib.fhir_resource import DICOM_UID, bare_uid, identifiers, is_uid, member, objects, text
 from CastLib.fields import need_object
 from CastLib.message import Message
 
-DICOM_UID = "urn:dicom:uid"
 OPEN_MODE = "urn:cast:open-mode"
 DICOMWEB_ROOT = "urn:cast:dicomweb-root"
 NIFTI_URL = "urn:cast:nifti-url"
@@ -22,10 +23,11 @@ NIFTI_FILE_NAME = "urn:cast:nifti-filename"
 VOLVIEW_SAMPLE = "urn:cast:volview-sample-id"
 WORKLIST_SAMPLE = "urn:cast:worklist-sample-id"
 
-_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _BUCKETS = {"s3://": "https://{}.s3.amazonaws.com/{}", "gs://": "https://storage.googleapis.com/{}/{}"}
 _IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _STUDY_KEYS = ("study", "imagingstudy")
+_WHERE = "event.context"
+_NOBODY = Patient()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,13 @@ class StudyReference:
 
     ``open_mode`` is the mode named, or what follows when none is: files, else a NIfTI address, else DICOMweb when there
     is a study UID and an http(s) root, else ``""``: by UID or accession number, from wherever the display has it.
-    ``resource_id`` is the id that a close refers to.
+    ``resource_id`` is the id that a close refers to. ``patient`` is what a patient's resource beside it says.
     """
 
     study_uid: str = ""
     accession: str = ""
     resource_id: str = ""
-    patient_id: str = ""
-    encounter_id: str = ""
+    patient: Patient = _NOBODY
     series_uids: tuple[str, ...] = ()
     open_mode: str = ""
     dicomweb_root: str = ""
@@ -60,12 +61,6 @@ class StudyReference:
     nifti_file_name: str = ""
     sample_id: str = ""
     files: tuple[FileAddress, ...] = ()
-
-
-def bare_uid(text: str) -> str:
-    """Return a UID without ``urn:oid:`` and surrounding blanks."""
-    text = text.strip()
-    return text[8:].strip() if text.lower().startswith("urn:oid:") else text
 
 
 def http_address(url: str) -> str:
@@ -78,40 +73,65 @@ def http_address(url: str) -> str:
 
 
 def parse_study(message: Message) -> StudyReference:
-    """Return the study a message names. Raises FieldError when a study resource is no object.
+    """Return the study a message names. A message that names none gives an empty reference: the caller says whether
+    that is a mistake.
 
-    A message that names none gives an empty reference: the caller says whether that is a mistake.
+    Raises FieldError when a resource is no object, and when the message names two studies or two patients: which of
+    them is meant nobody can know.
     """
-    study: dict[str, Any] = {}
-    patient: dict[str, Any] = {}
-    encounter: dict[str, Any] = {}
+    patients: list[dict[str, Any]] = []
     series: list[str] = []
     files: list[FileAddress] = []
-    for item in message.items():
-        key = str(item.get("key", "")).lower()
-        resource = item.get("resource", item)
-        if key in _STUDY_KEYS:
-            study = need_object(resource, "event.context.study")
-            study = need_object(study["resource"], "event.context.study") if "resource" in study else study
-        elif key == "patient":
-            patient = need_object(resource, "event.context.patient")
-        elif key == "encounter":
-            encounter = need_object(resource, "event.context.encounter")
+    for key, item, resource in _items(message):
+        if key == "patient":
+            patients.append(need_object(resource, f"{_WHERE}.patient"))
         elif key == "series":
-            series.append(_uid_of(need_object(resource, "event.context.series")))
+            series.append(_uid_of(need_object(resource, f"{_WHERE}.series")))
         elif key == "files":
             files.extend(_addresses(item))
-    return _reference(study, patient, encounter, series, files)
+    return _reference(study_resource(message), _only_patient(patients), series, files)
 
 
-def _reference(
-    study: dict[str, Any],
-    patient: dict[str, Any],
-    encounter: dict[str, Any],
-    series: list[str],
-    files: list[FileAddress],
-) -> StudyReference:
-    series = series + [_uid_of(entry) for entry in _objects(study.get("series"))]
+def study_resource(message: Message) -> dict[str, Any]:
+    """Return the study's resource as the message has it, ``{}`` when it names none; raises as ``parse_study``."""
+    studies = []
+    for key, _, resource in _items(message):
+        if key in _STUDY_KEYS:
+            study = need_object(resource, f"{_WHERE}.study")
+            studies.append(need_object(study["resource"], f"{_WHERE}.study") if "resource" in study else study)
+    return _only_study(studies)
+
+
+def _items(message: Message) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Each item of the context: its key in lower case, itself, and its resource, which may be the item."""
+    for item in message.items():
+        resource = member(item, "resource")
+        yield text(member(item, "key")).lower(), item, item if resource is None else resource
+
+
+def _only_study(studies: list[dict[str, Any]]) -> dict[str, Any]:
+    """The study named, though some name it twice (as ``study`` and as ``imagingStudy``)."""
+    for other in studies[1:]:
+        names = [(_uid_of(study), _accession(study)) for study in (studies[0], other)]
+        ids = [text(member(study, "id")) for study in (studies[0], other)]
+        agree = [one == another for one, another in zip(*names, strict=True) if one and another]
+        if not (all(agree) if agree else names[0] == names[1] and ids[0] == ids[1]):
+            told = " and ".join(next(filter(None, (*name, id)), "?") for name, id in zip(names, ids, strict=True))
+            raise FieldError(_WHERE, f"names two studies ({told}): name the one that is meant")
+    return studies[0] if studies else {}
+
+
+def _only_patient(patients: list[dict[str, Any]]) -> Patient:
+    found = list(map(read_patient, patients))
+    for other in found[1:]:
+        contradiction = found[0].contradiction(other)
+        if contradiction:
+            raise FieldError(_WHERE, f"names two patients ({contradiction})")
+    return found[0] if found else _NOBODY
+
+
+def _reference(study: dict[str, Any], patient: Patient, series: list[str], files: list[FileAddress]) -> StudyReference:
+    series = series + [_uid_of(entry) for entry in objects(member(study, "series"))]
     nifti_url = http_address(_by_system(study, NIFTI_URL))
     root = http_address(_by_system(study, DICOMWEB_ROOT))
     uid = _uid_of(study)
@@ -120,10 +140,9 @@ def _reference(
     return StudyReference(
         study_uid=uid,
         accession=_accession(study),
-        resource_id=_text(study.get("id")),
-        patient_id=_patient_id(patient, study),
-        encounter_id=_text(encounter.get("id")),
-        series_uids=tuple(dict.fromkeys(uid for uid in series if uid)),
+        resource_id=text(member(study, "id")),
+        patient=patient,
+        series_uids=tuple(dict.fromkeys(filter(_is_dotted, series))),
         open_mode=named or follows,
         dicomweb_root=root,
         nifti_url=nifti_url,
@@ -133,68 +152,60 @@ def _reference(
     )
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a FHIR list; one object stands for a list of one (STU2 forms)."""
-    for entry in value if isinstance(value, list) else [value]:
-        if isinstance(entry, dict):
-            yield entry
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
 def _by_system(resource: dict[str, Any], system: str) -> str:
-    for identifier in _objects(resource.get("identifier")):
-        if _text(identifier.get("system")).lower() == system:
-            return _text(identifier.get("value"))
-    return ""
+    return next((one.value for one in identifiers(member(resource, "identifier")) if one.system == system), "")
 
 
 def _uid_of(resource: dict[str, Any]) -> str:
-    """Prefer the identifier (guide 3.5), then ``uid``, then an ``id`` that looks like a UID."""
-    found = bare_uid(_by_system(resource, DICOM_UID)) or bare_uid(_text(resource.get("uid")))
-    if found:
-        return found
-    last = bare_uid(_text(resource.get("id")))
-    return last if _UID.fullmatch(last) and last.count(".") >= 3 else ""
+    """The identifiers' UID (guide 3.5) and ``uid``, which must agree, else what only looks like a UID."""
+    found = list(identifiers(member(resource, "identifier")))
+    written = member(resource, "uid", "studyinstanceuid")
+    said = [one.uid for one in found]
+    said += [bare_uid(one.value) for one in identifiers(written)] or [bare_uid(text(written))]
+    said = [uid for uid in dict.fromkeys(said) if uid]
+    sure = list(filter(is_uid, said))
+    if len(sure) > 1:
+        raise FieldError(_WHERE, f"names two UIDs for one thing ({sure[0]} and {sure[1]})")
+    looks = [bare_uid(text(member(resource, "id"))), *(one.value for one in found if one.untold)]
+    return next(iter((*sure, *said, *filter(is_uid, looks))), "")
 
 
 def _accession(study: dict[str, Any]) -> str:
-    """R4 keeps it in the study's identifiers, R5 in ``basedOn``, STU2 in ``accession``."""
-    places = [*_objects(study.get("identifier"))]
-    for based_on in _objects(study.get("basedOn")):
-        places.extend(_objects(based_on.get("identifier")))
-    for identifier in places:
-        kind = identifier.get("type")
-        codings = _objects(kind.get("coding")) if isinstance(kind, dict) else ()
-        if any(_text(coding.get("code")).upper() == "ACSN" for coding in codings):
-            return _text(identifier.get("value"))
-    legacy = study.get("accession")
-    return _text(legacy.get("value")) if isinstance(legacy, dict) else _text(legacy)
+    """R4 keeps it in the study's identifiers, R5 in ``basedOn``, STU3 in ``accession``; many say no type.
+
+    An identifier that says nothing of itself is taken for one only where the study has no other name: it could be
+    anything. Of several different ones none is taken.
+    """
+    own = list(identifiers(member(study, "identifier")))
+    ordered = [one for order in objects(member(study, "basedon")) for one in identifiers(member(order, "identifier"))]
+    said = {one.value for one in (*own, *ordered) if "acsn" in one.kind or "accession" in one.kind + one.system}
+    said = said or set(_legacy_accession(study))
+    if not said and not _uid_of(study):
+        said = {one.value for one in own if one.untold}
+    return said.pop() if len(said) == 1 else ""
 
 
-def _patient_id(patient: dict[str, Any], study: dict[str, Any]) -> str:
-    for identifier in _objects(patient.get("identifier")):
-        if _text(identifier.get("value")):
-            return _text(identifier.get("value"))
-    if _text(patient.get("id")):
-        return _text(patient.get("id"))
-    subject = study.get("subject") or study.get("patient")
-    reference = _text(subject.get("reference")) if isinstance(subject, dict) else ""
-    return reference.rsplit("/", 1)[-1]
+def _is_dotted(uid: str) -> bool:
+    """Tell whether it may be a UID: the field also writes names of folders where a series' UID belongs."""
+    return uid.replace(".", "").isdigit()
+
+
+def _legacy_accession(study: dict[str, Any]) -> Iterator[str]:
+    written = member(study, "accession", "accessionnumber")
+    yield from (one.value for one in identifiers(written))
+    if text(written):
+        yield text(written)
 
 
 def _addresses(item: dict[str, Any]) -> Iterator[FileAddress]:
-    holder = item if "files" in item else item.get("resource", {})
-    files = holder.get("files") if isinstance(holder, dict) else None
-    for entry in _objects(files):
-        url = http_address(_text(entry.get("url")) or _text(entry.get("uri")))
+    holder = item if "files" in item else member(item, "resource")
+    files = member(holder, "files") if isinstance(holder, dict) else None
+    for entry in objects(files):
+        url = http_address(text(member(entry, "url", "uri")))
         if url:
-            name = _text(entry.get("fileName")) or _text(entry.get("filename")) or url.split("?")[0].rsplit("/", 1)[-1]
-            yield FileAddress(
-                url, name, _text(entry.get("mimeType")), _text(entry.get("role")), _text(entry.get("label"))
-            )
+            name = text(member(entry, "filename")) or url.split("?")[0].rsplit("/", 1)[-1]
+            mime_type, role, label = (text(member(entry, key)) for key in ("mimetype", "role", "label"))
+            yield FileAddress(url, name, mime_type, role, label)
 
 
 def make_study_context(

@@ -10,7 +10,8 @@ from typing import Any
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
-from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json
+from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json, refuse_unseen
+from CastLib.words import trimmed
 
 _BIND = "/bind/"
 _TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
@@ -96,8 +97,8 @@ def parse_events(value: Any, field: str = "hub.events") -> tuple[str, ...]:
     for index, name in enumerate(value):
         if not isinstance(name, str):
             raise FieldError(f"{field}[{index}]", f"must be text, not {kind_of(name)}")
-        if name.strip():
-            found.setdefault(event_key(name.strip()), name.strip())
+        if trimmed(name):
+            found.setdefault(event_key(name), trimmed(name))
     return tuple(found.values())
 
 
@@ -149,7 +150,22 @@ def parse_subscribe(fields: Mapping[str, Any]) -> SubscribeForm:
         acknowledges=optional_flag(fields, "subscriber.acknowledges"),
         timezone=_timezone(fields.get("subscriber.client_info")),
     )
+    _check_seen(subscription)
     return SubscribeForm(subscription, endpoint_id(optional_text(fields, "hub.channel.endpoint")))
+
+
+def _check_seen(subscription: Subscription) -> None:
+    """Raise FieldError for a name that does not show what it is: others read it, or look for it by what they read."""
+    for field, texts in {
+        "hub.topic": (subscription.topic,),
+        "hub.events": subscription.event_list,
+        "subscriber.name": (subscription.name,),
+        "subscriber.product.name": (subscription.product,),
+        "subscriber.product.version": (subscription.version,),
+        "subscriber.actors": subscription.actors,
+    }.items():
+        for text in texts:
+            refuse_unseen(text, field)
 
 
 def _timezone(client_info: Any) -> str:
@@ -162,10 +178,10 @@ def _timezone(client_info: Any) -> str:
     return zone.strip()[:_TIMEZONE_MOST] if isinstance(zone, str) else ""
 
 
-def parse_unsubscribe(fields: Mapping[str, Any]) -> UnsubscribeForm:
+def parse_unsubscribe(fields: Mapping[str, Any], *, by_topic: bool = False) -> UnsubscribeForm:
     """Return what a ``hub.mode=unsubscribe`` form names (FHIRcast 2.4.4): an endpoint, or a topic and a name.
 
-    Raises FieldError when it names neither, so that nobody is ever removed by a topic alone.
+    ``by_topic``: a topic alone will do, the name is ``""`` then. Raises FieldError when it names none of them.
     """
     endpoint = optional_text(fields, "hub.channel.endpoint") or optional_text(fields, "endpoint")
     if endpoint:
@@ -173,9 +189,10 @@ def parse_unsubscribe(fields: Mapping[str, Any]) -> UnsubscribeForm:
         if not found:
             raise FieldError("hub.channel.endpoint", "is no endpoint of this hub: it holds no /bind/<id>")
         return UnsubscribeForm(endpoint_id=found)
-    if not optional_text(fields, "subscriber.name"):
+    name = optional_text(fields, "subscriber.name")
+    if not name and not by_topic:
         raise FieldError("hub.channel.endpoint", "is missing, and so is subscriber.name: one of them is needed")
-    return UnsubscribeForm(topic=need_text(fields, "hub.topic"), name=need_text(fields, "subscriber.name"))
+    return UnsubscribeForm(topic=need_text(fields, "hub.topic"), name=name)
 
 
 def endpoint_id(url: str) -> str:

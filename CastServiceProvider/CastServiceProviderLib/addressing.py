@@ -44,17 +44,6 @@ def result_target(message: Message) -> Target:
     return Target(actor=IMAGE_DISPLAY)
 
 
-def progress_target(message: Message) -> Target | None:
-    """The asker alone, without an actor as a worklist is no image display; None when it cannot be told apart.
-
-    An asker whose name is ``*`` (seen) is narrowed by its product.
-    """
-    asker = message.sender
-    if asker.name not in ("", EVERY):
-        return Target(name=asker.name)
-    return Target(name=asker.name, product=asker.product) if asker.name and asker.product else None
-
-
 def _is_segmentation(entry: FileEntry) -> bool:
     return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in _SEGMENTATION_CLASSES
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,14 +34,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--new", metavar="FILE", help="write a commented script to begin with, and end")
     parser.add_argument("--client-id", metavar="ID", default="", help="provider's id at sign-in (default: the product)")
     parser.add_argument(
-        "--client-secret-file", metavar="F", help="file with the provider's secret (else CAST_CLIENT_SECRET)"
+        "--client-secret-file",
+        metavar="F",
+        help="file with the provider's secret, - for standard input (else CAST_CLIENT_SECRET)",
     )
     parser.add_argument("--slots", metavar="N", type=int, default=1, help="jobs that run at once (default: 1)")
     parser.add_argument(
         "--job-timeout", metavar="S", type=float, default=1800.0, help="seconds until a job is ended (default: 1800)"
     )
+    parser.add_argument(
+        "--job-memory",
+        metavar="GB",
+        type=_gigabytes,
+        default=0,
+        help="memory that a job may use (default: three quarters of the machine's, shared by the slots)",
+    )
+    parser.add_argument(
+        "--job-disk", metavar="GB", type=_gigabytes, default=20 * 10**9, help="disk that a job may fill (default: 20)"
+    )
+    parser.add_argument(
+        "--hub-away", metavar="S", type=float, default=600.0, help="seconds to retry a result (default: 600)"
+    )
     add_connection_arguments(parser, product="", actor="EC")
     add_service_arguments(parser)
+
+
+def _gigabytes(text: str) -> int:
+    """The bytes in so many gigabytes; raises ValueError for what is no number above 0."""
+    count = float(text) * 10**9
+    if not 1 <= count < 10**18:
+        raise ValueError
+    return int(count)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,13 +76,23 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_DONE
 
     from CastLib.client import Pump, Session, SessionSettings
+    from CastServiceProviderLib.job_settings import JobSettings
     from CastServiceProviderLib.provider import EVENTS, Provider
-    from CastServiceProviderLib.running_job import JobSettings
+    from CastServiceProviderLib.secrecy import hide_memory
 
+    secret = _secret(args.client_secret_file)
+    hide_memory()
     set_up_service_logging(args)
     log = logging.getLogger("cast.provider")
     script = read_script(args.script)
-    job_settings = JobSettings(slots=args.slots, timeout=args.job_timeout, python=slicer_python())
+    job_settings = JobSettings(
+        slots=args.slots,
+        timeout=args.job_timeout,
+        memory=args.job_memory,
+        disk=args.job_disk,
+        hub_away=args.hub_away,
+        python=slicer_python(),
+    )
     args.product = args.product or script.name
     settings = SessionSettings(
         **{
@@ -70,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             "events": EVENTS,
             "provider": True,
             "client_id": args.client_id,
-            "client_secret": _secret(args.client_secret_file),
+            "client_secret": secret,
         }
     )
     stop = StopSignal().install()
@@ -105,9 +137,14 @@ def _connect(session: Session) -> None:
 
 
 def _secret(file: str | None) -> str:
+    from CastServiceProviderLib.secrecy import take_secret
+
+    inherited = take_secret()
     if file is None:
-        return os.environ.get("CAST_CLIENT_SECRET") or ANY_SECRET
+        return inherited or ANY_SECRET
     try:
+        if file == "-":
+            return sys.stdin.readline().strip()
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise CastError(f"--client-secret-file {file}: cannot be read ({type(error).__name__})") from None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from CastLib.errors import CastError
+from CastLib.events import DICOM_SEND, event_key
 from CastLib.fields import share_of
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import parse_publish
@@ -30,6 +33,7 @@ class ScriptContext:
         self.script_path: str = job["script"]
         self._pipe = pipe
         self._fetched: dict[int, Path] = {}
+        self.sent: list[Path] = []
 
     @property
     def entries(self) -> tuple[FileEntry, ...]:
@@ -53,7 +57,11 @@ class ScriptContext:
 
         A fraction outside is held within, and one that is no number (0 of 0) is not told.
         """
-        share = None if fraction is None else share_of(float(fraction))
+        try:
+            share = None if fraction is None else share_of(float(fraction))
+        except (TypeError, ValueError):
+            told = f"takes a number from 0 to 1 beside the text, not {type(fraction).__name__}"
+            raise CastError(f"context.progress {told}") from None
         self._pipe.tell("progress", message=str(message), fraction=share)
 
     def send_files(
@@ -64,11 +72,43 @@ class ScriptContext:
     ) -> str:
         """Send result files to whom they belong: the asker, or the image displays on its topic; return the event's id.
 
-        ``context`` holds what stands beside ``files``. Raises CastError for files that are not what ``event`` says.
+        ``context`` holds what stands beside ``files``. The asker is also told of which segments nothing was found.
+        Raises CastError for what are no paths, and for files that are not what ``event`` says.
         """
-        absolute = [str(Path(path).absolute()) for path in paths]
-        return str(self._pipe.call("send_files", paths=absolute, event=event, context=dict(context or {})))
+        if not isinstance(event, str) or not event_key(event):
+            raise CastError(f"send_files takes the name of an event, as nifti-send, not {event!r}")
+        if not isinstance(context or {}, Mapping):
+            raise CastError(f"send_files takes a dict as context, not {type(context).__name__}")
+        absolute = [path.absolute() for path in _paths(paths)]
+        texts = [str(path) for path in absolute]
+        id = str(self._pipe.call("send_files", paths=texts, event=event, context=dict(context or {})))
+        self.sent += absolute
+        if event_key(event) == DICOM_SEND and "highdicom" in sys.modules:  # without it no segmentation was written here
+            self._tell_what_was_not_found(absolute)
+        return id
+
+    def _tell_what_was_not_found(self, paths: list[Path]) -> None:
+        from CastServiceProviderLib.findings import empty_segments
+
+        empty = [label for path in paths for label in empty_segments(path)]
+        if empty:
+            self.progress(f"Nothing was found for: {', '.join(empty)}")
 
     def cancelled(self) -> bool:
         """Tell whether the provider is about to stop; a script that looks at this can end in good order."""
         return self._pipe.cancelled.is_set()
+
+
+def _paths(paths: Any) -> list[Path]:
+    """The paths of result files; raises CastError with what to write instead."""
+    if isinstance(paths, (str, os.PathLike)):
+        raise CastError(f'send_files takes a list of paths: write context.send_files(["{Path(paths).name}"])')
+    found = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, (bytes, bytearray)) else [paths]
+    wrong = next((entry for entry in found if not isinstance(entry, (str, os.PathLike))), None)
+    if hasattr(paths, "dtype") or wrong is not None or paths is None:
+        what = type(paths).__name__ + (f" with {type(wrong).__name__}" if isinstance(paths, (list, tuple)) else "")
+        raise CastError(
+            f"send_files takes a list of paths, not {what}: write it to a file first, labels for instance by "
+            "write_segmentation(path, files, labels.astype(numpy.uint8), …), and send_files([path])"
+        )
+    return list(map(Path, found))

@@ -68,11 +68,16 @@ class JobPipe:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._waiting: dict[int, SimpleQueue[dict[str, Any]]] = {}
+        self._process = os.getpid()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
         self.cancelled = threading.Event()
         threading.Thread(target=self._read, name="cast job pipe", daemon=True).start()
 
     def call(self, name: str, **fields: Any) -> Any:
         """Ask the provider and return its answer; raises CastError with its words."""
+        if not self.own:
+            raise CastError("files are fetched and sent by the job's own process, not by one that it has forked")
         answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
         id = next(self._ids)
         self._waiting[id] = answer
@@ -86,6 +91,15 @@ class JobPipe:
         """Tell the provider; nothing is answered."""
         with self._lock:
             write_line(self._out, {"call": name, **fields})
+
+    @property
+    def own(self) -> bool:
+        """Whether this is the job's own process, and not one that it has forked: the last word is the job's alone."""
+        return os.getpid() == self._process
+
+    def _forked(self) -> None:
+        """Another thread may have held the lock, which nobody would open in the child."""
+        self._lock = threading.Lock()
 
     def _read(self) -> None:
         """Take answers; when the provider is gone, however it went, this job has nobody left to work for."""

@@ -14,15 +14,14 @@ from typing import Any
 from CastLib.errors import FieldError
 from CastLib.manifest import parse_received_manifest
 from CastLib.message import Message
+from CastServiceProviderLib.printed import printed_lines
 from CastServiceProviderLib.running_job import Host, Outcome, RunningJob
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 
 MOST = 100  # jobs remembered
 _LINES = 200  # lines of progress remembered of each
-# Of what a script printed a person sees the last lines, long ones broken: a line of 64 KiB would hold a window.
-_PRINTED_LINES = 500
-_PRINTED_WIDTH = 400  # characters
+_PRINTED_LINES = 500  # of what a script printed, the last
 
 CALLED_OFF = "the job was called off"
 
@@ -41,6 +40,7 @@ class JobRecord:
     asker: str
     files: int
     trial: bool = False
+    message_id: str = ""
     state: str = WAITING
     text: str = ""
     fraction: float | None = None
@@ -70,8 +70,11 @@ class JobRecord:
     def tell(self, text: str, fraction: float | None) -> None:
         """Note a line of progress."""
         self.text, self.fraction = text, fraction
-        share = "" if fraction is None else f" ({fraction:.0%})"
-        self._lines.append(f"{time.strftime('%H:%M:%S')} {text}{share}")
+        self.note(text if fraction is None else f"{text} ({fraction:.0%})")
+
+    def note(self, text: str) -> None:
+        """Add a line to its log."""
+        self._lines.append(f"{time.strftime('%H:%M:%S')} {text}")
 
     def run(self, job: RunningJob) -> Outcome:
         """Run the job to its end."""
@@ -88,8 +91,8 @@ class JobRecord:
         self.took = time.time() - self.began if self.began else 0.0
         self._outcome, self._running = outcome, None
         self.error, self.fraction = outcome.error, None
-        if outcome.error:
-            self._lines.append(f"{time.strftime('%H:%M:%S')} {outcome.error}")
+        if outcome.error or outcome.note:
+            self.note(outcome.error or outcome.note)
         self.state = DONE if not outcome.error else CANCELLED if self.cancelled else FAILED
 
 
@@ -109,7 +112,7 @@ class JobRecords:
             files = 0
         asker = message.sender.product or message.sender.name
         with self._lock:
-            record = JobRecord(next(self._numbers), message.event, asker, files, trial)
+            record = JobRecord(next(self._numbers), message.event, asker, files, trial, message.id)
             over = [one for one in self._records if one.over]
             for one in over[: max(0, len(self._records) + 1 - MOST)]:
                 self._records.remove(one)
@@ -120,6 +123,12 @@ class JobRecords:
         """All that are remembered."""
         with self._lock:
             return list(self._records)
+
+    def note(self, message: Message, text: str) -> None:
+        """Add a line to the log of the job that a message began, when there is one."""
+        for record in self.all():
+            if record.message_id == message.id:
+                record.note(text)
 
 
 class RecordingHost:
@@ -133,20 +142,17 @@ class RecordingHost:
         """See `Host`."""
         return self._host.fetch(message, entries, folder, cancelled)
 
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
+    def send(
+        self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> str:
         """See `Host`."""
-        return self._host.send(message, event, paths, context)
+        return self._host.send(message, event, paths, context, cancelled)
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """See `Host`."""
         self._record.tell(text, fraction)
-        self._host.tell(message, text, level=level, fraction=fraction)
+        self._host.tell(message, text, level=level, fraction=fraction, last=last)
 
 
 def _readable(text: str) -> str:
-    lines = [
-        line[start : start + _PRINTED_WIDTH]
-        for line in text.rstrip().splitlines()
-        for start in range(0, len(line) or 1, _PRINTED_WIDTH)
-    ]
-    return "\n".join(lines[-_PRINTED_LINES:])
+    return "\n".join(printed_lines(text, _PRINTED_LINES))

@@ -9,9 +9,13 @@ from collections import deque
 from CastLib.errors import CastError
 from CastLib.message import Message
 from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
-from CastServiceProviderLib.running_job import Host, JobSettings, Outcome, RunningJob
+from CastServiceProviderLib.job_settings import JobSettings
+from CastServiceProviderLib.printed import printed_lines
+from CastServiceProviderLib.running_job import Host, Outcome, RunningJob
 
 _log = logging.getLogger("cast.provider")
+
+_LINES_LOGGED = 40  # the last of what a script printed, and of the trace of its exception
 
 
 class QueueFull(CastError):
@@ -122,14 +126,19 @@ class Jobs:
             _log.exception("job %d failed inside the provider", number)
             outcome = Outcome(record.error)
         took = record.took
-        if not outcome.error:
-            _log.info("job %d: done in %.1f s", number, took)
+        level = logging.ERROR if outcome.error else logging.INFO
+        for part in (outcome.output, outcome.trace):
+            for line in printed_lines(part, _LINES_LOGGED):
+                _log.log(level, "job %d: | %s", number, line)
+        if outcome.error:
+            _log.error("job %d: failed after %.1f s: %s", number, took, outcome.error)
+            self._host.tell(message, outcome.error, level="error", fraction=None, last=True)
             return
-        details = "".join(f"\n{part.rstrip()}" for part in (outcome.trace, outcome.output) if part.strip())
-        _log.error("job %d: failed after %.1f s: %s%s", number, took, outcome.error, details)
-        self._host.tell(message, outcome.error, level="error", fraction=None)
+        _log.info("job %d: done in %.1f s%s", number, took, outcome.note and f": {outcome.note}")
+        if outcome.note:
+            self._host.tell(message, outcome.note, level="info", fraction=None, last=True)
 
     def _drop(self, record: JobRecord, message: Message, why: str) -> None:
         record.cancelled = True
         record.end(Outcome(why))
-        self._host.tell(message, why, level="error", fraction=None)
+        self._host.tell(message, why, level="error", fraction=None, last=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from CastLib.client import Session
 from CastLib.errors import CastError, FieldError
-from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, STATUS_UPDATE, event_key, request_event
+from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, event_key, request_event
 from CastLib.manifest import parse_received_manifest
-from CastLib.message import IN_REPLY_TO, Message, Sender
-from CastServiceProviderLib.addressing import is_meant_for, progress_target, result_target
+from CastLib.message import Message, Sender
+from CastServiceProviderLib.addressing import is_meant_for
+from CastServiceProviderLib.delivery import Delivery
 from CastServiceProviderLib.job_records import JobRecords
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.jobs import Jobs, QueueFull
 from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import JobSettings
 from CastServiceProviderLib.script import Script
 
 _log = logging.getLogger("cast.provider")
@@ -26,8 +26,6 @@ _log = logging.getLogger("cast.provider")
 EVENTS = (DICOM_SEND, NIFTI_SEND, NRRD_SEND, request_event(STATUS))
 
 _BAD_MESSAGE, _BUSY = 400, 503
-_LONGEST_TEXT = 500  # characters of one status line
-_REFUSALS_WAITING = 100
 
 
 class Provider:
@@ -50,17 +48,16 @@ class Provider:
             "product_version": own.version,
             "description": script.description,
         }
-        self.jobs = Jobs(description, self, settings, records)
-        # Refusals are told by a thread of their own: the main thread must not wait for the hub.
-        self._refusing = ThreadPoolExecutor(1, thread_name_prefix="cast refusals")
-        self._refusals = 0
+        self._records = records or JobRecords()
+        self._delivery = Delivery(session, settings.hub_away, self._records.note)
+        self.jobs = Jobs(description, self, settings, self._records)
         session.on_event(self._on_event)
         session.on_request(STATUS, self._status, in_background=True)
 
     def close(self) -> None:
         """End all jobs, with a word to their askers."""
         self.jobs.stop()
-        self._refusing.shutdown(wait=True, cancel_futures=True)
+        self._delivery.close()
 
     # What comes in
 
@@ -82,15 +79,7 @@ class Provider:
 
     def _refuse(self, message: Message, status: int, reason: str) -> None:
         self._session.refuse(message, status, reason)
-        if self._refusals < _REFUSALS_WAITING:  # more are not told one by one, which is what a flood would want
-            self._refusals += 1
-            self._refusing.submit(self._tell_refusal, message, reason)
-
-    def _tell_refusal(self, message: Message, reason: str) -> None:
-        try:
-            self.tell(message, reason, level="error", fraction=None)
-        finally:
-            self._refusals -= 1
+        self.tell(message, reason, level="error", fraction=None, last=True)
 
     def _status(self, request: Message) -> dict[str, Any]:
         """Protocol: data types, STATUS."""
@@ -108,22 +97,13 @@ class Provider:
         manifest = parse_received_manifest(message.context)
         return self._session.fetch_entries([manifest[index] for index in entries], folder, cancelled=cancelled)
 
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
-        """Send a result on the asker's topic to whom it belongs; FieldError when a file is not what the event says."""
+    def send(
+        self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> str:
+        """Send a result to whom it belongs (`Delivery.send`); FieldError when a file is not what the event says."""
         check_results(event, paths)
-        target = result_target(message)
-        context = {IN_REPLY_TO: message.id, **context}
-        return self._session.send_files(event, paths, context=context, target=target, topic=message.topic)
+        return self._delivery.send(message, event, paths, context, cancelled)
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
-        """Publish a ``status-update`` to the asker alone; when that fails it is logged."""
-        target = progress_target(message)
-        if target is None:
-            return
-        context: dict[str, Any] = {"message": text[:_LONGEST_TEXT], "level": level, IN_REPLY_TO: message.id}
-        if fraction is not None:
-            context["fraction"] = fraction
-        try:
-            self._session.publish(STATUS_UPDATE, context, target=target, topic=message.topic)
-        except CastError as error:
-            _log.warning("the asker could not be told how it goes: %s", error)
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+        """Tell the asker alone; see `Delivery.tell`."""
+        self._delivery.tell(message, text, level=level, fraction=fraction, last=last)

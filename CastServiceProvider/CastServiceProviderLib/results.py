@@ -9,8 +9,9 @@ from pathlib import Path
 
 from CastLib.dicom_series import scan
 from CastLib.errors import FieldError
-from CastLib.events import event_key
+from CastLib.events import DICOM_SEND, event_key
 from CastLib.manifest import check_file_name
+from CastServiceProviderLib.returned import KNOWN_EVENTS, event_for
 
 
 def check_results(event: str, paths: Sequence[Path]) -> None:
@@ -19,13 +20,27 @@ def check_results(event: str, paths: Sequence[Path]) -> None:
         raise FieldError("paths", "is empty: no result file was named")
     check = _CHECKS.get(event_key(event).partition("-")[0].partition("_")[0])
     for path in paths:
+        if path.is_dir():
+            raise FieldError(str(path), "is a folder: name its files, for instance sorted(folder.glob('*.dcm'))")
+        if path.exists() and not path.is_file():
+            raise FieldError(str(path), "is a device or a pipe, not a file")
         if not path.is_file():
-            raise FieldError(str(path), "there is no such file")
+            raise FieldError(str(path), "there is no such file: is its path whole (context.directory / name)?")
         check_file_name(path.name, str(path))
         if not path.stat().st_size:
             raise FieldError(path.name, "is empty")
+        _check_event(path, event)
         if check is not None:
             check(path)
+
+
+def _check_event(path: Path, event: str) -> None:
+    """A file that goes out by another event, as its name says: an easy slip, as dicom-send need not be written."""
+    right = event_for(path)
+    if event_key(event) in map(event_key, KNOWN_EVENTS) and event_key(event) != event_key(right):
+        if right != DICOM_SEND or path.name.lower().endswith(".dcm"):
+            told = f'does not go out by {event}: write context.send_files(paths, event="{right}")'
+            raise FieldError(path.name, told)
 
 
 def _is_dicom(path: Path) -> None:

@@ -7,8 +7,6 @@ import logging
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,7 +18,9 @@ from typing import IO, Any, Protocol
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message
 from CastServiceProviderLib.job_pipe import read_line, write_line
-from CastServiceProviderLib.processes import how_it_ended, kill_tree, spawn
+from CastServiceProviderLib.job_settings import JobSettings
+from CastServiceProviderLib.job_watch import JobWatch
+from CastServiceProviderLib.processes import JobProcess, how_it_ended
 
 _log = logging.getLogger("cast.provider")
 
@@ -28,33 +28,8 @@ _LOOK = 0.1  # seconds between looks at the clock while a job runs
 _LEAVE = 5.0  # seconds a job may take to end after its last word
 _LINES = 1000  # lines waiting between a job's pipe and its handling; a job that tells more waits
 
-
-@dataclass(frozen=True, slots=True)
-class JobSettings:
-    """Limits of jobs; times in seconds.
-
-    ``slots`` jobs run at once, ``queue`` more wait. A job that runs longer than ``timeout`` is ended. ``output`` is how
-    many bytes of what a script prints are kept, ``text`` how many characters of a line of progress or of an error are
-    told. Lines of progress go out ``progress_interval`` apart at least. When the provider stops, jobs have ``grace`` to
-    end by themselves. ``python`` runs the jobs.
-    """
-
-    slots: int = 1
-    queue: int = 16
-    timeout: float = 1800.0
-    grace: float = 2.0
-    output: int = 64 * 1024
-    text: int = 1000
-    progress_interval: float = 0.25
-    python: str = sys.executable
-
-    def __post_init__(self) -> None:
-        least_of = {"slots": 1, "queue": 0, "output": 0, "text": 1, "progress_interval": 0, "grace": 0}
-        for field, least in least_of.items():
-            if getattr(self, field) < least:
-                raise FieldError(field, f"must be {least} or more")
-        if not self.timeout > 0:
-            raise FieldError("timeout", "must be above 0")
+NO_RESULT = "the script ended without a result: it sent nothing (context.send_files) and told nothing"
+NO_FILE = "done, without a result file"
 
 
 class Host(Protocol):
@@ -63,20 +38,26 @@ class Host(Protocol):
     def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
         """Fetch the message's files by their place in its manifest."""
 
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
+    def send(
+        self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> str:
         """Send a result; return the event's id."""
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
-        """Tell the asker; what goes wrong with that is the host's own affair."""
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+        """Tell the asker; what goes wrong with that is the host's own affair. After the ``last`` line nothing comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: ``error`` is ``""`` when it did what it should, else a sentence for the asker."""
+    """How a job ended: ``error`` is ``""`` when it did what it should, else a sentence for the asker.
+
+    ``note`` is what the asker is to know of one that did.
+    """
 
     error: str
     trace: str = ""
     output: str = ""
+    note: str = ""
 
 
 class RunningJob:
@@ -94,6 +75,9 @@ class RunningJob:
         self._stopping = threading.Event()
         self._why = ""
         self._tell_always = False
+        self._too_much = ""
+        self._sending = False
+        self._sent = self._told = 0
         self._progress: tuple[str, float | None] | None = None
         self._told_at = 0.0
 
@@ -116,83 +100,124 @@ class RunningJob:
         """Run the job to its end; nothing of it is left afterwards, neither process nor file."""
         folder = Path(tempfile.mkdtemp(prefix="cast-job-"))
         try:
-            process = spawn([self._settings.python, "-m", "CastServiceProviderLib.job_process", str(folder)])
+            own, temporary = folder / "work", folder / "tmp"
+            own.mkdir()
+            temporary.mkdir()
+            command = [self._settings.python, "-m", "CastServiceProviderLib.job_process", str(folder)]
+            process = JobProcess(command, folder, temporary)
         except OSError as failure:
             shutil.rmtree(folder, ignore_errors=True)
             return Outcome(f"the job could not be started: {failure.strerror or type(failure).__name__}")
-        assert process.stdin and process.stdout and process.stderr
         readers = [
-            threading.Thread(target=self._read_lines, args=(process.stdout,), name="cast job lines", daemon=True),
-            threading.Thread(target=self._read_output, args=(process.stderr,), name="cast job output", daemon=True),
+            threading.Thread(target=self._read_lines, args=(process.lines_out,), name="cast job lines", daemon=True),
+            threading.Thread(target=self._read_output, args=(process.output,), name="cast job output", daemon=True),
         ]
         for reader in readers:
             reader.start()
+
+        def end_for(sentence: str) -> None:
+            self._too_much = sentence
+            process.end()
+
+        watch = JobWatch(process.pid, folder, self._settings, end_for, self._hangs)
+        left = 0
         try:
-            error, trace = self._serve(process, process.stdin, folder)
+            error, trace = self._serve(process, own)
         finally:
             self._over.set()
-            kill_tree(process)
-            process.wait()
+            watch.close()
+            left = process.end()
+            with contextlib.suppress(OSError):
+                process.lines_in.close()
             for reader in readers:
                 reader.join(_LEAVE)
-            for stream in (process.stdin, process.stdout, process.stderr):
-                with contextlib.suppress(OSError):
-                    stream.close()
+            if any(reader.is_alive() for reader in readers):
+                _log.warning("a process that a job has left behind holds its pipes; nobody waits for it")
             shutil.rmtree(folder, ignore_errors=True)
-        return Outcome(error, trace, self.output)
+        return Outcome(self._too_much or error, "" if self._too_much else trace, self.output, self._note(left))
 
-    def _serve(self, process: subprocess.Popen[bytes], job: IO[bytes], folder: Path) -> tuple[str, str]:
+    def _note(self, left: int) -> str:
+        parts = [] if self._sent else [NO_FILE]
+        if left:
+            parts.append(f"{left} {'process' if left == 1 else 'processes'} that the script left running, ended")
+        return "; ".join(parts)
+
+    def _serve(self, process: JobProcess, folder: Path) -> tuple[str, str]:
         """Answer the job's calls until its last word or the end of its time; return (error, trace)."""
+        limits = {"memory": self._settings.memory_most, "disk": self._settings.disk, "directory": str(folder)}
         with contextlib.suppress(OSError):  # it ended at once: how is seen below
-            write_line(job, {**self._description, "message": self._message.wire})
-        told_to_stop = False
-        while True:
+            write_line(process.lines_in, {**self._description, **limits, "message": self._message.wire})
+        told_to_stop, ended_at = False, time.monotonic()
+        while not self._too_much:
             self._flush_progress()
             if self._stopping.is_set() and not told_to_stop:
                 told_to_stop = True
                 with contextlib.suppress(OSError):
-                    write_line(job, {"cancel": True})
+                    write_line(process.lines_in, {"cancel": True})
             if time.monotonic() > self._deadline:
                 return self._out_of_time(), ""
             try:
                 line = self._lines.get(timeout=_LOOK)
             except queue.Empty:
+                if not process.ended:
+                    ended_at = time.monotonic()
+                elif time.monotonic() > ended_at + _LEAVE:  # and somebody else holds its pipe
+                    return self._without_last_word(process), ""
                 continue
             if line is None:
                 return self._without_last_word(process), ""
             name = line.get("call")
             if name == "progress":
                 self._progress = self._short(line.get("message", "")), line.get("fraction")
+                self._told += bool(self._progress[0].strip())
                 continue
             if name not in ("files", "send_files", "done", "raised"):
                 return f"the job told nonsense: {str(name)[:80]}", ""
             self._flush_progress(at_once=True)
             if name == "done":
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_LEAVE)
-                return (self._why if self._tell_always else ""), ""
+                process.wait(_LEAVE)
+                return self._why_not_done(), ""
             if name == "raised":
                 return self._short(line.get("message") or "the script failed"), str(line.get("trace", ""))
+            answer = self._answer(name, line, process, folder)
             with contextlib.suppress(OSError):
-                write_line(job, {"id": line.get("id"), **self._answer(name, line, process, folder)})
+                write_line(process.lines_in, {"id": line.get("id"), **answer})
+        return self._too_much, ""
 
-    def _answer(
-        self, name: str, call: dict[str, Any], process: subprocess.Popen[bytes], folder: Path
-    ) -> dict[str, Any]:
-        def cancelled() -> bool:
-            return time.monotonic() > self._deadline or process.poll() is not None
+    def _why_not_done(self) -> str:
+        if self._tell_always:
+            return self._why
+        return "" if self._sent or self._told else NO_RESULT
 
+    def _answer(self, name: str, call: dict[str, Any], process: JobProcess, folder: Path) -> dict[str, Any]:
         try:
             if name == "files":
-                files = self._host.fetch(self._message, call["entries"], folder, cancelled)
+                files = self._host.fetch(
+                    self._message,
+                    call["entries"],
+                    folder,
+                    lambda: time.monotonic() > self._deadline or process.ended,
+                )
                 return {"value": [str(path) for path in files]}
-            paths = [Path(path) for path in call["paths"]]
-            return {"value": self._host.send(self._message, call["event"], paths, call["context"])}
+            return {"value": self._send([Path(path) for path in call["paths"]], call["event"], call["context"])}
         except CastError as error:
             return {"error": str(error)}
         except Exception as error:
             _log.exception("a job's call failed inside")
             return {"error": f"{name} failed inside the provider: {type(error).__name__}"}
+
+    def _send(self, paths: list[Path], event: str, context: dict[str, Any]) -> str:
+        """Send a result; the time that a slow hub takes is not the script's."""
+        began = time.monotonic()
+        self._sending = True
+        try:
+            id = self._host.send(self._message, event, paths, context, self._stopping.is_set)
+            self._sent += 1
+            return id
+        finally:
+            if not self._stopping.is_set():
+                self._deadline += time.monotonic() - began
+            self._sending = False
 
     def _short(self, told: object) -> str:
         text, most = str(told), self._settings.text
@@ -211,20 +236,26 @@ class RunningJob:
             return self._why
         return f"the script did not finish within {self._settings.timeout:g} s and was ended"
 
-    def _without_last_word(self, process: subprocess.Popen[bytes]) -> str:
-        try:
-            return f"the script's process {how_it_ended(process.wait(_LEAVE))}"
-        except subprocess.TimeoutExpired:
+    def _hangs(self) -> str:
+        """Why the job is to be ended from outside: its time is over, but its pipe is full and nobody reads it."""
+        late = not self._sending and time.monotonic() > self._deadline + _LEAVE
+        return self._out_of_time() if late else ""
+
+    def _without_last_word(self, process: JobProcess) -> str:
+        code = process.wait(_LEAVE)
+        if code is None:
             return "the script closed the way to its provider"
+        return f"the script's process {how_it_ended(code)}"
 
     def _read_lines(self, stream: IO[bytes]) -> None:
-        try:
-            while (line := read_line(stream)) is not None:
-                self._put(line)
-        except FieldError as error:
-            self._put({"call": f"a line, {error.reason}"})
-        except (OSError, ValueError):  # closed under our hands, after the end
-            pass
+        with stream:
+            try:
+                while (line := read_line(stream)) is not None:
+                    self._put(line)
+            except FieldError as error:
+                self._put({"call": f"a line, {error.reason}"})
+            except (OSError, ValueError):
+                pass
         self._put(None)
 
     def _put(self, line: dict[str, Any] | None) -> None:
@@ -234,7 +265,7 @@ class RunningJob:
                 return
 
     def _read_output(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with stream, contextlib.suppress(OSError, ValueError):
             while piece := os.read(stream.fileno(), 65536):
                 kept = self._output + piece
                 self._output = kept[-self._settings.output :] if self._settings.output else b""

@@ -38,7 +38,8 @@ def onMessage(message, context):
     context.progress()   a line for the one who asks; the number is how far the work is, 0 to 1
     context.send_files() sends result files to the one who asks
     context.cancelled()  True when the service is about to stop
-    An exception ends the job; its text is shown to the one who asks.
+    return path          the same as context.send_files([path]); a list of paths may be returned too
+    An exception ends the job; its text is shown to the one who asks. So does an end without any result or line.
     """
     files = context.files()
     context.progress(f"Working on {{len(files)}} files", 0.5)

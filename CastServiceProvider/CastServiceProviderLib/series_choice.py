@@ -10,9 +10,10 @@ from typing import Any
 
 from CastLib.dicom_series import Series
 from CastLib.errors import CastError
+from CastLib.fhir_resource import bare_uid
 from CastLib.manifest import FileEntry
 from CastLib.message import parse_publish
-from CastLib.study_context import bare_uid, parse_study
+from CastLib.study_context import parse_study
 
 _UID = re.compile(r"[0-9.]+")
 _SERIES_TAG = "0020000E"
@@ -37,7 +38,7 @@ class Asked:
         named = parse_study(publish)
         context = publish.context_dict()
         series, study = (_uids(context.get(key)) for key in ("seriesInstanceUID", "studyInstanceUID"))
-        return cls(series or named.series_uids, study[0] if study else named.study_uid, named.patient_id)
+        return cls(series or named.series_uids, study[0] if study else named.study_uid, named.patient.id)
 
     def wants(self, entry: FileEntry) -> bool:
         """Tell by its manifest entry whether a file can be of a named series, so that others need not be fetched."""

@@ -17,8 +17,8 @@ from CastLib.client import Pump, Session, SessionSettings, State
 from CastLib.errors import CastError
 from CastLib.events import EVERY
 from CastServiceProviderLib.job_records import RUNNING, WAITING, JobRecord, JobRecords
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.provider import EVENTS, Provider
-from CastServiceProviderLib.running_job import JobSettings
 from CastServiceProviderLib.script import Script, read_script
 from CastServiceProviderLib.trial import Trial
 

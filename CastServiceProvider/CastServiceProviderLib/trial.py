@@ -14,8 +14,9 @@ from CastLib.errors import CastError, FieldError
 from CastLib.manifest import guess_mime_type, parse_received_manifest
 from CastLib.message import Message, Sender, make_message, new_id, parse_publish
 from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import JobSettings, Outcome, RunningJob
+from CastServiceProviderLib.running_job import Outcome, RunningJob
 from CastServiceProviderLib.script import Script
 
 ASKER = Sender(name="trial", product="Trial", actors=(IMAGE_DISPLAY,))
@@ -44,7 +45,9 @@ class LocalHost:
             fetched.append(path)
         return fetched
 
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
+    def send(
+        self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> str:
         """Keep a result; FieldError when a file is not what the event says."""
         check_results(event, paths)
         kept = [self._folder / f"{len(self.results) + place:04d}-{path.name}" for place, path in enumerate(paths, 1)]
@@ -56,7 +59,7 @@ class LocalHost:
         self.results += kept
         return new_id()
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
+    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """Nobody but the record is told."""
 
 

@@ -103,7 +103,9 @@ def measure(command: list[str], port: int, seconds: float) -> dict[str, float]:
         figures |= {f"request to 10, {word}": found["request"][1][key] for word, key in _PERCENTILES}
         for subscribers in (100, 500):
             figures[f"fan-out to {subscribers}"] = fan_out(
-                lambda events, count=subscribers: load("fanout_load.py", url, count, events, 16), subscribers, seconds
+                lambda events, count=subscribers: load("fan.py", "hub", url, pid, count, events, 16),
+                subscribers,
+                seconds,
             )
         return figures
 
@@ -118,10 +120,12 @@ def measure_nats(port: int, seconds: float) -> dict[str, float]:
         settings = Path(folder) / "nats.conf"
         web_socket = f'websocket {{ host: "127.0.0.1", port: {port + 1}, no_tls: true }}'
         settings.write_text(f"host: 127.0.0.1\nport: {port}\n{web_socket}\nmax_pending: 512MB\n")
-        with running(["nats-server", "-c", str(settings)], port + 1, connects):
+        with running(["nats-server", "-c", str(settings)], port + 1, connects) as pid:
             for subscribers in (100, 500):
                 figures[f"fan-out to {subscribers}"] = fan_out(
-                    lambda events, count=subscribers: load("nats_load.py", port + 1, port, count, events, 16),
+                    lambda events, count=subscribers: load(
+                        "fan.py", "nats", f"{port + 1}:{port}", pid, count, events, 16
+                    ),
                     subscribers,
                     seconds,
                 )

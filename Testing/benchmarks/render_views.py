@@ -1,5 +1,7 @@
 """Times of the display's pictures on the sample study, first and later ones, at 512 and 1024 pixels.
 
+Each view alone, then all four as SCENEVIEW answers them: drawn on the main thread, encoded on others beside it.
+
     python Testing/benchmarks/render_views.py [SEG.dcm]
 
 With a SEG of the sample study, also with its overlay in the slices and its surfaces in 3D.
@@ -56,16 +58,14 @@ def main() -> None:
 def measure(host, what):
     """Print the time of the first picture and the median of later ones, each after a change of the view."""
     from CastInterfaceLib.png import encode_png
+    from CastInterfaceLib.scene_view import draw_views, encode_views
 
     for size in (512, 1024):
         host.resize(size, size)
         for view in host.views:
             times = []
             for number in range(LATER + 1):
-                if view in host.slice_views:
-                    view.logic.SetSliceOffset(view.logic.GetSliceOffset() + (1 if number % 2 else -1))
-                else:
-                    view.camera_node.GetCamera().Azimuth(2)
+                change(host, view, number)
                 began = time.perf_counter()
                 picture = encode_png(view.pixels())
                 times.append(time.perf_counter() - began)
@@ -74,6 +74,31 @@ def measure(host, what):
                 f"{what}, {view.name:6} {size:4}: first {times[0]:.3f} s, later {later:.3f} s, "
                 f"{len(picture.data) / 1024:5.0f} KiB PNG"
             )
+        drawing, encoding = [], []
+        for number in range(LATER + 1):
+            for view in host.views:
+                change(host, view, number)
+            began = time.perf_counter(), time.process_time()
+            shot = draw_views(host, "benchmark")
+            drawn = time.perf_counter(), time.process_time()
+            encode_views(shot, patient_text=True)
+            encoded = time.perf_counter(), time.process_time()
+            drawing.append([there - here for here, there in zip(began, drawn, strict=True)])
+            encoding.append([there - here for here, there in zip(drawn, encoded, strict=True)])
+        for word, times in (("drawn", drawing), ("encoded", encoding)):
+            later = [statistics.median(column) for column in zip(*times[1:], strict=True)]
+            print(
+                f"{what}, all {size:4} {word:7}: first {times[0][0]:.3f} s, later {later[0]:.3f} s, "
+                f"of the processor {later[1]:.3f} s"
+            )
+
+
+def change(host, view, number):
+    """Make a view another one, so that it has to be drawn anew."""
+    if view in host.slice_views:
+        view.logic.SetSliceOffset(view.logic.GetSliceOffset() + (1 if number % 2 else -1))
+    else:
+        view.camera_node.GetCamera().Azimuth(2)
 
 
 if __name__ == "__main__":

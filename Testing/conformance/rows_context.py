@@ -244,3 +244,16 @@ def _(hub: Hub) -> None:
     body = event("Patient-open", program.topic)
     answer = program.http.post(program.hub, json=body, headers={"Origin": page["Origin"]})
     assert answer.headers["Access-Control-Allow-Origin"] in ("*", page["Origin"])
+
+
+@row("FHIRcast 2.10", "an update of a report is refused when none is open", needs=(CONTEXT,))
+def _(hub: Hub) -> None:
+    program = hub.program()
+    socket = program.listen("", "DiagnosticReport-update,DiagnosticReport-open,Patient-open")
+    update = event("DiagnosticReport-update", program.topic, resource("DiagnosticReport-update", "1"))
+    assert 400 <= program.publish(update).status_code < 500
+    opened = program.send("DiagnosticReport-open", resource("DiagnosticReport-open", "1"))
+    assert program.publish(update).status_code < 300
+    assert [socket.event()["id"] for _ in range(2)] == [opened["id"], update["id"]]
+    program.send("DiagnosticReport-close", resource("DiagnosticReport-close", "1"))
+    assert 400 <= program.publish(update).status_code < 500

@@ -11,7 +11,7 @@ from PIL import Image
 
 from CastInterfaceLib.segmentation_reading import read_segmentation
 
-DEMO_SECONDS = 180
+DEMO_SECONDS = 400
 VIEWS = ("axial", "coronal", "sagittal", "3d")
 
 

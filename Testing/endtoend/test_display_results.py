@@ -23,7 +23,7 @@ def test_a_result_is_shown_over_its_series_and_goes_with_it(desk: Desk, folder: 
     (told,) = desk.segmentations()
     assert told["fileName"] == "balls.dcm"
     assert [segment["label"] for segment in told["segments"]] == ["Left ball", "Front ball"]
-    assert told["segments"][0]["color"] == "#dc2828"
+    assert [round(255 * part) for part in told["segments"][0]["color"]] == [220, 40, 40]
     volume = 4 / 3 * np.pi * 11.0**3
     assert told["segments"][0]["volumeMm3"] == pytest.approx(volume, rel=0.05)
     assert told["sourceSeriesInstanceUID"] == desk.viewports()[0]["seriesInstanceUID"]
@@ -162,7 +162,7 @@ def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
     assert told == [([one["label"] for one in item["segments"]], "")]
     (node,) = shown_nodes(desk, "vtkMRMLSegmentationNode")
     assert node.GetStorageNode() is None and volumes_of(desk) == [volume]
-    assert not desk.session.refused and not list(desk.display._temporary.glob("*/*"))
+    assert not desk.session.refused and not list(desk.display._temporary.path.glob("*/*"))
     desk.send("ImagingStudy-close", make_study_context(uid))
     assert desk.node_count() == before
 
@@ -224,5 +224,5 @@ def test_a_result_of_a_study_that_was_closed_meanwhile_is_dropped(desk: Desk, fo
     desk.send("ImagingStudy-close", make_study_context(uid))
     desk.session.gate.set()
     desk.until(lambda: desk.items("job")[0]["value"] == "idle")
-    desk.until(lambda: not list(desk.display._temporary.glob("*/*")))
+    desk.until(lambda: not list(desk.display._temporary.path.glob("*/*")))
     assert desk.node_count() == before

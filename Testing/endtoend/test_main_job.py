@@ -50,7 +50,8 @@ class Place:
         return viewport(self.ask("SCENEVIEW", "ID"), "Axial")["studyInstanceUID"]
 
     def shows_segmentation(self):
-        return any(item.get("key") == "segmentation" for item in self.ask("STATUS", "ID").get("context", []))
+        context = self.ask("STATUS", "ID").get("context", [])
+        return any(item["resource"]["segmentations"] for item in context if item["key"] == "segmentation")
 
     def wait_for(self, question, what):
         end = time.monotonic() + 60

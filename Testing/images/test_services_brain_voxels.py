@@ -137,6 +137,7 @@ BRAINLESS = {
     "half a brain": (lambda: coarse_sample() * (np.arange(90) < 45), "not a whole brain's shape"),
     "a head without its top": (lambda: coarse_sample()[:60], "the image cuts the brain off"),
     "a head without its left": (lambda: coarse_sample()[:, :, :60], "the image cuts the brain off"),
+    "noise that hides the cortex": (lambda: noisy(9), "The image is too noisy"),
     "strong noise": (lambda: noisy(25), "What was found is no plausible brain"),
     "noise only": (lambda: 100 * np.random.default_rng(2).random((90, 108, 90)), "No brain can be found"),
     "one brightness everywhere": (lambda: np.full((90, 108, 90), 7), "No brain can be found"),
@@ -154,7 +155,9 @@ PARAMETERS = [
 def test_what_is_no_brain_on_a_t1_is_refused_in_a_sentence(tmp_path: Path, proves: object, make: object) -> None:
     def told() -> list[str]:
         answer = ask(save(tmp_path / "t1", np.maximum(make(), 0), SeriesDescription="head"), tmp_path / "job")
-        assert answer.error.startswith(("No brain can be found in", "What was found is no plausible brain"))
+        assert answer.error.startswith(
+            ("No brain can", "What was found is no plausible brain", "The image is too noisy")
+        )
         return [answer.error]
 
     proves(told)()

@@ -158,6 +158,6 @@ def pip(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     fixed = (sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--find-links", str(tmp_path))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*fixed, *arguments], capture_output=True, text=True, timeout=60)
+        return subprocess.run([*fixed, *arguments], capture_output=True, text=True, timeout=300)
 
     return run

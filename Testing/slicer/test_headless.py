@@ -21,7 +21,7 @@ from provider_process import Asker, temporary_files
 from CastLib.message import Target
 from CastLib.study_context import make_study_context
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 HUB = ROOT / "CastHub" / "CastHubLib" / "__main__.py"
 DISPLAY = ROOT / "CastInterface" / "CastInterfaceLib" / "__main__.py"
 PROVIDER = ROOT / "CastServiceProvider" / "CastServiceProviderLib" / "__main__.py"

@@ -258,7 +258,7 @@ from slicer_host import start_host
 host = start_host(starving=True)
 module = host.load_module("CastHub")
 module.widget.logic.start(0)
-assert host.spin(lambda: module.widget.logic.state.kind == "running", 30)
+assert host.spin(lambda: module.widget.logic.state.kind == "running", 120)
 print(module.widget.logic.state.address, flush=True)
 host.spin(timeout=60)
 """

@@ -116,6 +116,19 @@ def test_enter_connects_and_the_hub_is_kept(part: InterfacePart, hub: HubProcess
     assert again.ui.hubBox.count == 0
 
 
+def test_a_connection_that_other_code_made_is_the_one_shown_and_kept(part: InterfacePart, hub: HubProcess) -> None:
+    part.ui.hubBox.setEditText("http://typed.example:1")
+    part.ui.userEdit.text = "typed"
+    part.logic.connect(hub.url, "scripted", "tumour board")
+    part.until(lambda: part.logic.state.kind == "online")
+    part.until(lambda: "tumour board" in part.ui.stateLabel.text.replace("\u200b", ""))
+    shown = part.ui.hubBox.currentText, part.ui.userEdit.text, part.ui.topicEdit.text
+    assert shown == (hub.url, "scripted", "tumour board")
+    from CastInterfaceLib.panels.saved_hubs import SavedHubs
+
+    assert SavedHubs().last() == shown and "http://typed.example:1" not in SavedHubs().addresses()
+
+
 def test_a_wrong_address_is_told_in_a_sentence(part: InterfacePart) -> None:
     part.type(part.ui.hubBox, "ftp://nowhere")
     part.click(part.ui.connectButton)
@@ -258,23 +271,14 @@ def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
     assert volumes_in_scene() == [own]
 
 
-def test_a_study_that_is_closed_leaves_nothing_of_its_patient(
-    part: InterfacePart, hub: HubProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_study_stands_under_its_patient_and_leaves_nothing_of_him_when_it_is_closed(
+    part: InterfacePart, hub: HubProcess, tmp_path: Path
 ) -> None:
-    """Slicer's loaders make more than a volume: folders with the patient's name, and nodes beside it."""
     import slicer
-    from slicer_host import dicom
 
     write_phantom(tmp_path / "own", PatientID="P2")
     own = load_into_scene(part, tmp_path / "own")
-    load = dicom.load_series
-
-    def load_more(*arguments: Any) -> list[str]:
-        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Acquisition")
-        return [transform.GetID(), *load(*arguments)]
-
-    monkeypatch.setattr(dicom, "load_series", load_more)
-    write_phantom(tmp_path / "study")
+    write_phantom(tmp_path / "study", PatientName="Other^Person", PatientBirthDate="19700102")
     uid = study_uid_in(tmp_path / "study")
     part.host.import_dicom(tmp_path / "study")
     tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
@@ -282,11 +286,16 @@ def test_a_study_that_is_closed_leaves_nothing_of_its_patient(
     part.connect(hub.url, "leaving")
     publish_study("ImagingStudy-open", uid, hub, "leaving")
     part.until(lambda: part.logic.openNow.series and not part.logic.openNow.doing)
-    assert len(patients(tree)) == 2
+    assert sorted(patients(tree)) == sorted([*names, "Other^Person"])
+    (volume,) = (one for one in volumes_in_scene() if one is not own)
+    study = tree.GetItemParent(tree.GetItemByDataNode(volume))
+    patient = tree.GetItemParent(study)
+    assert tree.GetItemAttribute(study, "DICOM.StudyInstanceUID") == uid
+    assert tree.GetItemAttribute(patient, "DICOM.PatientBirthDate") == "19700102"
+    assert (tree.GetItemLevel(study), tree.GetItemLevel(patient)) == ("Study", "Patient")
     publish_study("ImagingStudy-close", uid, hub, "leaving")
     part.until(lambda: not part.logic.openNow.study_uid)
     assert patients(tree) == names and volumes_in_scene() == [own]
-    assert slicer.mrmlScene.GetFirstNodeByName("Acquisition") is None
 
 
 def patients(tree: Any) -> list[str]:

@@ -131,3 +131,31 @@ def test_shrinking_takes_the_mean_and_keeps_proportions() -> None:
     small = shrink(pixels, 20)
     assert small.shape == (10, 20, 3) and np.all(small == 100)
     assert shrink(pixels, 500) is pixels
+
+
+def test_what_qt_cannot_keep_of_a_text_is_marked(host: Any) -> None:
+    from CastInterfaceLib.panels.looks import plain
+
+    assert plain("a\0b\x07\x9b\ud83d c\n\td") == "a\ufffdb\ufffd\ufffd\ufffd c\n\td"
+    assert plain("頭 🧠 Ж é") == "頭 🧠 Ж é"
+
+
+def test_choices_whose_texts_qt_would_cut_are_filled_once(host: Any) -> None:
+    import qt
+
+    from CastInterfaceLib.panels.looks import set_choices
+
+    box, filled = qt.QComboBox(), []
+    box.connect("currentIndexChanged(int)", filled.append)
+    for _ in range(3):
+        set_choices(box, [("one\0two", "a"), ("three", "b")])
+        box.setCurrentIndex(1)
+    assert box.currentData == "b" and box.itemText(0) == "one\ufffdtwo" and len(filled) == 1
+
+
+def test_a_peer_with_a_name_that_cannot_be_chosen_is_not_offered() -> None:
+    from CastInterfaceLib.peers import Peers
+
+    peers = Peers("ME")
+    peers.take_answer({"responses": [{"subscriber": "A\0B", "actor": "ID"}, {"subscriber": "GOOD", "actor": "ID"}]})
+    assert [peer.name for peer in peers.all()] == ["GOOD"]

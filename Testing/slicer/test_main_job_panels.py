@@ -32,7 +32,7 @@ class Round:
     def worklist(self, *arguments: str) -> str:
         """Run ``cast`` outside while Slicer goes on; what it printed."""
         with run_cast(*arguments, *self.where) as process:
-            assert self.host.spin(lambda: process.poll() is not None, 90), arguments
+            assert self.host.spin(lambda: process.poll() is not None, 120), arguments
             said = process.stdout.read() if process.stdout is not None else ""
         assert process.returncode == 0, said
         return said
@@ -165,7 +165,7 @@ def ask(this: Round, part: InterfacePart, folder: Path) -> None:
         part.until(lambda: part.ui.askButton.text == "&Ask")
         assert SECOND in part.ui.answerLabel.text
         items = json.loads(part.ui.answerText.plainText)["responses"][0]["data"].get("context", [])
-        shown = any(item.get("key") == "segmentation" for item in items)
+        shown = any(item["resource"]["segmentations"] for item in items if item["key"] == "segmentation")
     part.choose(part.ui.dataBox, "SCENEVIEW")
     part.click(part.ui.askButton)
     part.until(lambda: part.ui.pictureList.count == 4 and part.ui.askButton.text == "&Ask")

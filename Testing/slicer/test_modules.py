@@ -143,5 +143,27 @@ def test_the_hubs_panel_needs_no_package_that_slicer_does_not_bring(host: Host) 
         "print(host.load_module('CastHub').widget.ui.stateLabel.text)\n"
         "host.quit()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "Stopped", done.stderr
+
+
+@each_module
+def test_reloading_again_and_again_leaves_one_panel_and_its_timers(host: Host, name: str) -> None:
+    """A timer that nobody disconnects holds its panel where Python's collector does not look."""
+    import gc
+
+    def of_ours() -> dict[str, int]:
+        gc.collect()
+        found = [type(one).__name__ for one in gc.get_objects() if type(one).__module__.startswith("CastInterfaceLib")]
+        kinds = ("ModuleFrame", "HubPanel", "InterfacePanel", "ProviderPanel", "Slots", "PumpTimer")
+        return {kind: found.count(kind) for kind in kinds}
+
+    module = host.load_module(name)
+    host.reload(module)
+    assert module.widget.frame.panel is not None
+    before = of_ours()
+    for _ in range(4):
+        host.reload(module)
+        assert module.widget.frame.panel is not None
+    assert before["ModuleFrame"] == 1
+    assert host.spin(lambda: of_ours() == before, 60), (of_ours(), before)

@@ -43,7 +43,7 @@ def import_everything(installed: Path) -> subprocess.CompletedProcess[str]:
     """Import all of it in a process that knows nothing of the source tree."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "slicer_host.installed", str(installed)]
-    return subprocess.run(command, cwd=TESTING, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=TESTING, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def copy_of_tree(folder: Path) -> Path:

@@ -147,7 +147,7 @@ def test_a_thread_left_behind_is_found(host: Host, example: LoadedModule) -> Non
     example.logic.leave_thread(end)
     assert any("thread left" in line and "Example.py" in line for line in host.leftovers())
     end.set()
-    assert host.spin(lambda: not any("thread" in line for line in host.leftovers()), 10)
+    assert host.spin(lambda: not any("thread" in line for line in host.leftovers()), 120)
 
 
 def test_a_process_left_behind_is_found_and_a_tests_own_is_not(host: Host, example: LoadedModule) -> None:

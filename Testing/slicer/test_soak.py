@@ -1,4 +1,4 @@
-"""Minutes of traffic with the three panels open: nothing grows, and no handler holds the main thread.
+"""Minutes of traffic with the three panels open: nothing grows.
 
 Ten minutes with ``--long``, of which one is for warming up; a minute otherwise, of which a quarter. What is compared is
 measured before and after the traffic, when everything is at rest.
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ class Soak:
         return counts
 
 
-def test_nothing_grows(starving_host: Any, tmp_path: Path, long: bool, only_once_over: Callable[[], None]) -> None:
+def test_nothing_grows(starving_host: Any, tmp_path: Path, long: bool) -> None:
     # A view's first pictures of each kind cost Mesa memory that it keeps: a minute sees them all, a quarter of it
     # not. So the short run's bar for memory is a coarse one, and Python's own objects are counted beside it.
     warm_up, minutes, megabytes = (60.0, 540.0, 5.0) if long else (15.0, 45.0, 50.0)
@@ -146,7 +145,6 @@ def test_nothing_grows(starving_host: Any, tmp_path: Path, long: bool, only_once
     counts = soak.traffic(minutes)
     after = measure(starving_host)
     print(f"{counts}\n{before}\n{after}")
-    only_once_over()
     assert counts["events"] > minutes and counts["STATUS"] > 0 and counts["opened"] > 0 and counts["batches"] > 0
     assert after.files == before.files
     assert after.descriptors <= before.descriptors

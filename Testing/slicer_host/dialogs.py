@@ -12,7 +12,7 @@ from .main_thread import check_thread
 from .starving import wait_in_steps
 
 # Seconds a modal dialog waits for the test to close it.
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 _answers: deque[Any] = deque()
 # What the static dialogs were asked: (function, arguments).

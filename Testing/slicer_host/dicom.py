@@ -39,6 +39,12 @@ class DICOMDatabase(Strict):
         """The database's own numbers of patients: one for each PatientID and name."""
         return _each(str(number) for number, _ in enumerate(self._patient_keys(), 1))
 
+    def nameForPatient(self, patient: str) -> str:
+        """PatientName; "" when there is no such patient."""
+        studies = self.studiesForPatient(patient)
+        header = next((h for h in self._headers.values() if h.StudyInstanceUID in studies[:1]), None)
+        return str(header.get("PatientName", "")) if header is not None else ""
+
     def studiesForPatient(self, patient: str) -> tuple[str, ...]:
         """StudyInstanceUIDs."""
         keys = self._patient_keys()

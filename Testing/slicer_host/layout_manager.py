@@ -29,6 +29,10 @@ class View(Strict):
         """Draw now."""
         self._view.window.Render()
 
+    def scheduleRender(self) -> None:
+        """Draw soon; here at once."""
+        self._view.window.Render()
+
     def resetFocalPoint(self) -> None:
         """Look at the middle of what there is."""
         self._view.fit()

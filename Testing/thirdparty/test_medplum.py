@@ -79,8 +79,11 @@ def test_unsubscribing_ends_subscription_and_socket(medplum: Start, wire: Wire, 
     assert client.event() == "connect"
     client.do("unsubscribe")
     assert client.event() == "disconnect"
-    with pytest.raises(websocket.WebSocketBadStatusException):
-        Socket(endpoint)
+    if path == "/fhircast":
+        assert Socket(endpoint).frame()["hub.mode"] == "denied"
+    else:
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            Socket(endpoint)
 
 
 @pytest.mark.parametrize("path", PATHS)

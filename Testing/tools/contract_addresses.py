@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from contract_schemas import OPTIONAL, SCHEMAS, TEXT, Schema, items, shape
@@ -22,7 +23,7 @@ _WORDS = {
     413: "The body is longer than this address takes.",
     415: "A Content-Type that this address does not know, or a compressed body.",
     416: "The range begins past the end.",
-    503: "The hub holds as many as it may.",
+    503: "The hub, or this user, holds as many as it may, or the hub is ending; Retry-After says when to try again.",
     507: "The batch does not fit into the hub's store; `message` says when to try again.",
 }
 
@@ -121,7 +122,7 @@ def posted(*, strict: bool) -> dict[str, Any]:
     return call(
         "FHIRcast" if strict else "Hub",
         what,
-        answers | refused(*statuses, as_text=True),
+        answers | refused(*statuses, as_text=strict),
         body=body,
         token=True,
         more=more + ("." if strict else "; multipart/related is a batch."),
@@ -211,7 +212,7 @@ SIGN_IN: dict[str, Schema] = {
             "hub.url": TEXT,
         }
     ),
-    "sign-in-error": shape({"error": TEXT, "error_description": TEXT}),
+    "sign-in-error": shape({"message": TEXT, "error": TEXT, "error_description": TEXT}),
     "user-info": shape({"sub": TEXT, "user_name": TEXT, "topic": TEXT}),
     "keys": shape({"keys": items(shape({"kty": TEXT, "kid": TEXT, "alg": TEXT, "n": TEXT, "e": TEXT}))}),
     "openid-configuration": shape(
@@ -238,6 +239,7 @@ OTHERS: dict[str, Schema] = {
         {"status": {"const": "ok"}, "product": TEXT, "version": TEXT, "started_at": TEXT, "auth": TEXT},
         {
             "uptime_seconds": {"type": "number"},
+            "longest_turn_seconds": {"type": "number"},
             "subscriptions": {"type": "integer"},
             "payloads": shape({"count": {"type": "integer"}, "bytes": {"type": "integer"}}),
         },
@@ -271,7 +273,7 @@ def paths() -> dict[str, Any]:
         "Ask other subscribers, and get their answers as one",
         {"200": answer("What came in time, also when that is nothing.", schema("collated-answer"))}
         | {"202": answer("Sent to a topic that is called request (FHIRcast).", schema("received"))}
-        | refused(400, 401, 409, 413, as_text=True),
+        | refused(400, 401, 409, 413, 503),
         body=content(schema("request")),
         token=True,
     )
@@ -297,8 +299,17 @@ def paths() -> dict[str, Any]:
             "get": call(
                 "Hub",
                 "Open a subscription's socket (WebSocket)",
-                socket | refused(400, as_text=True),
+                socket | refused(400, 503),
                 parameters=[path_value("id", "Of hub.channel.endpoint; a secret.")],
+            )
+        },
+        "/fhircast/bind/{id}": {
+            "get": call(
+                "FHIRcast",
+                "Open a subscription's socket (WebSocket)",
+                socket | refused(400, 503),
+                parameters=[path_value("id", "Of hub.channel.endpoint; a secret.")],
+                more="One that no subscription has is opened too, told so by a denial, and closed.",
             )
         },
         "/api/hub/conference": {
@@ -316,6 +327,9 @@ def paths() -> dict[str, Any]:
             "get": stored("Samples", "Fetch a sample's file", studies, token=False)
         },
         "/api/hub/status": {"get": read("Hub", "Health, version and counts", schema("status"))},
+        "/api/hub/admin/metrics": {
+            "get": read("Hub", "When the hub was started", shape({"started_at": TEXT}, closed=True))
+        },
         "/api/hub/.well-known/fhircast-configuration": {"get": read("Hub", "Discovery", configuration)},
         "/fhircast": {"post": posted(strict=True)},
         "/fhircast/{topic}": {"get": with_topic(context()), "post": with_topic(posted(strict=True))},
@@ -331,6 +345,7 @@ def paths() -> dict[str, Any]:
         f"{_OPENID}/userinfo": {"get": who},
         f"{_OPENID}/logout": {"get": out, "post": out},
         "/realms/{realm}/.well-known/openid-configuration": {"get": discovery},
+        "/": {"get": call("Documents", "Lead to these documents", {"302": answer("They are at docs/.")} | refused())},
         "/docs/": {"get": read("Documents", "An index of these documents", page, HTML)},
         "/docs/{document}": {
             "get": read("Documents", "This description", {}, parameters=[path_value("document", "openapi.json")])
@@ -354,6 +369,12 @@ def inlined(of: Any, name: str) -> Any:
     return found
 
 
+def operation_id(method: str, path: str) -> str:
+    """A name that a generated client's method can have: ``getApiHubStatus``."""
+    words = re.findall(r"[A-Za-z0-9]+", path)
+    return method + "".join(word[0].upper() + word[1:] for word in words or ["root"])
+
+
 def openapi() -> dict[str, Any]:
     schemas = {name.removesuffix(".json"): inlined(of, name) for name, of in SCHEMAS.items()}
     schemas |= {**SIGN_IN, **GROUPS, **OTHERS}
@@ -363,6 +384,8 @@ def openapi() -> dict[str, Any]:
     schemas["conference-taking-part"] = taking_part
     every = paths()
     for path, operations in every.items():
+        for method in operations:
+            operations[method] = {"operationId": operation_id(method, path), **operations[method]}
         if "{document}" in path or "{realm}" in path:
             for operation in operations.values():
                 operation["responses"] |= refused(404)

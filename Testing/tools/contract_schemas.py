@@ -26,16 +26,34 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Schema = {"type": "string", "minLength": 1}
 OPTIONAL: Schema = {"type": ["string", "null"]}
-ONE_TOPIC: Schema = {**TEXT, "not": {"const": "*"}}
+SEEN: Schema = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"}
+NAME: Schema = {**TEXT, **SEEN}
+OPTIONAL_NAME: Schema = {**OPTIONAL, **SEEN}
+#: Blanks and controls around an event's name are no part of it; something else must be there, and no control inside.
+EVENT_NAME: Schema = {
+    "type": "string",
+    "pattern": (
+        r"^[\s\u0000-\u0020\u007f-\u00a0]*[^\s\u0000-\u0020\u007f-\u00a0]+"
+        r"([^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*"
+        r"[^\s\u0000-\u0020\u007f-\u00a0])?[\s\u0000-\u0020\u007f-\u00a0]*$"
+    ),
+}
+ONE_TOPIC: Schema = {**NAME, "not": {"const": "*"}}
 NUMBER: Schema = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^(\s*[0-9]+(\.[0-9]+)?\s*)?$"}]
 }
 TIME: Schema = {"type": "string", "format": "date-time"}
 
 
+_SPECIAL = re.compile(r"[\^$.*+?()\[\]{}|/\\]")  # no others may be escaped: JavaScript reads patterns strictly (u)
+
+
 def nocase(text: str) -> str:
     """A pattern for a word in any case; schemas' patterns know no flag for it."""
-    return "".join(f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else re.escape(letter) for letter in text)
+    return "".join(
+        f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else _SPECIAL.sub(r"\\\g<0>", letter)
+        for letter in text
+    )
 
 
 SUFFIX_PATTERN = f"({'|'.join(map(nocase, SUFFIXES))})$"
@@ -66,13 +84,13 @@ def items(of: Schema, **more: Any) -> Schema:
 
 
 SENDER = {
-    "subscriber.name": OPTIONAL,
-    "subscriber.product.name": OPTIONAL,
-    "subscriber.product.version": OPTIONAL,
+    "subscriber.name": OPTIONAL_NAME,
+    "subscriber.product.name": OPTIONAL_NAME,
+    "subscriber.product.version": OPTIONAL_NAME,
     "subscriber.actor": ref("actors"),
     "actor": ref("actors"),
 }
-TARGET = {"target.actor": OPTIONAL, "target.product.name": OPTIONAL, "target.subscriber.name": OPTIONAL}
+TARGET = dict.fromkeys(("target.actor", "target.product.name", "target.subscriber.name"), OPTIONAL_NAME)
 ENVELOPE: dict[str, Schema] = {"timestamp": OPTIONAL, **SENDER, **TARGET}
 
 
@@ -92,11 +110,11 @@ def hub_event(name: str, context: Schema) -> Schema:
     return shape({"timestamp": TIME, "id": TEXT, "event": inner}, SENDER, closed=True)
 
 
-_PLAIN = r"[^/\\\u0000-\u001f\u007f-\u009f]"
+_PLAIN = SEEN["pattern"].removeprefix("^").removesuffix("*$").replace("[^", "[^/\\\\", 1)
 COMMON: Schema = {
     "actors": {
         "description": "One role, or several as a list (or, in a form, as a comma list or a JSON list in text).",
-        "anyOf": [OPTIONAL, items({"type": "string"})],
+        "anyOf": [OPTIONAL_NAME, items({"type": "string", **SEEN})],
     },
     "context": {
         "description": "FHIRcast's list of items, each with a key, or Cast's object.",
@@ -189,7 +207,16 @@ _ANY_MODE = {"hub.channel.type": {"type": ["string", "null"], "pattern": rf"^(\s
 _FIRST: dict[str, tuple[str, Schema]] = {
     "publish": (
         "An event, as it is published and as each receiver gets it: the very bytes that were sent",
-        message(TEXT, ref("context"), topic=ONE_TOPIC),
+        {
+            **message(
+                EVENT_NAME, {"anyOf": [items({"type": "object"}), {"type": "object"}]}, topic=ONE_TOPIC, wanted=True
+            ),
+            "anyOf": [shape({"timestamp": TEXT}), shape({"subscriber.name": TEXT})],
+            "description": (
+                "Of an event that names its sender the time may be left out. subscription-removed and conference-start,"
+                " -lead and -end are the hub's own, and refused from others."
+            ),
+        },
     ),
     "publish-fhircast": (
         "What a FHIRcast client should publish (FHIRcast STU3, 2.6)",
@@ -202,7 +229,7 @@ _FIRST: dict[str, tuple[str, Schema]] = {
                     "event": shape(
                         {
                             "hub.topic": TEXT,
-                            "hub.event": TEXT,
+                            "hub.event": EVENT_NAME,
                             "context": items(shape({"key": TEXT}, {"resource": {"type": "object"}})),
                         },
                         {"context.versionId": TEXT, "context.priorVersionId": TEXT},
@@ -220,12 +247,12 @@ _FIRST: dict[str, tuple[str, Schema]] = {
         shape(
             {
                 "hub.mode": {"const": "subscribe"},
-                "hub.topic": TEXT,
+                "hub.topic": NAME,
                 "hub.events": {
                     "description": "A comma list of events, or *.",
                     "anyOf": [
-                        {"type": "string", "pattern": r"[^,\s]"},
-                        items({"type": "string"}, contains={"pattern": r"\S"}),
+                        {"type": "string", "allOf": [{"pattern": r"[^,\s]"}, SEEN]},
+                        items({"type": "string", **SEEN}, contains={"pattern": r"\S"}),
                     ],
                 },
             },
@@ -233,9 +260,9 @@ _FIRST: dict[str, tuple[str, Schema]] = {
                 **_ANY_MODE,
                 "hub.channel.endpoint": OPTIONAL,
                 "hub.lease_seconds": {"anyOf": [NUMBER, {"type": "null"}]},
-                "subscriber.name": OPTIONAL,
-                "subscriber.product.name": OPTIONAL,
-                "subscriber.product.version": OPTIONAL,
+                "subscriber.name": OPTIONAL_NAME,
+                "subscriber.product.name": OPTIONAL_NAME,
+                "subscriber.product.version": OPTIONAL_NAME,
                 "subscriber.actors": ref("actors"),
                 "subscriber.acknowledges": {
                     "description": "True: it acknowledges every event, so that none is lost when its socket is.",
@@ -298,7 +325,14 @@ _FIRST: dict[str, tuple[str, Schema]] = {
     "denial": (
         "The hub's last frame on a socket: the subscription is over",
         shape(
-            {"hub.mode": {"const": "denied"}, "hub.topic": TEXT, "hub.events": TEXT, "hub.reason": TEXT}, closed=True
+            {
+                "hub.mode": {"const": "denied"},
+                "hub.topic": {"type": "string"},
+                "hub.events": {"type": "string"},
+                "hub.reason": TEXT,
+            },
+            closed=True,
+            description="At /fhircast, topic and events are empty on a socket of an endpoint that nobody was given.",
         ),
     ),
     "acknowledgement": (
@@ -386,7 +420,7 @@ _FIRST: dict[str, tuple[str, Schema]] = {
     ),
     "fan-out-manifest": (
         "A batch as its receivers get it: the same event, each stored file with the payloads to fetch",
-        message(TEXT, _files({"anyOf": [ref("fileElsewhere"), ref("storedFile")]}), wanted=True),
+        message(EVENT_NAME, _files({"anyOf": [ref("fileElsewhere"), ref("storedFile")]}), wanted=True),
     ),
     "subscription-removed": (
         "The hub's event that a subscription has ended; who it was stands at the root",
@@ -398,7 +432,12 @@ _FIRST: dict[str, tuple[str, Schema]] = {
             {"const": STATUS_UPDATE},
             shape(
                 {"message": {"type": "string"}},
-                {"level": {"enum": ["info", "error"]}, "fraction": {"type": "number"}, IN_REPLY_TO: TEXT},
+                {
+                    "level": {"enum": ["info", "error"]},
+                    "fraction": {"type": "number"},
+                    "ended": {"type": "boolean"},
+                    IN_REPLY_TO: TEXT,
+                },
             ),
             wanted=True,
         ),

@@ -32,7 +32,8 @@ def images() -> str:
     for path in sorted((ROOT / "Testing" / "images").glob("test_*.py")):
         spec = importlib.util.spec_from_file_location(f"images_{path.stem}", path)
         assert spec is not None and spec.loader is not None
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     return image_rows.as_markdown(image_rows.ROWS)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from CastLib.errors import CastError
-from CastServiceProviderLib.brain_checks import check_brain
+from CastServiceProviderLib.brain_checks import check_brain, check_noise
 
 STEP = 2.0
 
@@ -59,3 +59,13 @@ def test_another_contrast_is_refused() -> None:
     labels = layers(folds=0.4)
     turned = np.array((0, 1, 3, 2), np.uint8)[labels]
     assert "the contrast is another one, or inverted" in refusal(turned)
+
+
+def test_noise_is_measured_against_the_contrast() -> None:
+    labels = layers(folds=0.4)
+    clean = np.array((0, 40, 85, 115), float)[labels]
+    noise = np.random.default_rng(4).normal(0, 1, labels.shape)
+    check_noise(clean, labels, 2, 3)
+    check_noise(clean + 8 * noise, labels, 2, 3)
+    with pytest.raises(CastError, match=r"brighter than grey by 2\.[0-2] times the noise, where 3 times are needed"):
+        check_noise(clean + 14 * noise, labels, 2, 3)

@@ -362,11 +362,11 @@ def test_work_runs_side_by_side_and_ends():
     workers, meet = Workers("test", 2), threading.Barrier(2)
     met: list[int] = []
     for _ in range(2):
-        workers.submit(lambda: met.append(meet.wait(5)))
+        workers.submit(lambda: met.append(meet.wait(60)))
     workers.submit(lambda: 1 / 0)
     done = threading.Event()
     workers.submit(done.set)
-    assert done.wait(5)
+    assert done.wait(60)
     workers.stop()
-    assert workers.join(5) and sorted(met) == [0, 1]
+    assert workers.join(60) and sorted(met) == [0, 1]
     workers.submit(lambda: pytest.fail("ran after stop"))

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from CastInterfaceLib import collecting
 from CastInterfaceLib.collecting import MainThreadCollector
 
 
@@ -23,7 +24,8 @@ class Owned:
 
 
 @pytest.fixture(autouse=True)
-def collector_as_before():
+def collector_as_before(monkeypatch):
+    monkeypatch.setattr(collecting, "_WATCH_EVERY", 3600)  # but where a test is about it
     gc.collect()
     Owned.died = []
     yield
@@ -57,6 +59,28 @@ def test_it_dies_on_the_main_thread():
     assert Owned.died == [threading.main_thread()]
     collector.end()
     assert gc.isenabled()
+
+
+def test_garbage_goes_while_other_code_keeps_the_main_thread(monkeypatch):
+    """Another extension's loop that leaves cycles and gives nobody else a turn."""
+    monkeypatch.setattr(collecting, "_WATCH_EVERY", 0.02)
+    collector = MainThreadCollector()
+    collector.begin()
+    made = 0
+    while not Owned.died and made < 50_000_000:
+        Owned()
+        made += 1
+    collector.end()
+    assert set(Owned.died) == {threading.main_thread()}
+
+
+def test_who_watches_ends_too():
+    collector = MainThreadCollector()
+    collector.begin()
+    (watching,) = (thread for thread in threading.enumerate() if thread.name == "cast garbage")
+    collector.end()
+    watching.join(60)
+    assert not watching.is_alive()
 
 
 def test_very_many_new_objects_are_looked_at_once():

@@ -11,7 +11,7 @@ from CastLib.dicom_patient import Patient
     "one, other",
     [
         (Patient("1", name="Doe^John"), Patient("1", name="DOE^JOHN^^")),
-        (Patient("1", "A"), Patient("2", "B")),  # two hospitals' numbers
+        (Patient("1", "A"), Patient("1")),
         (Patient("1"), Patient(name="Doe^John")),
         (Patient(name="Yamada^Tarou=山田^太郎"), Patient(name="Yamada^Tarou")),
         (Patient("1", birth_date="19700101"), Patient("1")),
@@ -26,6 +26,7 @@ def test_what_is_not_said_contradicts_nothing(one: Patient, other: Patient) -> N
     [
         (Patient("1"), Patient("2"), "patient ID 1 and patient ID 2"),
         (Patient("1", "A"), Patient("2", "A"), "patient ID 1 and patient ID 2"),
+        (Patient("1", "A"), Patient("1", "B"), "patient ID 1 of A and patient ID 1 of B"),
         (Patient("1", "A"), Patient("2"), "patient ID 1 and patient ID 2"),
         (Patient("1", name="Doe^John"), Patient("1", name="Roe^John"), "patient Doe^John and patient Roe^John"),
         (Patient("1", birth_date="19700101"), Patient("1", birth_date="19710101"), "birth date 19700101 and"),

@@ -27,7 +27,7 @@ else:
 
 def _said(path, *, quiet):
     command = [sys.executable, "-c", _READ.format(quiet=quiet), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, env=package_environment(), check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=package_environment(), check=True, timeout=300)
     return done.stdout + done.stderr
 
 

@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from CastInterfaceLib import scene_view
 from CastInterfaceLib.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
+from CastInterfaceLib.batch_files import files_of_study
+from CastInterfaceLib.identity import Claim
 from CastInterfaceLib.jobs import Cancelled, Job, Jobs
 from CastInterfaceLib.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
+from CastInterfaceLib.look import look_of
 from CastInterfaceLib.study_files import AmbiguousAccession, StudyFiles
-from CastInterfaceLib.study_source import missing_study, studies_of_batch, wanted_entry
-from CastInterfaceLib.voxels import look_of
+from CastInterfaceLib.study_source import NotShown, claims_of_batch, missing_study
 from CastLib.client import Pump
-from CastLib.manifest import parse_received_manifest
 from CastLib.message import make_message, parse_publish
 from CastLib.study_context import StudyReference
 
@@ -158,7 +159,7 @@ def test_jobs_end_on_the_pump_whatever_happens() -> None:
 
     jobs.start(Job("good"), lambda: 7, lambda value, error: ended.append((value, error)))
     jobs.start(Job("bad"), fails, lambda value, error: ended.append((value, type(error))))
-    assert pump.run_until(lambda: len(ended) == 2, 5)
+    assert pump.run_until(lambda: len(ended) == 2, 60)
     assert sorted(ended, key=str) == [(7, None), (None, ValueError)]
     assert jobs.current is None
 
@@ -208,8 +209,8 @@ def in_a_thread(function: Callable[[], Any]) -> Any:
 def test_a_scene_view_is_that_of_its_moment_and_none_of_a_closed_study_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     state = [1]
     monkeypatch.setattr(scene_view, "_scene_state", lambda scene: tuple(state))
-    monkeypatch.setattr(scene_view, "_draw", lambda host, product: scene_view._Shot({}, [], tuple(state)))
-    monkeypatch.setattr(scene_view, "_encode", lambda shot: {"of": shot.state[0]})
+    monkeypatch.setattr(scene_view, "draw_views", lambda host, product: scene_view.Shot({}, [], tuple(state)))
+    monkeypatch.setattr(scene_view, "encode_views", lambda shot, patient_text: {"of": shot.state[0]})
     pump = Meanwhile(lambda: None)
     views = scene_view.SceneViews(SimpleNamespace(scene=None), "P", pump)  # type: ignore[arg-type]
     assert in_a_thread(lambda: views.current(1)) == views.last == {"of": 1}
@@ -238,15 +239,18 @@ def test_whose_files_a_batch_carries() -> None:
     entry = {"fileName": "a.dcm", "byteLength": 3, "payloadIds": ["p"], "dicomMetadata": told}
     plain = {**entry, "dicomMetadata": {"StudyInstanceUID": "1.2.4", "SOPInstanceUID": 7}}
     odd = {**entry, "dicomMetadata": {"0020000D": {"Value": []}}}
-    assert studies_of_batch(message({"files": [entry, plain, odd]})) == {"1.2.3", "1.2.4"}
-    assert studies_of_batch(message({"files": [odd], "study": {"uid": "urn:oid:1.2.5"}})) == {"1.2.5"}
-    assert studies_of_batch(message({"files": [odd], "studyInstanceUID": "1.2.6"})) == {"1.2.6"}
-    assert studies_of_batch(message([])) == set()
-    (read,) = parse_received_manifest({"files": [entry]})
-    assert wanted_entry(read, "1.2.3", frozenset())
-    assert wanted_entry(read, "", frozenset())
-    assert not wanted_entry(read, "1.2.4", frozenset())
-    assert not wanted_entry(read, "1.2.3", frozenset({"1.2.3.9"}))
+    assert named_in({"files": [entry, plain, odd]}) == {"1.2.3", "1.2.4"}
+    assert named_in({"files": [odd], "study": {"uid": "urn:oid:1.2.5"}}) == {"1.2.5"}
+    assert named_in({"files": [odd], "studyInstanceUID": "1.2.6"}) == {"1.2.6"}
+    assert named_in([]) == set()
+    wanted, others = files_of_study(message({"files": [entry, plain, odd]}), [Claim("1.2.3")])
+    assert ([one.dicom_metadata for one in wanted], sum(others.values())) == ([told, {"0020000D": {"Value": []}}], 1)
+    with pytest.raises(NotShown, match=r"study 1\.2\.4 and study 1\.2\.9"):
+        files_of_study(message({"files": [plain]}), [Claim("1.2.9")])
+
+
+def named_in(context: Any) -> set[str]:
+    return {claim.study_uid for claim in claims_of_batch(message(context))} - {""}
 
 
 def test_why_a_study_is_not_shown() -> None:

@@ -53,6 +53,19 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no UTF-8 in a part": (part("a", "?").encode().replace(b"?", b"\xff") + b"--b--", f"{FORM_DATA}; boundary=b"),
     "too many fields": (b"&".join(b"a%d=1" % n for n in range(300)), FORM),
     "too many parts": (("".join(part(f"a{n}") for n in range(300)) + "--b--").encode(), f"{FORM_DATA}; boundary=b"),
+    "parts in parts": (
+        ("--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" * 5000 + "--b--").encode(),
+        f"{FORM_DATA}; boundary=b",
+    ),
+    "lines without an end": (
+        b"--b\r\nContent-Disposition: form-data; name=x" + b"\r" * 60_000,
+        f"{FORM_DATA}; boundary=b",
+    ),
+    "headers without an end": ((part("a", more="; x=y" * 9000) + "--b--").encode(), f"{FORM_DATA}; boundary=b"),
+    "another encoding": (
+        (part("a", more="\r\nContent-Transfer-Encoding: base64") + "--b--").encode(),
+        f"{FORM_DATA}; boundary=b",
+    ),
     "a list": (b"[]", "application/json"),
 }
 

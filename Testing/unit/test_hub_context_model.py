@@ -13,6 +13,7 @@ from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.current_context import CurrentContext
 from CastHubLib.outbox import json_frame
 from CastHubLib.payloads import PayloadStore
+from CastHubLib.publication import Publication
 from CastHubLib.settings import HubSettings
 from CastLib.message import make_message, parse_publish
 from CastLib.subscription import make_subscription
@@ -110,5 +111,5 @@ def test_as_the_model_has_it(sequence: list[tuple[Any, ...]]) -> None:
 
 def _publish(context: CurrentContext, name: str, items: list[Any]) -> str:
     message = parse_publish(make_message(name, "t", items))
-    context.published(message, json_frame(message.wire), OWNER)
+    context.published(Publication(message, json_frame(message.wire), ()), OWNER)
     return message.id

@@ -131,7 +131,7 @@ class Core(RuleBasedStateMachine):
             self.table,
             self.outbox,
             self.publisher,
-            Asking(self.table, self.outbox),
+            Asking(SETTINGS, self.table, self.outbox),
             on_confirmed=lambda subscriber, events: None,
             on_ended=lambda subscriber: None,
         )

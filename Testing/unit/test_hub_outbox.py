@@ -10,7 +10,7 @@ import pytest
 from CastHubLib.core import Owner, Subscriber
 from CastHubLib.outbox import Outbox, text_frame, write_frame
 from CastHubLib.settings import HubSettings
-from CastHubLib.tail import Notification, Tail
+from CastHubLib.tail import Kept, Notification, Tail
 from CastLib.subscription import make_subscription
 
 
@@ -44,7 +44,7 @@ A, B = subscriber("a"), subscriber("b")
 
 
 def notification(frame: bytes, number: int = 1) -> Notification:
-    return Notification(frame, f"id-{number}", 0.0)
+    return Notification(frame, f"id-{number}", 0.0, Kept())
 
 
 def run(test: Callable[[Outbox, FakeSocket, FakeSocket, list[str]], None]) -> tuple[FakeSocket, FakeSocket, list[str]]:

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from CastHubLib import content
 from CastHubLib.content import StoreFull
 from CastHubLib.core import Owner
-from CastHubLib.payloads import Batch, Chunk, PayloadStore
+from CastHubLib.payloads import Batch, Chunk, PayloadStore, lay_out
 from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK
-from CastLib.message import make_message, parse_publish
 
 ALICE, BOB = Owner("alice", "alice"), Owner("bob", "bob")
 
@@ -52,10 +52,11 @@ def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
         payloads = store(payload_memory_most=memory)
         lengths = [10, 2 * CHUNK + 3, CHUNK]
         data = random.Random(1).randbytes(sum(lengths))
-        batch = payloads.claim(ALICE, len(data), 0.0)
+        batch = payloads.claim(ALICE, lengths, 0.0)
         assert batch.content.in_memory == bool(memory)
         await fill(batch, data)
-        files = payloads.keep(batch, lengths, 0.0)
+        files = lay_out(lengths)
+        payloads.keep(batch, files, 0.0)
         assert [file.chunk_lengths for file in files] == [[10], [CHUNK, CHUNK, 3], [CHUNK]]
         ids = [id for file in files for id in file.payload_ids]
         assert len(set(ids)) == 5
@@ -72,7 +73,7 @@ def test_memory_is_taken_as_bytes_come_and_given_back() -> None:
     size, piece = 96 * MIB, bytes(MIB)
     payloads = store(payload_memory_most=size)
     before = resident()
-    batch = payloads.claim(ALICE, size, 0.0)
+    batch = payloads.claim(ALICE, [size], 0.0)
     assert batch.content.in_memory
     asyncio.run(batch.content.write(memoryview(piece)))
     assert resident() - before < 16 * MIB
@@ -85,11 +86,11 @@ def test_memory_is_taken_as_bytes_come_and_given_back() -> None:
 def test_what_was_read_stays_good_when_its_batch_has_gone() -> None:
     for size in (1000, CHUNK + 1000):
         payloads = store()
-        batch = payloads.claim(ALICE, size, 0.0)
+        batch = payloads.claim(ALICE, [size], 0.0)
         asyncio.run(fill(batch, b"a" * size))
         data = asyncio.run(batch.content.read(size - 5, 5))
         payloads.drop(batch)
-        other = payloads.claim(BOB, size, 0.0)
+        other = payloads.claim(BOB, [size], 0.0)
         asyncio.run(fill(other, b"b" * size))
         assert bytes(data) == b"a" * 5
         with pytest.raises(ValueError, match="let go"):
@@ -103,15 +104,16 @@ def test_a_hub_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("CastHubLib.content.Room", none)
     payloads = store()
     with pytest.raises(StoreFull, match="has no memory for this batch"):
-        payloads.claim(ALICE, 10, 0.0)
+        payloads.claim(ALICE, [10], 0.0)
     assert payloads.size == 0
 
 
 def test_time_to_live() -> None:
     payloads = store(payload_seconds=100)
-    batch = payloads.claim(ALICE, 3, 0.0)
+    batch = payloads.claim(ALICE, [3], 0.0)
     asyncio.run(batch.content.write(memoryview(b"abc")))
-    [file] = payloads.keep(batch, [3], 0.0)
+    [file] = lay_out(batch.lengths)
+    payloads.keep(batch, [file], 0.0)
     [id] = file.payload_ids
     assert payloads.get(id, 99.9) is not None
     assert payloads.get(id, 100.0) is None
@@ -121,24 +123,24 @@ def test_time_to_live() -> None:
 
 def test_caps_are_claimed_before_a_byte_comes() -> None:
     payloads = store(payloads_most=1000, sender_payloads_most=600, payload_seconds=50)
-    first = payloads.claim(ALICE, 600, 0.0)
-    payloads.keep(first, [600], 0.0)
+    first = payloads.claim(ALICE, [600], 0.0)
+    payloads.keep(first, lay_out(first.lengths), 0.0)
     with pytest.raises(StoreFull, match="sender's share"):
-        payloads.claim(ALICE, 1, 0.0)
-    second = payloads.claim(BOB, 400, 0.0)
+        payloads.claim(ALICE, [1], 0.0)
+    second = payloads.claim(BOB, [400], 0.0)
     with pytest.raises(StoreFull, match="is full: try again"):
-        payloads.claim(BOB, 1, 0.0)
+        payloads.claim(BOB, [1], 0.0)
     with pytest.raises(StoreFull, match="fewer files"):
-        payloads.claim(BOB, 601, 0.0)
+        payloads.claim(BOB, [601], 0.0)
     payloads.drop(second)
-    payloads.claim(BOB, 400, 0.0)
-    payloads.claim(ALICE, 600, 50.0)  # the first has expired
+    payloads.claim(BOB, [400], 0.0)
+    payloads.claim(ALICE, [600], 50.0)  # the first has expired
 
 
 def test_a_dropped_batch_leaves_nothing() -> None:
     async def run() -> None:
         payloads = store(payload_memory_most=0)
-        batch = payloads.claim(ALICE, CHUNK + 1, 0.0)
+        batch = payloads.claim(ALICE, [CHUNK + 1], 0.0)
         await fill(batch, bytes(CHUNK))
         payloads.drop(batch)
         assert payloads.size == 0 and len(payloads) == 0
@@ -150,23 +152,22 @@ def test_a_dropped_batch_leaves_nothing() -> None:
 
 def test_memory_is_used_up_to_its_share() -> None:
     payloads = store(payload_memory_most=100)
-    in_memory = payloads.claim(ALICE, 60, 0.0)
+    in_memory = payloads.claim(ALICE, [60], 0.0)
     assert in_memory.content.in_memory
-    assert not payloads.claim(ALICE, 60, 0.0).content.in_memory
+    assert not payloads.claim(ALICE, [60], 0.0).content.in_memory
     payloads.drop(in_memory)
-    assert payloads.claim(ALICE, 60, 0.0).content.in_memory
+    assert payloads.claim(ALICE, [60], 0.0).content.in_memory
 
 
 def test_who_was_sent_a_payload_may_read_it_as_far_as_the_sender_may() -> None:
     payloads = store()
-    batch = payloads.claim(ALICE, 1, 0.0)
-    [file] = payloads.keep(batch, [1], 0.0)
-    event = parse_publish(
-        make_message("dicom-send", "t", {"files": [{"fileName": "a.dcm", "payloadIds": [*file.payload_ids, "other"]}]})
-    )
-    payloads.share(event, BOB, {BOB})
+    batch = payloads.claim(ALICE, [1], 0.0)
+    [file] = lay_out(batch.lengths)
+    payloads.keep(batch, [file], 0.0)
+    ids = [*file.payload_ids, "other"]
+    payloads.share(ids, BOB, {BOB})
     assert batch.readers == {ALICE}, "Bob may not read it, so he cannot give it to himself"
-    payloads.share(event, ALICE, {BOB})
+    payloads.share(ids, ALICE, {BOB})
     assert batch.readers == {ALICE, BOB}
 
 
@@ -175,9 +176,44 @@ def test_an_event_without_payloads_costs_nothing_for_each_receiver() -> None:
         raise AssertionError("nobody needs to know them")
         yield
 
-    payloads = store()
-    for context in ({"files": [{"fileName": "a.dcm", "url": "http://x/a.dcm"}]}, [{"key": "study", "resource": {}}]):
-        payloads.share(parse_publish(make_message("ImagingStudy-open", "t", context)), ALICE, receivers())
+    for ids in ((), ("other",)):
+        store().share(ids, ALICE, receivers())
+
+
+def test_payloads_are_counted_too() -> None:
+    payloads = store(payloads_count_most=5, sender_payloads_count_most=3)
+    first = payloads.claim(ALICE, [1, CHUNK + 1], 0.0)
+    with pytest.raises(StoreFull, match="sender's share"):
+        payloads.claim(ALICE, [1], 0.0)
+    payloads.claim(BOB, [1, 1], 0.0)
+    with pytest.raises(StoreFull, match="is full"):
+        payloads.claim(BOB, [1], 0.0)
+    payloads.drop(first)
+    payloads.claim(ALICE, [1, 1, 1], 0.0)
+
+
+def test_small_batches_share_files_which_go_with_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    real = content.tempfile.TemporaryFile
+    monkeypatch.setattr(content.tempfile, "TemporaryFile", lambda **more: opened.append(real(**more)) or opened[-1])
+
+    async def run() -> None:
+        payloads = store(payload_memory_most=0)
+        batches = [payloads.claim(sender, [1000], 0.0) for sender in (ALICE, BOB) * 200]
+        for number, batch in enumerate(batches):
+            await fill(batch, bytes([number % 256]) * 1000, 300)
+        assert len(opened) == 1
+        for number, batch in enumerate(batches):
+            assert await batch.content.read(990, 10) == bytes([number % 256]) * 10
+        for batch in batches:
+            assert not opened[0].closed
+            payloads.drop(batch)
+        assert opened[0].closed
+        payloads.claim(ALICE, [content._SPOOL], 0.0)
+        payloads.claim(ALICE, [1], 0.0)
+        assert len(opened) == 3
+
+    asyncio.run(run())
 
 
 PIECES = """

@@ -241,7 +241,9 @@ def test_the_page_names_every_setting() -> None:
 
 def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
     environment = package_environment() | variables
-    return subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, env=environment, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, env=environment, timeout=300
+    )
 
 
 @pytest.mark.parametrize("command", [["CastCLI", "hub"], ["CastHubLib"]])

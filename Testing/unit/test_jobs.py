@@ -8,109 +8,22 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from hub_process import package_environment
+from job_desk import Desk, make_message, wait_for
 
 from CastLib.errors import CastError, FieldError
-from CastLib.message import Message, parse_publish
-from CastServiceProviderLib.job_records import JobRecords
-from CastServiceProviderLib.jobs import Jobs, QueueFull
+from CastServiceProviderLib.job_settings import JobSettings
+from CastServiceProviderLib.jobs import QueueFull
 from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import JobSettings
+from CastServiceProviderLib.running_job import NO_RESULT
 
-PATIENCE = 30.0
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
-
-
-def make_message(*names: str) -> Message:
-    files = [{"fileName": name, "byteLength": 5, "payloadIds": [name]} for name in names]
-    event = {"hub.topic": "ann", "hub.event": "dicom-send", "context": {"files": files}}
-    return parse_publish({"id": "m1", "timestamp": "t", "subscriber.name": "VIEW-1", "event": event})
-
-
-class Desk:
-    """The provider's side of jobs without a hub: keeps what is sent and told, hands out small files."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.folder = folder
-        self.told: list[tuple[str, str, float | None]] = []
-        self.sent: list[tuple[str, list[bytes], dict[str, Any]]] = []
-        self.fetched: list[list[int]] = []
-        self.script = folder / "Script.py"
-        description = {
-            "script": str(self.script),
-            "hub_name": "http://hub",
-            "product_name": "TEST",
-            "product_version": "7",
-            "description": "Tests",
-        }
-        self.records = JobRecords()
-        self.jobs = Jobs(description, self, JobSettings(**{"timeout": PATIENCE, **settings}), self.records)
-
-    def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
-        self.fetched.append(entries)
-        paths = [folder / f"{index}.dcm" for index in entries]
-        for path in paths:
-            path.write_bytes(b"bytes")
-        return paths
-
-    def send(self, message: Message, event: str, paths: list[Path], context: dict[str, Any]) -> str:
-        check_results(event, paths)
-        self.sent.append((event, [path.read_bytes() for path in paths], context))
-        return "sent-1"
-
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None) -> None:
-        self.told.append((level, text, fraction))
-
-    def write(self, body: str, before: str = "") -> None:
-        self.script.write_text(
-            f"import os, sys, time\n{textwrap.dedent(before)}\ndef onMessage(message, context):\n"
-            + textwrap.indent(textwrap.dedent(body), "    ")
-        )
-
-    def run(self, body: str, before: str = "", message: Message | None = None) -> list[str]:
-        """Run one job to its end; return the errors told."""
-        self.write(body, before)
-        self.jobs.submit(message or make_message("a.dcm", "b.dcm"))
-        self.wait_idle()
-        return [text for level, text, _ in self.told if level == "error"]
-
-    def wait_idle(self) -> None:
-        wait_for(lambda: not self.jobs.running and not self.jobs.waiting)
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    desks: list[Desk] = []
-
-    def make(**settings: Any) -> Desk:
-        desks.append(Desk(tmp_path, **settings))
-        return desks[-1]
-
-    yield make
-    for desk in desks:
-        desk.jobs.stop()
-    assert not psutil.Process().children(recursive=True) or all(
-        "job_process" not in " ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)
-    )
-
-
-@pytest.fixture
-def desk(make_desk: Callable[..., Desk]) -> Desk:
-    return make_desk()
 
 
 def test_a_good_job(desk: Desk) -> None:
@@ -166,15 +79,18 @@ def test_a_script_that_fails(desk: Desk, body: str, before: str, error: str) -> 
 
 
 def test_sys_exit_without_a_code_is_an_end_like_another(desk: Desk) -> None:
-    assert not desk.run("sys.exit()")
+    assert not desk.run("context.progress('nothing to be seen here'); sys.exit()")
+    assert desk.notes == ["done, without a result file"]
+    assert desk.run("sys.exit(0)") == [NO_RESULT]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_script_that_crashes(desk: Desk) -> None:
     assert desk.run("import signal; os.kill(os.getpid(), signal.SIGSEGV)") == [
-        "the script's process was ended by SIGSEGV"
+        "the script's process crashed in a native library (SIGSEGV)"
     ]
-    assert "SIGKILL (out of memory?)" in desk.run("import signal; os.kill(os.getpid(), signal.SIGKILL)")[1]
+    killed = desk.run("import signal; os.kill(os.getpid(), signal.SIGKILL)")[1]
+    assert killed == "the script's process was killed (SIGKILL); the machine was probably out of memory"
 
 
 def test_trace_and_output_are_logged_not_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -273,7 +189,7 @@ def test_threads_of_a_script_may_all_use_the_context(desk: Desk) -> None:
 
 def test_scripts_do_not_see_the_secret(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAST_CLIENT_SECRET", "hush")
-    assert not desk.run("assert 'hush' not in str(os.environ)")
+    assert not desk.run("assert 'hush' not in str(os.environ); context.progress('none')")
 
 
 def test_slots_and_queue(make_desk: Callable[..., Desk], tmp_path: Path) -> None:
@@ -365,8 +281,8 @@ def test_jobs_end_when_their_provider_is_killed(tmp_path: Path) -> None:
             """)
     )
     program = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_jobs import *\n"
+        "import sys, time\n"
+        "from job_desk import *\n"
         f"Desk(Path({str(tmp_path)!r})).jobs.submit(make_message('a.dcm'))\n"
         "time.sleep(600)"
     )

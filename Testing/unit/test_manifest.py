@@ -60,6 +60,13 @@ def test_a_local_name_never_leaves_its_folder(name):
     assert local and local not in (".", "..") and not set('/\\:*?"<>|\0') & set(local)
 
 
+@pytest.mark.parametrize("letter", ["a", "\u00e9", "\u4e2d", "\U0001f600", "\ud800"])
+def test_a_long_local_name_fits_into_any_folder_with_its_suffix(letter, tmp_path):
+    local = local_file_name(letter * 250 + ".nii.gz")
+    assert local.endswith(".nii.gz")
+    (tmp_path / f"{local}-9999.part").write_bytes(b"")
+
+
 def entry(name="a.dcm", size=3, **more):
     return {"fileName": name, "byteLength": size, **more}
 

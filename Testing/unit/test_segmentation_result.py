@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from CastLib.dicom_series import read_series
 from CastLib.errors import FieldError
+from CastServiceProviderLib.findings import NOTHING_FOUND, empty_segments
 from CastServiceProviderLib.segmentation_result import (
     BODY_SUBSTANCE,
     CLUSTER_ANALYSIS,
@@ -156,26 +158,84 @@ def test_sources_without_type_2_attributes(tmp_path: Path, sources: list[Path], 
     write_segmentation(tmp_path / "seg.dcm", bare, labels, SEGMENTS, **NAMES)
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda labels: labels.astype(np.int64),
+        lambda labels: labels.astype(np.uint64),
+        lambda labels: labels.astype(">i2"),
+        lambda labels: np.asfortranarray(labels),
+        lambda labels: np.repeat(labels, 2, axis=2)[:, :, ::2],
+        lambda labels: np.ascontiguousarray(labels[::-1])[::-1],
+        lambda labels: np.ma.masked_array(labels),
+    ],
+)
+def test_whole_numbers_of_any_kind_and_order_in_memory(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray, form: Any
+) -> None:
+    path = write_segmentation(tmp_path / "seg.dcm", sources, form(labels), SEGMENTS, **NAMES)
+    assert np.array_equal(read_back(path, sources), labels)
+    geometry = read_series(sources)[0].volume
+    assert volumes_ml(form(labels), SEGMENTS, geometry) == volumes_ml(labels, SEGMENTS, geometry)
+
+
+def test_an_empty_segment_is_a_finding_beside_the_others(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray
+) -> None:
+    """A segmenter of many organs looks for all of them in each image; what is outside the image is not there."""
+    labels[labels == 2] = 0
+    path = write_segmentation(tmp_path / "seg.dcm", sources, labels, SEGMENTS, **NAMES)
+    assert np.array_equal(read_back(path, sources), labels)
+    fluid, white = hd.seg.segread(path).SegmentSequence
+    assert "SegmentDescription" not in fluid and white.SegmentDescription == NOTHING_FOUND
+    assert empty_segments(path) == ["White"]
+    frames = pydicom.dcmread(path).PerFrameFunctionalGroupsSequence
+    assert {frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber for frame in frames} == {1}
+
+
+def test_where_nothing_at_all_is_found_the_file_says_so(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_segmentation(tmp_path / "seg.dcm", sources, np.zeros_like(labels), SEGMENTS, **NAMES)
+    assert not read_back(path, sources).any()
+    assert empty_segments(path) == ["Fluid", "White"]
+    assert not caplog.records
+    assert empty_segments(sources[0]) == []
+
+
 def change(labels: np.ndarray, what: str) -> Any:
-    if what == "empty":
-        labels[labels == 2] = 0
-    elif what == "unknown":
+    if what == "unknown":
         labels[0, 0, 0] = 3
     elif what == "negative":
         labels = labels.astype(np.int16)
         labels[0, 0, 0] = -1
-    return {"swapped": labels.transpose(2, 1, 0), "float": labels.astype(float), "short": labels[1:]}.get(what, labels)
+    changed = {
+        "swapped": labels.transpose(2, 1, 0),
+        "float": labels.astype(float),
+        "short": labels[1:],
+        "one slice": labels[0],
+        "mask": labels > 0,
+        "list": labels.tolist(),
+        "text": labels.astype(str),
+        "complex": labels.astype(complex),
+    }
+    return changed.get(what, labels)
 
 
 @pytest.mark.parametrize(
     ("what", "word"),
     [
-        ("empty", "nothing was found for: White"),
         ("unknown", "holds 3, which no segment describes"),
         ("negative", "holds -1"),
         ("swapped", "must have the shape (9, 217, 181)"),
+        ("swapped", "write labels.transpose(2, 1, 0)"),
         ("short", "not (8, 217, 181)"),
-        ("float", "whole numbers"),
+        ("one slice", "not (217, 181)"),
+        ("float", "whole numbers, not float64: write labels.astype(numpy.uint8)"),
+        ("mask", "is a mask of true and false: write mask.astype(numpy.uint8)"),
+        ("list", "must be a numpy array, not list"),
+        ("text", "whole numbers"),
+        ("complex", "whole numbers"),
     ],
 )
 def test_wrong_labels_are_refused(
@@ -197,7 +257,46 @@ def test_wrong_segments_and_sources_are_refused(tmp_path: Path, sources: list[Pa
     assert "is empty" in error(sources, [])
     bad = SegmentDescription(2, "x" * 65, TISSUE, BRAIN, (0, 0, 0), "test")
     assert "1 to 64 characters" in error(sources, [SEGMENTS[0], bad])
+    bad = SegmentDescription(2, "a\\b", TISSUE, BRAIN, (0, 0, 0), "test")
+    assert "segments[2].label" in error(sources, [SEGMENTS[0], bad])
+    bad = SegmentDescription(2, "x", TISSUE, BRAIN, (0, 0, 0), "")
+    assert "segments[2].algorithm: " in error(sources, [SEGMENTS[0], bad])
     bad = SegmentDescription(2, "x", TISSUE, BRAIN, (0, 0, 256), "test")
     assert "0 to 255" in error(sources, [SEGMENTS[0], bad])
     assert "one series, not of 0" in error([], SEGMENTS)
     assert "missing" in error(sources[:3] + sources[4:], SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"color": (0.5, 0.2, 0.1)}, "color: must be three whole numbers from 0 to 255"),
+        ({"color": None}, "color: must be three"),
+        ({"label": None}, "segments[1].label: must have 1 to 64 characters"),
+        ({"type": "Liver"}, 'type: must be a Code, as Code("10200004", "SCT", "Liver"), not str'),
+        ({"category": None}, "category: must be a Code"),
+        ({"type": Code("1", "SCT", "x" * 65)}, "Code.meaning: must be a text of 1 to 64 characters"),
+        ({"type": Code("1" * 17, "SCT", "x")}, "Code.value: must be a text of 1 to 16"),
+        ({"type": Code("1", "", "x")}, "Code.scheme"),
+    ],
+)
+def test_slips_in_a_description_are_sentences(
+    tmp_path: Path, sources: list[Path], labels: np.ndarray, changed: dict[str, Any], word: str
+) -> None:
+    segments = [replace(SEGMENTS[0], **changed), SEGMENTS[1]]
+    with pytest.raises(FieldError) as refused:
+        write_segmentation(tmp_path / "seg.dcm", sources, labels, segments, **NAMES)
+    assert word in str(refused.value)
+
+
+def test_slips_in_a_call_are_sentences(tmp_path: Path, sources: list[Path], labels: np.ndarray) -> None:
+    def error(*, files: Any = sources, segments: Any = SEGMENTS, **names: Any) -> str:
+        with pytest.raises(FieldError) as refused:
+            write_segmentation(tmp_path / "seg.dcm", files, labels, segments, **{**NAMES, **names})
+        return str(refused.value)
+
+    assert "must be a list of SegmentDescription" in error(segments=SEGMENTS[0])
+    assert "must be a list of SegmentDescription" in error(segments=dict(enumerate(SEGMENTS, 1)))
+    assert "must be a list of files: write ['x.dcm']" in error(files="x.dcm")
+    assert "description: must be text, not NoneType" in error(description=None)
+    assert "version: must be text, not int" in error(version=1)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage
 
 from CastLib.dicom_series import read_series, scan
 from CastLib.errors import CastError, FieldError
@@ -22,13 +22,14 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 def write_slice(path: Path, position: tuple[float, ...], number: int, **changes: Any) -> Path:
-    """A header without pixels, which is all that is read."""
+    """A slice of 4 rows and 3 columns unless ``changes`` says otherwise; None takes an attribute out."""
     ds = Dataset()
     ds.SOPClassUID = MRImageStorage
     ds.SOPInstanceUID = f"2.25.7{number}"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = "2.25.1", "2.25.2"
     ds.Modality, ds.SeriesNumber, ds.SeriesDescription, ds.PatientID = "MR", 3, "T1", "P1"
     ds.Rows, ds.Columns, ds.PixelSpacing = 4, 3, [2.0, 0.5]
+    ds.BitsAllocated, ds.SamplesPerPixel, ds.PixelData = 8, 1, bytes(256)
     ds.ImageOrientationPatient = list(AXIAL)
     ds.ImagePositionPatient = [f"{value:.6f}" for value in position]
     for keyword, value in changes.items():
@@ -138,29 +139,71 @@ def test_repeated_files_are_left_out(tmp_path: Path) -> None:
     paths = write_stack(tmp_path, [0, 1, 2])
     (tmp_path / "copy.dcm").write_bytes(paths[1].read_bytes())
     (series,) = read_series([tmp_path])
-    assert len(series.files) == 3 and series.warnings == ("1 repeated files were left out",)
+    assert len(series.files) == 3 and series.warnings == ()
+    assert series.left_out == ((tmp_path / "copy.dcm", "a copy of 001.dcm"),)
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "part"),
     [
-        ({"Rows": 5}, "sizes"),
-        ({"PixelSpacing": [1, 1]}, "pixel spacings"),
-        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, "orientations"),
-        ({"ImagePositionPatient": None}, "only some"),
-        ({"ImagePositionPatient": [0, 1, 1]}, "sideways"),
-        ({"ImagePositionPatient": [0, 1]}, "ImagePositionPatient: must be 3 numbers"),
-        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "perpendicular"),
-        ({"PixelSpacing": [0, 1]}, "above 0"),
-        ({"PixelSpacing": None}, "PixelSpacing: must be 2 numbers"),
-        ({"Columns": None}, "Columns: is missing"),
-        ({"NumberOfFrames": 7}, "multi-frame images (7 frames"),
+        ({"Rows": 5}, "3 x 5 pixels"),
+        ({"PixelSpacing": [1, 1]}, "pixels of 1 x 1 mm"),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, "coronal"),
+        ({"ImagePositionPatient": [0, 1, 3]}, "stack 2"),
+        ({"ImagePositionPatient": [0, 0, 900]}, "block 2"),
     ],
 )
-def test_one_odd_file_among_good_ones(tmp_path: Path, changes: dict[str, Any], word: str) -> None:
+def test_one_odd_slice_is_a_volume_of_its_own(tmp_path: Path, changes: dict[str, Any], part: str) -> None:
+    paths = write_stack(tmp_path, [0, 1, 2, 4, 5])
+    paths.append(write_slice(tmp_path / "odd.dcm", (0, 0, 3), 9, **changes))
+    many, one = scan(paths).series
+    assert (many.key, one.key, many.uid, one.uid) == ("2.25.2", "2.25.2#2", "2.25.2", "2.25.2")
+    assert (len(many.files), one.files, many.part, one.part) == (5, (paths[-1],), "", part)
+    assert many.geometry is not None and many.geometry.places == (0, 1, 2, 4, 5) and one.geometry is not None
+    assert "its series makes 2 volumes; this one has 1 of 6 files" in one.warnings[0]
+    assert [series.key for series in read_series(paths)] == ["2.25.2"]  # a stray stops nobody
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"ImagePositionPatient": [0, 1]}, "ImagePositionPatient: must be 3 numbers"),
+        ({"ImagePositionPatient": [0, 1, 1e300]}, "ImagePositionPatient: is more than 100 m away"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "perpendicular"),
+        ({"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, "perpendicular"),
+        ({"PixelSpacing": [0, 1]}, "above 0"),
+        ({"PixelSpacing": None}, "PixelSpacing: must be 2 numbers"),
+        ({"Columns": None}, "Columns: must be 1 number"),
+    ],
+)
+def test_one_file_without_a_place_is_left_out(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
     paths = write_stack(tmp_path, [0, 2, 3])
     paths.append(write_slice(tmp_path / "odd.dcm", (0, 0, 1), 9, **changes))
-    assert word in only_problem(paths)
+    (series,) = read_series(paths)
+    assert series.volume.places == (0, 2, 3)
+    ((path, told),) = series.left_out
+    assert path == paths[-1] and why in told
+    assert why in only_problem(paths[-1:])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"ImagePositionPatient": None}, "it is an image without a position in space (MR)"),
+        ({"NumberOfFrames": 7}, "multi-frame images (7 frames in one file) are not read"),
+        ({"Rows": None}, "it holds no image (MR)"),
+        ({"SOPClassUID": EnhancedMRImageStorage}, "enhanced images (one file with"),
+    ],
+)
+def test_one_file_that_is_no_slice_is_told_beside_the_others(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    paths = write_stack(tmp_path, [0, 1, 2, 3, 4])
+    paths.append(write_slice(tmp_path / "odd.dcm", (0, 0, 5), 9, **changes))
+    many, one = scan(paths).series
+    assert many.geometry is not None and many.geometry.even and not many.warnings and not many.reason_not_shown
+    assert one.geometry is None and one.files == (paths[-1],) and reason in one.reason_not_shown
+    assert len(read_series(paths)) == 1
 
 
 def test_a_bad_series_does_not_hide_a_good_one(tmp_path: Path) -> None:
@@ -178,7 +221,7 @@ def test_objects_without_positions_are_series_without_geometry(tmp_path: Path) -
     )
     (series,) = read_series([path])
     assert series.modality == "SEG" and series.geometry is None and not series.problem
-    with pytest.raises(FieldError, match="SEG is no stack"):
+    with pytest.raises(FieldError, match="it is a segmentation"):
         _ = series.origin
 
 
@@ -197,12 +240,13 @@ def test_what_is_no_dicom_is_counted(tmp_path: Path) -> None:
     (tmp_path / "noise.dcm").write_bytes(whole[:132] + random.Random(1).randbytes(900))
     found = scan([tmp_path])
     assert len(found.series) == 1
-    assert {path.name for path, _ in found.skipped} == {"empty.dcm", "text.dcm"}
-    assert {path.name for path, _ in found.damaged} == {"cut.dcm", "noise.dcm"}
+    assert {path.name for path, _ in found.skipped} == {"text.dcm"}
+    assert {path.name for path, _ in found.damaged} == {"cut.dcm", "noise.dcm", "empty.dcm"}
     with pytest.raises(FieldError, match=r"cut\.dcm: damaged"):
         read_series([tmp_path])
     (tmp_path / "cut.dcm").unlink()
     (tmp_path / "noise.dcm").unlink()
+    (tmp_path / "empty.dcm").unlink()
     assert len(read_series([tmp_path])) == 1
     assert read_series([]) == []
     with pytest.raises(CastError, match="no such file"):

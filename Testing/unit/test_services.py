@@ -12,7 +12,7 @@ from CastLib.client import Pump
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message, Sender, make_message, parse_publish
 from CastServiceProviderLib.job_records import CANCELLED, DONE, FAILED, MOST, RUNNING, JobRecords
-from CastServiceProviderLib.running_job import JobSettings
+from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.services import HubAccess, Services
 from CastServiceProviderLib.trial import Trial
 
@@ -122,7 +122,7 @@ def test_a_wrong_hub_is_refused_and_one_that_is_away_waited_for(services: Servic
     assert not service.on
     services.start(service, HubAccess("http://127.0.0.1:9"))
     assert service.on
-    assert services._pump.run_until(lambda: service.state.kind == "waiting to reconnect", 20)
+    assert services._pump.run_until(lambda: service.state.kind == "waiting to reconnect", 60)
     services.stop(service)
     assert (service.on, service.state.kind) == (False, "offline")
 
@@ -163,7 +163,7 @@ def test_a_trial_can_be_called_off(services: Services, tmp_path: Path) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert services._pump.run_until(lambda: made.record.text == "Sleeping", 20)
+    assert services._pump.run_until(lambda: made.record.text == "Sleeping", 60)
     assert (made.record.state, made.record.fraction, services.all()[0].running) == (RUNNING, 0.1, 1)
     made.record.cancel()
     thread.join(10)

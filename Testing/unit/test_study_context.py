@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from strategies import json_values
 
+from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
 from CastLib.message import make_message, parse_publish
 from CastLib.study_context import http_address, make_study_context, parse_study
@@ -102,10 +103,9 @@ def test_files_and_series_are_read():
 
 
 def test_the_patient_is_read_but_not_insisted_on():
-    assert parse([{"key": "patient", "resource": {"identifier": [{"value": "P7"}]}}]).patient_id == "P7"
-    assert parse(study(subject={"reference": "Patient/P8"})).patient_id == "P8"
-    assert parse(study()).patient_id == ""
-    assert parse([{"key": "encounter", "resource": {"id": "E"}}]).encounter_id == "E"
+    numbered = {"identifier": [{"type": {"coding": [{"code": "MR"}]}, "value": "P7"}]}
+    assert parse([{"key": "patient", "resource": numbered}]).patient == Patient("P7")
+    assert parse(study()).patient == Patient()
 
 
 def test_a_study_that_is_no_object_is_refused():
@@ -126,7 +126,7 @@ def test_any_context_gives_a_reference_or_a_field_error(value):
 def test_what_is_made_is_read_back():
     reference = parse(make_study_context(UID, accession="A1", patient_id="P1", resource_id="r"))
     assert reference.study_uid == UID
-    assert (reference.accession, reference.patient_id, reference.resource_id) == ("A1", "P1", "r")
+    assert (reference.accession, reference.patient, reference.resource_id) == ("A1", Patient("P1"), "r")
     with pytest.raises(FieldError):
         make_study_context()
 

@@ -82,7 +82,7 @@ def test_by_this_products_client(hub: HubProcess, tmp_path: Path, family: str) -
         receiver.start()
         receiver.wait_online(10)
         sender.send_files(name, [path])
-        assert pump.run_until(lambda: bool(got), 10)
+        assert pump.run_until(lambda: bool(got), 60)
         assert got[0].context_dict()["files"][0]["mimeType"] == kind
         [fetched] = receiver.fetch_files(got[0], tmp_path / "received")
         assert fetched.read_bytes() == path.read_bytes()

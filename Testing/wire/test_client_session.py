@@ -135,22 +135,41 @@ def test_status_is_answered_while_the_main_thread_is_busy(desk):
     assert answer["timedOut"] and not answer["ok"] and answer["missing"] == [display.name]
 
 
-def test_none_and_an_exception_are_no_answer(desk, caplog):
+def test_none_is_no_answer_and_an_exception_is_answered_with_a_sentence(desk, caplog):
     display = desk.session("DISPLAY")
+
+    def refuse(message):
+        raise FieldError("viewId", "names no view")
+
     display.on_request("STATUS", lambda message: None, in_background=True)
     display.on_request("SCENEVIEW", lambda message: 1 / 0, in_background=True)
     display.on_request("DICOMTAG", lambda message: object(), in_background=True)
+    display.on_request("PNGFULLSIZE", refuse, in_background=True)
     asker = desk.session("ASKER")
-    for data_type in ("STATUS", "SCENEVIEW", "DICOMTAG"):
-        assert asker.request(data_type, timeout=0.1)["missing"] == [display.name]
+    assert asker.request("STATUS", timeout=0.1)["missing"] == [display.name]
+    for data_type, words in (
+        ("SCENEVIEW", "An unexpected ZeroDivisionError came up"),
+        ("DICOMTAG", "cannot be written as JSON"),
+        ("PNGFULLSIZE", "viewId: names no view"),
+    ):
+        answer = asker.request(data_type, timeout=20.0)
+        assert answer["missing"] == [] and words in answer["responses"][0]["data"]["error"]
     assert "ZeroDivisionError" in caplog.text and "cannot be written as JSON" in caplog.text
     assert display.state.kind == "online"
 
 
-def test_an_answer_that_is_too_large_is_not_sent(desk, caplog):
+def test_what_no_function_answers_is_left_to_others_or_answered_by_the_one_for_all_others(desk):
+    display, asker = desk.session("DISPLAY"), desk.session("ASKER")
+    assert asker.request("DICOMTAG", timeout=0.1)["missing"] == [display.name]
+    display.on_other_requests(lambda message: {"error": "not here"})
+    assert asker.request("DICOMTAG", timeout=20.0)["responses"][0]["data"] == {"error": "not here"}
+
+
+def test_an_answer_that_is_too_large_is_not_sent_but_told(desk, caplog):
     display = desk.session("DISPLAY", largest_frame=1000)
     display.on_request("STATUS", lambda message: "x" * 1000, in_background=True)
-    assert desk.session("ASKER").request("STATUS", timeout=0.2)["missing"] == [display.name]
+    answer = desk.session("ASKER").request("STATUS", timeout=20.0)
+    assert answer["responses"][0]["data"] == {"error": "The answer is over 1000 bytes."}
     assert "over 1000 bytes" in caplog.text
 
 

@@ -69,7 +69,7 @@ def test_every_address_of_the_hub_is_described_and_no_other(tmp_path: Path) -> N
     async def served() -> set[tuple[str, str]]:
         routes = HubServer(HubSettings(state=tmp_path))._runner.app.router.routes()
         found = {(route.method.lower(), route.resource.canonical) for route in routes if route.resource}
-        return {(method, path if path == "/docs/" else path.rstrip("/")) for method, path in found}
+        return {(method, path if path in ("/", "/docs/") else path.rstrip("/")) for method, path in found}
 
     described = {(method, path) for path, operations in openapi()["paths"].items() for method in operations}
     found = {each for each in asyncio.run(served()) if each[0] != "head"}

@@ -19,7 +19,7 @@ from hub_process import package_environment
 from hub_wire import Wire
 from provider_process import Asker
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def command(folder: Path) -> list[str]:

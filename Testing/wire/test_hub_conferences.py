@@ -148,7 +148,7 @@ def test_mistakes(host: Wire, method: str, path: str, fields: dict[str, Any], st
         assert answer.json()["field"] == field
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"[" * 60_000, b"\xff"])
 def test_bad_bodies(host: Wire, body: bytes) -> None:
     for method, path in (("POST", ""), ("PATCH", "/join"), ("PATCH", "/lead"), ("DELETE", "")):
         headers = {"Content-Type": "application/json"}

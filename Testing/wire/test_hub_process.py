@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as 
 
 def run_hub(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "CastHubLib", "--state", str(state), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=package_environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=package_environment())
 
 
 def test_status(hub: HubProcess) -> None:
@@ -52,7 +52,6 @@ def test_no_context_is_kept(hub: HubProcess) -> None:
         ("GET", "/nowhere", 404),
         ("POST", "/api/reset", 404),
         ("DELETE", "/api/hub", 405),
-        ("GET", "/", 404),
         ("PUT", "/api/hub/", 405),
     ],
 )

@@ -92,7 +92,7 @@ def test_our_client_works_through_it(trusting: HubProcess, authority: Authority)
         session.wait_online(10)
         with Wire(trusting.url, "ours") as wire:
             wire.publish(event("a-b", "ours"), 202)
-        assert pump.run_until(lambda: bool(seen), 10)
+        assert pump.run_until(lambda: bool(seen), 60)
         session.close()
 
 

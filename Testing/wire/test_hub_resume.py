@@ -22,6 +22,13 @@ def wire(hub: HubProcess) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module")
+def hub_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A hub whose grace time is over for no test that binds again, however slow the machine."""
+    with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=600, tail_most=5) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=GRACE, tail_most=5) as url:
         yield url
@@ -50,8 +57,8 @@ def receive(socket: Socket, count: int) -> list[str]:
     return [socket.event()["id"] for _ in range(count)]
 
 
-def test_who_acknowledges_without_a_status_gets_the_tail_too(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_who_acknowledges_without_a_status_gets_the_tail_too(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open")
         socket = wire.bind(endpoint)
         ids = publish(wire, 3)
@@ -64,8 +71,8 @@ def test_who_acknowledges_without_a_status_gets_the_tail_too(hasty: str) -> None
 
 
 @pytest.mark.parametrize("more", [{}, {"subscriber__product__name": "P"}])
-def test_what_is_published_meanwhile_comes_in_order(hasty: str, more: dict[str, str]) -> None:
-    with Wire(hasty) as wire:
+def test_what_is_published_meanwhile_comes_in_order(hub_url: str, more: dict[str, str]) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open", **more)
         socket = wire.bind(endpoint)
         first = publish(wire, 2)
@@ -78,8 +85,8 @@ def test_what_is_published_meanwhile_comes_in_order(hasty: str, more: dict[str, 
         assert receive(again, 4) == meanwhile + later, "each once, none of those before the drop"
 
 
-def test_the_unacknowledged_tail_is_sent_again_first(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_the_unacknowledged_tail_is_sent_again_first(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open")
         socket = wire.bind(endpoint)
         ids = publish(wire, 3)
@@ -98,8 +105,8 @@ def test_the_unacknowledged_tail_is_sent_again_first(hasty: str) -> None:
         wire.bind(endpoint).nothing()
 
 
-def test_who_says_beforehand_that_it_acknowledges_loses_nothing_of_its_first_socket(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_who_says_beforehand_that_it_acknowledges_loses_nothing_of_its_first_socket(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         before = wire.status()["unproven"]
         endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
         socket = wire.bind(endpoint)
@@ -147,19 +154,19 @@ def test_after_the_grace_time_the_subscription_is_over(hasty: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "at_once"), [(1000, True), (0, True), (1001, False)])
-def test_a_close_in_order_is_no_error(hasty: str, code: int, at_once: bool) -> None:
-    with Wire(hasty) as wire:
+def test_a_close_in_order_is_no_error(hub_url: str, hasty: str, code: int, at_once: bool) -> None:
+    with Wire(hub_url if at_once else hasty) as wire:
         other = wire.listen("OTHER")
         socket = wire.listen("S")
         began = time.monotonic()
         socket.leave(code)
-        assert other.event()["event"]["hub.event"] == "subscription-removed"
-        assert (time.monotonic() - began < GRACE) is at_once
+        assert other.event()["event"]["hub.event"] == "subscription-removed", "at once, or when the grace time is over"
+        assert at_once or time.monotonic() - began >= GRACE
         other.nothing()
 
 
-def test_renewing_before_binding_again_keeps_what_waits(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_renewing_before_binding_again_keeps_what_waits(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open")
         wire.bind(endpoint).cut()
         until_down(wire, connected=0)
@@ -168,8 +175,8 @@ def test_renewing_before_binding_again_keeps_what_waits(hasty: str) -> None:
         assert receive(wire.bind(endpoint), 1) == ids
 
 
-def test_more_than_may_wait_ends_the_subscription(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_more_than_may_wait_ends_the_subscription(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         other = wire.listen("OTHER", "subscription-removed")
         endpoint = wire.subscribe("S", "Patient-open")
         wire.bind(endpoint).cut()
@@ -180,16 +187,16 @@ def test_more_than_may_wait_ends_the_subscription(hasty: str) -> None:
         assert wire.status()["undelivered"] == before + 6
 
 
-def test_who_is_away_is_not_asked(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_who_is_away_is_not_asked(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         wire.listen("S").cut()
         until_down(wire, connected=0)
         answer = wire.request(event("status-request", wire.topic, subscriber_name="A")).json()
         assert answer["expected"] == [] and answer["timedOut"] is False
 
 
-def test_what_was_written_to_a_lost_socket_is_counted(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_what_was_written_to_a_lost_socket_is_counted(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         before = wire.status()["unproven"]
         socket = wire.listen("S", "Patient-open")
         receive(socket, len(publish(wire, 3)))
@@ -245,7 +252,7 @@ def test_binding_when_the_grace_time_is_over_is_refused_and_subscribing_with_the
             assert refused.value.status_code == 403
         form = wire.form("S", "Patient-open", hub__channel__endpoint=endpoint)
         answer = wire.http.post(wire.hub, data=form)
-        assert answer.status_code == 404 and answer.text.startswith("hub.channel.endpoint: ")
+        assert answer.status_code == 404 and answer.json()["message"].startswith("hub.channel.endpoint: ")
 
 
 def test_renewing_again_and_again_without_a_socket_keeps_a_subscription_within_its_lease_only(tmp_path: Path) -> None:
@@ -264,8 +271,8 @@ def test_renewing_again_and_again_without_a_socket_keeps_a_subscription_within_i
         assert other.event()["event"]["context"] == {"reason": "websocket-disconnect", "subscriber": "S"}
 
 
-def test_on_a_resumed_socket_the_confirmation_comes_first_then_the_tail_then_what_waited(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_on_a_resumed_socket_the_confirmation_comes_first_then_the_tail_then_what_waited(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
         socket = wire.bind(endpoint)
         unacknowledged = publish(wire, 2)
@@ -280,8 +287,8 @@ def test_on_a_resumed_socket_the_confirmation_comes_first_then_the_tail_then_wha
         assert [frame["id"] for frame in frames[1:]] == unacknowledged + waited
 
 
-def test_who_is_behind_with_acknowledging_has_its_oldest_forgotten_and_counted(hasty: str) -> None:
-    with Wire(hasty) as wire:
+def test_who_is_behind_with_acknowledging_has_its_oldest_forgotten_and_counted(hub_url: str) -> None:
+    with Wire(hub_url) as wire:
         endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
         socket = wire.bind(endpoint)
         before = wire.status()["unproven"]

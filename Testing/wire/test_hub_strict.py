@@ -42,4 +42,4 @@ def test_each_address_renews_its_own(strict: Wire, cast: Wire) -> None:
     endpoint = strict.subscribe("", "Patient-open")
     assert strict.subscribe("", "Patient-close", hub__channel__endpoint=endpoint) == endpoint
     answer = cast.http.post(cast.hub, data=cast.form("", "*", hub__channel__endpoint=endpoint))
-    assert answer.status_code == 400 and answer.text.startswith("hub.channel.endpoint")
+    assert answer.status_code == 400 and answer.json()["message"].startswith("hub.channel.endpoint")

@@ -124,13 +124,12 @@ def test_a_worklist_gets_progress_and_the_display_the_result(hub: Any, provider:
 def test_status_is_answered_while_a_job_runs(provider: Any, asker: Asker, scan: list[Path], tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     wait_idle(asker, provider)
-    assert set(asker.status_items(provider.product)) == {"availability", "took"}
+    assert set(asker.status_items(provider.product)) == {"availability"}
     asker.send(provider.product, scan[:1], event="nifti-send", task="wait", gate=str(gate))
     asker.send(provider.product, scan[:1], event="nifti-send", task="echo")
     asker.until(lambda: asker.updates)
     items = asker.status_items(provider.product)
     assert (items["availability"], items["job"], items["waiting"]) == ("online", "running", "1")
-    assert float(items["took"]) < 1.0
     gate.touch()
     asker.until(lambda: asker.results)
     wait_idle(asker, provider)
@@ -255,7 +254,7 @@ def test_a_script_changed_while_the_provider_runs_counts_from_the_next_message(
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "CastServiceProviderLib", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=package_environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=package_environment())
 
 
 def test_wrong_use_is_told_in_a_sentence(hub: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib import hub_process
 from CastInterfaceLib.hub_process import HubProcess
 from CastInterfaceLib.panels.hub_words import state_words
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, show_light
 from CastInterfaceLib.panels.tables import fit_rows, stretch
 
 STATUS_PAGE = "/api/hub/status"
@@ -38,10 +38,10 @@ class HubPanel:
         self._shown: object = None
         ui.portBox.value = saved_port()
         stretch(ui.applicationsTable)
-        ui.startButton.connect("clicked()", self.toggle)
-        ui.copyButton.connect("clicked()", self.copy)
-        ui.browserButton.connect("clicked()", self.open_browser)
-        ui.installButton.connect("clicked()", self.install)
+        ui.slots.connect(ui.startButton, "clicked()", self.toggle)
+        ui.slots.connect(ui.copyButton, "clicked()", self.copy)
+        ui.slots.connect(ui.browserButton, "clicked()", self.open_browser)
+        ui.slots.connect(ui.installButton, "clicked()", self.install)
         self._remove = hub.on_changed(self.refresh)
         self.refresh()
 
@@ -130,7 +130,7 @@ class HubPanel:
         table.setRowCount(len(report.applications))
         pale = qt.QBrush(table.palette.color(qt.QPalette.Disabled, qt.QPalette.Text))
         for row, one in enumerate(report.applications):
-            for column, text in enumerate((one.name, one.product, ", ".join(one.actors), one.topic)):
+            for column, text in enumerate(map(plain, (one.name, one.product, ", ".join(one.actors), one.topic))):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 if not one.connected:

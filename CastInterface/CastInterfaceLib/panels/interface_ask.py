@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
 from CastInterfaceLib.message_log import cut
-from CastInterfaceLib.panels.looks import BAD, BUSY, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, show_text
 from CastInterfaceLib.pictures import PeerPicture, pictures_of, save_pictures
 from CastLib.events import SCENEVIEW, STATUS
 
@@ -31,12 +31,12 @@ class AskSection:
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
         ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
         ui.dataBox.addItem(STATUS, STATUS)
-        ui.askButton.connect("clicked()", self.ask)
-        ui.peersButton.connect("clicked()", self.look_again)
-        ui.saveButton.connect("clicked()", self.choose_folder)
+        ui.slots.connect(ui.askButton, "clicked()", self.ask)
+        ui.slots.connect(ui.peersButton, "clicked()", self.look_again)
+        ui.slots.connect(ui.saveButton, "clicked()", self.choose_folder)
         ui.jsonButton.setCheckable(True)
-        ui.jsonButton.connect("toggled(bool)", lambda on: self.refresh())
-        ui.pictureList.connect("itemActivated(QListWidgetItem*)", self._open_picture)
+        ui.slots.connect(ui.jsonButton, "toggled(bool)", lambda on: self.refresh())
+        ui.slots.connect(ui.pictureList, "itemActivated(QListWidgetItem*)", self._open_picture)
         self.refresh()
 
     def close(self) -> None:
@@ -96,14 +96,14 @@ class AskSection:
         if missing:
             said += " " + _("No answer from {names}.").format(names=", ".join(missing))
         self._say(said, None if names and not missing else BUSY)
-        ui.answerText.setPlainText(text)
+        ui.answerText.setPlainText(plain(text))
         self._has_answer = True
         ui.pictureList.clear()
         for picture in self._pictures:
             pixmap = qt.QPixmap()
             pixmap.loadFromData(qt.QByteArray(picture.small))
-            item = qt.QListWidgetItem(qt.QIcon(pixmap), picture.name)
-            item.setToolTip(f"{picture.peer}: {picture.name}")
+            item = qt.QListWidgetItem(qt.QIcon(pixmap), plain(picture.name))
+            item.setToolTip(plain(f"{picture.peer}: {picture.name}"))
             ui.pictureList.addItem(item)
         self.refresh()
 
@@ -118,7 +118,7 @@ class AskSection:
         self.close()
         self._window = qt.QLabel()
         self._window.setPixmap(pixmap)
-        self._window.windowTitle = f"{picture.peer}: {picture.name}"
+        self._window.windowTitle = plain(f"{picture.peer}: {picture.name}")
         self._window.show()
 
     def choose_folder(self) -> None:

@@ -32,12 +32,12 @@ class ConnectionSection:
         self._offer_hubs(hub)
         ui.userEdit.text = user
         ui.topicEdit.text = topic
-        ui.testButton.connect("clicked()", self.test)
-        ui.forgetButton.connect("clicked()", self.forget)
-        ui.connectButton.connect("clicked()", self.toggle)
-        ui.hubBox.connect("editTextChanged(QString)", lambda text: self._hub_edited())
+        ui.slots.connect(ui.testButton, "clicked()", self.test)
+        ui.slots.connect(ui.forgetButton, "clicked()", self.forget)
+        ui.slots.connect(ui.connectButton, "clicked()", self.toggle)
+        ui.slots.connect(ui.hubBox, "editTextChanged(QString)", lambda text: self._hub_edited())
         for edit in (ui.hubBox.lineEdit(), ui.userEdit, ui.topicEdit):
-            edit.connect("returnPressed()", self.connect_hub)
+            ui.slots.connect(edit, "returnPressed()", self.connect_hub)
         self._remove = logic.onStateChanged(self._state_changed)
         self._hub_edited()
 
@@ -126,13 +126,24 @@ class ConnectionSection:
         self.show_state()
 
     def _state_changed(self, state: State) -> None:
+        if state.kind not in ("offline", "refused"):
+            self._show_connection()
         if state.kind == "online":
-            typed = self.hub
-            self._saved.keep(typed)
+            logic = self._logic
+            self._saved.keep(logic.hub)
             self._tell_hub("")
-            self._saved.keep_last(typed, self._ui.userEdit.text.strip(), self._ui.topicEdit.text.strip())
-            self._offer_hubs(typed)
+            self._saved.keep_last(logic.hub, logic.user, logic.askedTopic)
+            self._offer_hubs(logic.hub)
         self.show_state()
+
+    def _show_connection(self) -> None:
+        """Show where it connects and as whom: what was typed here, or what somebody else's code said."""
+        ui, logic = self._ui, self._logic
+        if self.hub != logic.hub:
+            self._type(logic.hub)
+        for edit, text in ((ui.userEdit, logic.user), (ui.topicEdit, logic.askedTopic)):
+            if edit.text != text:
+                edit.text = text
 
     def show_state(self) -> None:
         """Show where the connection stands."""

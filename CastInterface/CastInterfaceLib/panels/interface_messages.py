@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
+from CastInterfaceLib.panels.looks import plain
 from CastInterfaceLib.panels.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
@@ -34,9 +35,9 @@ class MessagesSection:
             header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
             header.resizeSection(column, width)
         low_rows(ui.messagesTable)
-        ui.filterEdit.connect("textChanged(QString)", self._filter)
-        ui.clearButton.connect("clicked()", self.clear)
-        ui.messagesTable.connect("itemSelectionChanged()", self._show_selected)
+        ui.slots.connect(ui.filterEdit, "textChanged(QString)", self._filter)
+        ui.slots.connect(ui.clearButton, "clicked()", self.clear)
+        ui.slots.connect(ui.messagesTable, "itemSelectionChanged()", self._show_selected)
         self._show_selected()
 
     def close(self) -> None:
@@ -75,7 +76,7 @@ class MessagesSection:
         row = table.rowCount
         table.insertRow(row)
         arrow = "←" if record.direction == RECEIVED else "→"
-        for column, text in enumerate((record.at, arrow, record.event, record.sender, record.target)):
+        for column, text in enumerate(map(plain, (record.at, arrow, record.event, record.sender, record.target))):
             item = qt.QTableWidgetItem(text)
             item.setToolTip(text)
             table.setItem(row, column, item)
@@ -95,4 +96,4 @@ class MessagesSection:
         record = self._logic.messages.find(item.data(_NUMBER)) if item is not None else None
         self._selected = record is not None
         self._ui.messageText.setVisible(self._selected)
-        self._ui.messageText.setPlainText(record.as_json() if record is not None else "")
+        self._ui.messageText.setPlainText(plain(record.as_json()) if record is not None else "")

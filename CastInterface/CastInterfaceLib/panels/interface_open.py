@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
-from CastInterfaceLib.panels.looks import BUSY, color_icon, show_text
+from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, show_text
 from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
 
 PROBLEMS_MOST = 3
@@ -23,7 +23,7 @@ class OpenSection:
         self._ui = ui
         self._logic = logic
         self._shown: tuple[Any, ...] | None = None
-        ui.cancelButton.connect("clicked()", logic.cancelOpening)
+        ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
         self.refresh()
@@ -46,10 +46,19 @@ class OpenSection:
             # A maximum of 0 makes Qt show that something is done, without saying how far.
             ui.openProgress.setMaximum(0 if now.fraction is None else 100)
             ui.openProgress.setValue(round(100 * (now.fraction or 0)))
-        show_text(ui.problemLabel, "\n".join(now.problems[-PROBLEMS_MOST:]), BUSY)
+        show_text(ui.problemLabel, self._problems(now), BUSY)
+        ui.problemLabel.toolTip = "\n".join(now.problems)
         if self._shown != (now.series, now.segments):
             self._shown = (now.series, now.segments)
             self._fill(now)
+
+    def _problems(self, now: OpenNow) -> str:
+        """The newest problems, and how many more the tooltip tells."""
+        told = list(now.problems[-PROBLEMS_MOST:])
+        more = len(now.problems) - len(told)
+        if more:
+            told.insert(0, _("{count} more: they stand in this text's tooltip.").format(count=more))
+        return "\n".join(told)
 
     def _sentence(self, now: OpenNow) -> str:
         if not now.study_uid and not now.doing:
@@ -72,8 +81,8 @@ class OpenSection:
         fit_rows(table, 1, ROWS_SEEN)
 
     def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:
-        item = qt.QTableWidgetItem(text)
-        item.setToolTip(text)
+        item = qt.QTableWidgetItem(plain(text))
+        item.setToolTip(plain(text))
         self._ui.contentTable.setItem(row, 0, item)
         self._ui.contentTable.setItem(row, 1, qt.QTableWidgetItem(size))
         return item

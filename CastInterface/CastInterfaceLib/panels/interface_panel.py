@@ -33,11 +33,12 @@ class InterfacePanel(SectionsPanel):
         for button in (ui.askSection, ui.sendSection, ui.messagesSection):
             button.collapsed = True
         super().__init__(
+            ui.slots,
             (
                 (ui.connectionSection, self.connection),
                 (ui.openSection, self.open),
                 (ui.askSection, self.ask),
                 (ui.sendSection, self.send),
                 (ui.messagesSection, self.messages),
-            )
+            ),
         )

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices
 from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
 from CastLib.actors import EVIDENCE_CREATOR
 
@@ -52,10 +52,10 @@ class SendSection:
         self._shown: Sent | None = None
         self._chosen = False  # as long as nobody chose whom to send to, the first service is offered
         stretch(ui.sendsTable)
-        ui.toBox.connect("activated(int)", lambda index: self._choose())
-        ui.sendButton.connect("clicked()", self.send)
-        ui.cancelSendButton.connect("clicked()", self.cancel)
-        ui.sendsTable.connect("itemSelectionChanged()", self._select)
+        ui.slots.connect(ui.toBox, "activated(int)", lambda index: self._choose())
+        ui.slots.connect(ui.sendButton, "clicked()", self.send)
+        ui.slots.connect(ui.cancelSendButton, "clicked()", self.cancel)
+        ui.slots.connect(ui.sendsTable, "itemSelectionChanged()", self._select)
         ui.sendProgress.setFormat("%p%")
         self.refresh()
 
@@ -121,7 +121,7 @@ class SendSection:
 
     def _show(self, sent: Sent) -> None:
         self._shown = sent
-        self._ui.sendText.setPlainText("\n".join(sent.lines))
+        self._ui.sendText.setPlainText(plain("\n".join(sent.lines)))
 
     def send(self) -> None:
         """Send what is chosen."""
@@ -193,4 +193,4 @@ class SendSection:
         line = f"{time.strftime('%H:%M:%S')} {line}"
         sent.lines.append(line)
         if sent is self._shown:
-            self._ui.sendText.appendPlainText(line)
+            self._ui.sendText.appendPlainText(plain(line))

@@ -9,6 +9,9 @@ import slicer
 
 LONG_WORD = 24  # characters that stand in one line of a narrow panel
 
+# Qt's texts end at a NUL, and half a surrogate pair cannot become one; the other controls only spoil a line.
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
 # For light palettes and for dark ones.
 GOOD = ("#1e7d3c", "#4cc66f")
 BUSY = ("#b06a00", "#f0b040")
@@ -39,6 +42,11 @@ def without_command(reason: str) -> str:
     return reason.partition("; ")[0] if "`" in reason else reason
 
 
+def plain(text: str) -> str:
+    """A text from outside as Qt keeps it to the letter: what it cannot keep or show stands as a replacement mark."""
+    return _NOT_SHOWN.sub("\ufffd", text)
+
+
 def breakable(text: str) -> str:
     """A text whose long words (UIDs, addresses) may be broken after a mark or, without one, anywhere."""
     return re.sub(rf"\S{{{LONG_WORD},}}", lambda found: re.sub(r"([./:_=-]|\w{20})(?=.)", "\\1\u200b", found[0]), text)
@@ -46,7 +54,7 @@ def breakable(text: str) -> str:
 
 def show_text(label: qt.QLabel, text: str, pair: tuple[str, str] | None = None) -> None:
     """Show a text, in a colour if one is given; a label without text takes no room."""
-    text = breakable(text)
+    text = breakable(plain(text))
     style = f"color: {color_of(pair)};" if pair is not None else ""
     if label.styleSheet != style:
         label.styleSheet = style
@@ -65,6 +73,7 @@ def color_icon(name: str) -> qt.QIcon:
 
 def set_choices(box: qt.QComboBox, choices: list[tuple[str, str]]) -> None:
     """Offer these texts, each with its value as data; what was chosen stays chosen when it is still there."""
+    choices = [(plain(text), value) for text, value in choices]
     present = [(box.itemText(index), box.itemData(index)) for index in range(box.count)]
     if present == choices:
         return

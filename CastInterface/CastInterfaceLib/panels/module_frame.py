@@ -10,6 +10,7 @@ that Slicer's window answers meanwhile; whoever asks for it before it is made ha
 from __future__ import annotations
 
 import importlib
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +22,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.dependencies import install_requirements, missing_requirements
+from CastInterfaceLib.panels.slots import Slots
 from CastInterfaceLib.slow_calls import slow_call
+
+# Slicer's own log takes everything from DEBUG on: what we write for each message belongs there only when somebody asks,
+# by giving this logger another level.
+if logging.getLogger("cast").level == logging.NOTSET:
+    logging.getLogger("cast").setLevel(logging.INFO)
 
 #: What every panel with a connection to a hub imports first, in steps that are short when those before were taken.
 CLIENT = (
@@ -61,7 +68,7 @@ class ModuleFrame:
         requirements: the list of the packages without which there is no panel; None when it can do without any.
         imports: what the panel needs, in an order in which none takes long when those before it are there.
         make_panel: makes the logic and its panel from an object that has the widgets of ``UI/<Module>.ui`` as
-            attributes.
+            attributes, and as ``slots`` what connects them.
     """
 
     def __init__(
@@ -79,11 +86,13 @@ class ModuleFrame:
         self._seen = False
         self._imports = imports
         self._steps: deque[Callable[[], object]] = deque()
+        self._slots = Slots()
         self._clock = qt.QTimer()  # single shots: a step that fails is not tried again
         self._clock.setSingleShot(True)
         self._clock.setInterval(0)
-        self._clock.connect("timeout()", self._next)
-        self._content = self._ui = None
+        self._slots.connect(self._clock, "timeout()", self._next)
+        self._content: Any = None
+        self._ui: Any = None
         self._logic: Any = None
         self._panel: Panel | None = None
         self.missing: qt.QLabel | None = None
@@ -137,6 +146,7 @@ class ModuleFrame:
             self._panel.close()
             self._logic.cleanup()
             self._panel = None
+        self._slots.disconnect_all()
 
     def _begin(self) -> None:
         # Slicer calls enter() when a module is chosen, and not again when one that is chosen is reloaded. A widget
@@ -160,6 +170,7 @@ class ModuleFrame:
         with slow_call("Slicer makes the widgets of a panel"):
             content = slicer.util.loadUI(self._widget.resourcePath(f"UI/{self._widget.moduleName}.ui"))
             self._ui = slicer.util.childWidgetVariables(content)
+            self._ui.slots = self._slots
             content.setMRMLScene(slicer.mrmlScene)
         self._content = content
 
@@ -174,7 +185,7 @@ class ModuleFrame:
         self.missing.wordWrap = True
         self.install_button = qt.QPushButton(_("&Install them"))
         self.install_button.toolTip = _("Ask before downloading them from the Python Package Index.")
-        self.install_button.connect("clicked()", self._install)
+        self._slots.connect(self.install_button, "clicked()", self._install)
         for widget in (self.missing, self.install_button):
             self._widget.layout.addWidget(widget)
         self._widget.layout.addStretch(1)

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, show_text
 from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
@@ -33,8 +33,8 @@ class TrySection:
         self._record: Any = None
         self._result: TrialResult | None = None
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
-        ui.tryButton.connect("clicked()", self.try_out)
-        ui.saveTrialButton.connect("clicked()", self.choose_folder)
+        ui.slots.connect(ui.tryButton, "clicked()", self.try_out)
+        ui.slots.connect(ui.saveTrialButton, "clicked()", self.choose_folder)
         self._say(_("Needs no hub: the script runs as it would for others, and its result comes back here."))
 
     def refresh(self) -> None:
@@ -113,8 +113,8 @@ class JobsSection:
         stretch(ui.jobsTable)
         ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
         fit_columns(ui.jobsTable, _FOR, _STATE)
-        ui.jobsTable.connect("itemSelectionChanged()", self._show_selected)
-        ui.cancelButton.connect("clicked()", self.cancel)
+        ui.slots.connect(ui.jobsTable, "itemSelectionChanged()", self._show_selected)
+        ui.slots.connect(ui.cancelButton, "clicked()", self.cancel)
         self.refresh()
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class JobsSection:
         log = record.log if record is not None else ""
         if self._log != log:
             self._log = log
-            ui.logText.setPlainText(log)
+            ui.logText.setPlainText(plain(log))
             ui.logText.verticalScrollBar().setValue(ui.logText.verticalScrollBar().maximum)
 
 

@@ -38,9 +38,9 @@ class ProviderPanel(SectionsPanel):
         self.jobs = JobsSection(ui, logic)
         ui.limitsSection.collapsed = True
         super().__init__(
-            ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs))
+            ui.slots, ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs))
         )
-        ui.servicesTable.connect("itemSelectionChanged()", self.refresh)
+        ui.slots.connect(ui.servicesTable, "itemSelectionChanged()", self.refresh)
         self.refresh()
 
 
@@ -56,11 +56,11 @@ class ServicesSection:
         ui.clientEdit.text = client_id
         stretch(ui.servicesTable)
         fit_columns(ui.servicesTable, _ON, _STATE, _QUEUE)
-        ui.servicesTable.connect("cellChanged(int,int)", self._cell_changed)
-        ui.addButton.connect("clicked()", self.add)
-        ui.newButton.connect("clicked()", self.add_new)
-        ui.removeButton.connect("clicked()", self.remove)
-        ui.startButton.connect("clicked()", self.toggle)
+        ui.slots.connect(ui.servicesTable, "cellChanged(int,int)", self._cell_changed)
+        ui.slots.connect(ui.addButton, "clicked()", self.add)
+        ui.slots.connect(ui.newButton, "clicked()", self.add_new)
+        ui.slots.connect(ui.removeButton, "clicked()", self.remove)
+        ui.slots.connect(ui.startButton, "clicked()", self.toggle)
         self.refresh()
         if logic.services.all():
             ui.servicesTable.selectRow(0)
@@ -205,7 +205,7 @@ class LimitsSection:
         ui.queueBox.value = limits.queue
         ui.timeBox.value = max(1, round(limits.timeout / 60))
         for box in (ui.slotsBox, ui.queueBox, ui.timeBox):
-            box.connect("valueChanged(int)", lambda value: self._keep())
+            ui.slots.connect(box, "valueChanged(int)", lambda value: self._keep())
 
     def _keep(self) -> None:
         ui = self._ui

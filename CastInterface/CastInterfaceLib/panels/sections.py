@@ -8,6 +8,8 @@ from typing import Protocol
 import ctk
 import qt
 
+from CastInterfaceLib.panels.slots import Slots
+
 REFRESH_MS = 250
 
 
@@ -25,16 +27,17 @@ class SectionsPanel:
     """Refreshes sections while the panel is seen: from `enter` to `exit`, and at once when one is unfolded.
 
     Args:
+        slots: connects them.
         sections: each with its ``ctkCollapsibleButton``.
     """
 
-    def __init__(self, sections: Sequence[tuple[ctk.ctkCollapsibleButton, Section]]) -> None:
+    def __init__(self, slots: Slots, sections: Sequence[tuple[ctk.ctkCollapsibleButton, Section]]) -> None:
         self._sections = tuple(sections)
         for button, _section in self._sections:
-            button.connect("contentsCollapsed(bool)", lambda collapsed: self.refresh())
+            slots.connect(button, "contentsCollapsed(bool)", lambda collapsed: self.refresh())
         self._clock = qt.QTimer()
         self._clock.setInterval(REFRESH_MS)
-        self._clock.connect("timeout()", self.refresh)
+        slots.connect(self._clock, "timeout()", self.refresh)
 
     def enter(self) -> None:
         """The panel is seen: keep it up to date."""

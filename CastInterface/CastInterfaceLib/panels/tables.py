@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import qt
 
-from CastInterfaceLib.panels.looks import color_of, is_dark
+from CastInterfaceLib.panels.looks import color_of, is_dark, plain
 
 Cell = tuple[str, str, "tuple[str, str] | None"]
 
@@ -54,7 +54,7 @@ def fit_rows(table: qt.QTableWidget, least: int, most: int) -> None:
 def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
     """Show text, tooltip and colour of each cell; only what has changed is touched."""
     for column, cell in enumerate(cells):
-        text, tip, look = cell
+        text, tip, look = plain(cell[0]), plain(cell[1]), cell[2]
         color = color_of(look) if look is not None else ""
         item = table.item(row, column)
         if item is None:

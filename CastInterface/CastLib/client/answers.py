@@ -9,7 +9,7 @@ from typing import Any
 from CastLib.client.calls import dump
 from CastLib.client.pump import Pump
 from CastLib.client.workers import Workers
-from CastLib.errors import CastError
+from CastLib.errors import CastError, FieldError
 from CastLib.events import data_type_of_event
 from CastLib.message import Message, Sender, make_response
 
@@ -45,14 +45,19 @@ class Answers:
         self._refuse = refuse
         self._largest = largest
         self._functions: dict[str, tuple[Answer, bool]] = {}
+        self._others: Answer | None = None
 
     def add(self, data_type: str, answer: Answer, in_background: bool) -> None:
         """Have requests for ``data_type`` answered by this function, instead of an earlier one."""
         self._functions[data_type.upper()] = (answer, in_background)
 
+    def add_others(self, answer: Answer) -> None:
+        """Have all other requests answered by this function, in the background."""
+        self._others = answer
+
     def take(self, message: Message) -> None:
         """Have a request answered; one that nobody here answers is left to others."""
-        function, in_background = self._functions.get(data_type_of_event(message.key), (None, False))
+        function, in_background = self._functions.get(data_type_of_event(message.key), (self._others, True))
         if function is None:
             return
         if in_background:
@@ -68,20 +73,31 @@ class Answers:
         if data is None:
             return
         try:
-            frame = dump(make_response(message, data, sender=self._sender))
+            frame = self._written(message, data)
             if len(frame) > self._largest:
                 _log.warning("the answer to %s is over %d bytes: id %s", message.event, self._largest, message.id)
                 self._refuse(message, _TOO_LARGE)
-                return
+                frame = self._written(message, {"error": f"The answer is over {self._largest} bytes."})
             self._send(frame)
         except CastError as error:
             _log.warning("%s was not answered: %s: id %s", message.event, error, message.id)
 
+    def _written(self, message: Message, data: Any) -> bytes:
+        """The answer as JSON; a sentence instead of what cannot be written so."""
+        try:
+            return dump(make_response(message, data, sender=self._sender))
+        except FieldError as error:
+            _log.warning("%s was not answered: %s: id %s", message.event, error, message.id)
+            return dump(make_response(message, {"error": str(error)}, sender=self._sender))
+
 
 def _data(function: Answer, message: Message) -> Any:
-    """Return what the function answers, None when it raises."""
+    """Return what the function answers; why it cannot, where it raises: nobody shall wait for what does not come."""
     try:
         return function(message)
-    except Exception:
+    except CastError as error:
+        _log.info("%s cannot be answered: id %s", message.event, message.id)
+        return {"error": str(error)}
+    except Exception as error:
         _log.exception("%s was not answered: id %s", message.event, message.id)
-        return None
+        return {"error": f"An unexpected {type(error).__name__} came up; the log says where."}

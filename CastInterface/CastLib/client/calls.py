@@ -12,7 +12,7 @@ from CastLib.client.failures import HubUnusable, without_hub
 from CastLib.client.http import Http, json_object
 from CastLib.client.sign_in import SignIn
 from CastLib.client.upload import BatchBody, JsonBody
-from CastLib.errors import FieldError, Refused
+from CastLib.errors import CastError, FieldError, Refused
 from CastLib.subscription import Subscription, make_subscribe_form, make_unsubscribe_form
 
 _REQUEST_MARGIN = 10.0  # seconds past a request's own time-out: the hub answers then, however late its peers
@@ -74,8 +74,22 @@ class HubCalls:
         try:
             response = self.http.send("GET", self._address.api("/status"))
         except Refused as error:
-            raise without_hub(str(self._address), error, "status") from None
+            raise self._what_it_is(without_hub(str(self._address), error, "status")) from None
         return json_object(response, self._address)
+
+    def _what_it_is(self, error: CastError) -> CastError:
+        """Say of a server without our status what it is, when it answers as Cast hubs of another make do."""
+        if not isinstance(error, HubUnusable):
+            return error
+        for path in ("/conference", "/admin/metrics"):
+            try:
+                found = self.http.send("GET", self._address.api(path)).json()
+            except (CastError, ValueError):
+                continue
+            if isinstance(found, (list, dict)):
+                lacks = "it has no /api/hub/status, which would tell its version and health"
+                return HubUnusable(f"{self._address} is a Cast hub of another make (it answers {path[1:]}): {lacks}")
+        return error
 
     def _post_json(self, url: str, body: JsonBody, timeout: float | None = None) -> requests.Response:
         headers = {"Content-Type": "application/json"}

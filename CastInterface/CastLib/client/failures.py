@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import requests
 import urllib3
@@ -14,6 +15,8 @@ from CastLib.errors import CastError, HubNotReachable, Refused, TimedOut
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _NOT_THERE = frozenset({404, 405, 410, 501})
 _LONGEST_REASON = 300
+_REASONS = ("message", "msg", "error_description", "error", "detail", "reason")
+_WRAPPED_MOST = 4
 
 
 class HubUnusable(HubNotReachable):
@@ -101,13 +104,25 @@ def refusal(response: requests.Response) -> Refused:
             value = response.json()
         except ValueError:
             value = None
-        if isinstance(value, dict):
-            words = (value.get(key) for key in ("message", "error_description", "error", "detail", "reason"))
-            reason = next((word for word in words if isinstance(word, str) and word), "")
+        reason = _words(value)
     elif "html" not in kind:
         reason = text.strip()
     reason = " ".join(reason.split())[:_LONGEST_REASON] or response.reason or "no reason given"
     return Refused(response.status_code, reason)
+
+
+def _words(value: Any) -> str:
+    """The reason in the JSON of a refusal; some hubs wrap it once more (``{"detail": {"error": …}}``), some list it."""
+    for _ in range(_WRAPPED_MOST):
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, dict):
+            return ""
+        words = [word for key in _REASONS if (word := value.get(key))]
+        value = next((word for word in words if isinstance(word, str)), words[0] if words else None)
+    return ""
 
 
 def without_frames(error: CastError) -> CastError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -15,6 +16,10 @@ from CastLib.client.network import Network
 from CastLib.errors import CastError, FieldError, TimedOut
 from CastLib.fields import need_object, parse_json
 from CastLib.version import __version__
+
+# For the whole process: it writes a line a request, with addresses and payload ids, into whatever log the host keeps.
+# What goes wrong is told by us.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _POOL = 32  # connections kept: as many as downloads at once, and a few calls
 

@@ -65,6 +65,7 @@ class Receiver:
         self._channel: Channel | None = None
         self._subscription: Subscription | None = None
         self._endpoint = ""
+        self._resumed = False
         self._lease_ends = self._renew_at = math.inf
         self._leaving = threading.Lock()
         self._left = False
@@ -147,7 +148,7 @@ class Receiver:
                 self._leave(channel)
                 return
             self._receive(channel, channel.wait_for_first(_CONFIRMATION_WAIT))
-            self._tell(State(ONLINE), None)
+            self._tell(State(ONLINE, resumed=self._resumed), None)
             while True:
                 self._receive(channel, channel.receive())
                 if time.monotonic() >= self._renew_at:
@@ -162,13 +163,15 @@ class Receiver:
         subscription = self._subscription = self._make_subscription()
         if self._endpoint:
             try:
-                self._endpoint = self._calls.subscribe(subscription, self._endpoint)
+                before = self._endpoint
+                self._endpoint = self._calls.subscribe(subscription, before)
+                self._resumed = self._endpoint == before
                 return self._open()
             except Refused as error:
                 if is_passing(error):
                     raise
                 _log.info("the hub has forgotten this subscription: %s", error)
-        self._endpoint = ""
+        self._endpoint, self._resumed = "", False
         self._endpoint = self._calls.subscribe(subscription)
         return self._open()
 

@@ -142,10 +142,14 @@ class Session:
     def on_request(self, data_type: str, answer: Answer, in_background: bool = False) -> None:
         """Have requests for ``data_type`` answered with what ``answer(message)`` returns, any JSON value.
 
-        None, or an exception, which is logged, is no answer. ``in_background`` runs it on a thread of its own, at once
-        and whatever the main thread does: for STATUS during a load.
+        None is no answer. An exception, which is logged, is answered with ``{"error": "…"}``. ``in_background`` runs
+        it on a thread of its own, at once and whatever the main thread does: for STATUS during a load.
         """
         self._answers.add(data_type, answer, in_background)
+
+    def on_other_requests(self, answer: Answer) -> None:
+        """Have all requests that no other function answers answered by this one, on a thread of its own."""
+        self._answers.add_others(answer)
 
     def on_state(self, handler: Callable[[State], object]) -> None:
         """Have every change of state handed to ``handler``, until ``close``."""
@@ -217,9 +221,10 @@ class Session:
         *,
         target: Target | None = None,
         topic: str | None = None,
+        id: str | None = None,
     ) -> str:
-        """Publish an event on ``topic``, the session's own by default; return its id."""
-        wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target)
+        """Publish an event on ``topic``, the session's own by default; return its id, ``id`` when one is given."""
+        wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target, id=id)
         text = self._written(wire)
         self._calls.publish(JsonBody(text, lambda: self._tell_sent(text)))
         return str(wire["id"])

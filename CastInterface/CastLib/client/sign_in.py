@@ -14,6 +14,10 @@ from CastLib.events import EVERY
 
 T = TypeVar("T")
 
+#: As whom providers sign in at hubs that know no client credentials (protocol: subscribe, ``hub.topic=*``).
+_PROVIDERS_NAME = "3dslicer-server"
+_NOT_KNOWN = frozenset({400, 422, 501})  # how such a hub refuses ``grant_type``; a wrong secret is another status
+
 
 class SignIn:
     """Keeps one token in memory, and last time's ``id_token``, which brings user and topic back after a new sign-in."""
@@ -66,19 +70,36 @@ class SignIn:
 
     def _by_code(self) -> dict[str, Any]:
         settings = self._settings
-        asked = {
-            "user_name": settings.user,
-            "topic": settings.topic,
-            "id_token": self._id_token,
-            "client_product_name": settings.product,
-        }
+        return self._with_code(
+            {
+                "user_name": settings.user,
+                "topic": settings.topic,
+                "id_token": self._id_token,
+                "client_product_name": settings.product,
+            }
+        )
+
+    def _with_code(self, asked: dict[str, str]) -> dict[str, Any]:
         code = self._post("/oauth/authorize", asked).get("code")
         if not isinstance(code, str) or not code:
             raise HubUnusable(f"{self._http.address} is no hub: its sign-in answers no code")
         return self._post("/oauth/token", {"grant_type": "authorization_code", "code": code, **self._client()})
 
     def _by_credentials(self) -> dict[str, Any]:
-        return self._post("/oauth/token", {"grant_type": "client_credentials", **self._client()})
+        """Sign in as a provider: by client credentials, else as older hubs know providers."""
+        try:
+            return self._post("/oauth/token", {"grant_type": "client_credentials", **self._client()})
+        except Refused as error:
+            if error.status not in _NOT_KNOWN:
+                raise
+            first = error
+        asked = {"user_name": _PROVIDERS_NAME, "topic": EVERY, "client_product_name": self._settings.product}
+        try:
+            return self._with_code(asked)
+        except Refused as error:
+            raise Refused(error.status, f"{error.reason} (client credentials: {first.reason})") from None
+        except HubUnusable:  # it has no such way
+            raise first from None
 
     def _client(self) -> dict[str, str]:
         settings = self._settings

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut
 
 from CastLib.dicom_reading import read_whole
-from CastServiceProviderLib.brain_checks import check_brain
+from CastServiceProviderLib.brain_checks import check_brain, check_noise
 from CastServiceProviderLib.mr_choice import choose_mr
 from CastServiceProviderLib.segmentation_result import (
     BODY_SUBSTANCE,
@@ -123,7 +123,9 @@ def segment_or_refuse(image, series, progress):
         ) from error
     upright = sitk.DICOMOrient(labels, "LPS")
     check_brain(sitk.GetArrayFromImage(upright), upright.GetSpacing(), FLUID, GREY, WHITE)
-    return sitk.GetArrayFromImage(labels), remark
+    labels = sitk.GetArrayFromImage(labels)
+    check_noise(sitk.GetArrayViewFromImage(image), labels, GREY, WHITE)
+    return labels, remark
 
 
 def segment(image, progress):

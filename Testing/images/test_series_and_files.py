@@ -1,0 +1,90 @@
+"""Which files become which volumes, on the screen: behind links, from old archives, under equal UIDs, repeated."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from pathlib import Path
+
+import head_phantom
+import numpy as np
+import pydicom
+import pytest
+from display_desk import Desk, folder, volumes_of  # noqa: F401
+from image_rows import row
+
+from CastInterfaceLib.study_loading import array_of, geometry_of
+
+
+def open_whole(desk: Desk, uid: str) -> list[str]:
+    """Open the head and see all 24 slices of it where they belong; what was told of it."""
+    desk.open(uid)
+    desk.until_shown(uid)
+    (volume,) = volumes_of(desk)
+    array = array_of(volume)
+    assert array.shape == (24, 128, 128)
+    bright = np.argwhere(array == 2000)[:, ::-1].mean(axis=0)
+    left, front, top = head_phantom.MARKER
+    assert np.allclose((geometry_of(volume) @ [*bright, 1])[:3], (-left, -front, top), atol=2.5)
+    return [item["message"] for item in desk.items("problem")]
+
+
+@row("Files and folders", "Old files without preamble and meta header", "shown")
+@pytest.mark.parametrize("bare", [24, 6])
+def test_old_files_are_shown(desk: Desk, folder: Path, bare: int) -> None:  # noqa: F811
+    slices = head_phantom.series("nopre")
+    uid = str(slices[0].StudyInstanceUID)
+    if bare < 24:
+        head_phantom.save(folder / "old", slices[bare:], prefix="WH")
+    (folder / "old").mkdir(exist_ok=True)
+    for number, one in enumerate(slices[:bare]):
+        del one.file_meta
+        pydicom.dcmwrite(folder / "old" / f"IM{number:04d}", one, implicit_vr=True, little_endian=True)
+    assert not open_whole(desk, uid)
+
+
+@row("Files and folders", "A study behind a symbolic link", "shown")
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_is_followed(desk: Desk, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    uid = head_phantom.save(tmp_path / "elsewhere" / "Übung 3 'Kopf' & 50% #2", head_phantom.series("linked"))
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(folder)
+    os.mkfifo(folder / "pipe.dcm")
+    assert not open_whole(desk, uid)
+
+
+@row(
+    "Images",
+    "Slices to which an anonymiser gave one SOP Instance UID",
+    "shown, with a warning",
+    "24 different images share one SOP Instance UID: they were told apart by where and when they were made",
+)
+def test_slices_under_one_uid_are_all_shown(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("sameuid")
+    for one in slices:
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = slices[0].SOPInstanceUID
+    return open_whole(desk, head_phantom.save(folder / "same", slices))
+
+
+@row(
+    "Images",
+    "A slice that was acquired twice",
+    "shown, with a warning",
+    "a slice was acquired more than once; the last one is used: IM0019.dcm and not IM0000.dcm",
+)
+def test_the_later_of_two_slices_is_shown(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("twice")
+    first = copy.deepcopy(slices[18])
+    for one in slices:
+        one.AcquisitionNumber = 2
+    first.AcquisitionNumber, first.PixelData = 1, bytes(len(first.PixelData))
+    first.SOPInstanceUID = first.file_meta.MediaStorageSOPInstanceUID = head_phantom.uid("twice", "first")
+    return open_whole(desk, head_phantom.save(folder / "twice", [first, *slices]))
+
+
+@row("Files and folders", "Copies of files of a study", "shown")
+def test_copies_do_not_matter(desk: Desk, folder: Path) -> None:  # noqa: F811
+    uid = head_phantom.save(folder / "a", head_phantom.series("copies"))
+    head_phantom.save(folder / "b", head_phantom.series("copies")[5:15], prefix="COPY")
+    open_whole(desk, uid)

@@ -1,0 +1,69 @@
+"""What many do together costs their number, not its square: counted in steps, not in seconds."""
+
+from __future__ import annotations
+
+import pytest
+from manual_loop import ManualLoop
+
+from CastHubLib import core
+from CastHubLib.core import DISCONNECT, Owner, Subscriber, Table
+from CastHubLib.departures import Departures
+from CastHubLib.outbox import Outbox
+from CastHubLib.publishing import Publisher
+from CastHubLib.settings import HubSettings
+from CastHubLib.tail import Kept, Notification, Tail
+from CastLib.subscription import make_subscription
+
+OWNER, MANY = Owner("u", "t"), 400
+
+
+def test_subscriptions_that_end_together_are_each_told_once_to_who_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    real = core.receives
+
+    def counted(*arguments: object, **named: object) -> bool:
+        nonlocal asked
+        asked += 1
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(core, "receives", counted)
+    loop, table = ManualLoop(), Table()
+    outbox = Outbox(loop, HubSettings(), on_slow=print, on_lost=print)  # type: ignore[arg-type]
+    departures = Departures(loop, table, Publisher(loop, table, outbox))  # type: ignore[arg-type]
+    left = Subscriber("left", make_subscription("t", ["*"], name="left", product="P"), OWNER, 60, tail=Tail())
+    table.add(left)
+    gone = [
+        Subscriber(f"{n}", make_subscription("t", ["*"], name=f"n{n}", product="P"), OWNER, 60) for n in range(MANY)
+    ]
+    for each in gone:
+        table.add(each)
+    for each in gone:
+        table.remove(each.id)
+        departures.note(each, DISCONNECT, broke=True)
+    loop.pass_time(1)
+    outbox.flush()
+    assert len(left.tail or ()) == 2 * MANY, "subscription-removed and SyncError of each"
+    assert asked <= 4 * MANY
+
+
+def test_an_unknown_acknowledgement_does_not_look_through_the_tail() -> None:
+    compared = 0
+
+    class Id(str):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    tail, kept = Tail(), Kept()
+    tail.add([Notification(b"x", Id(f"id-{number}"), 0.0, kept) for number in range(MANY)], MANY)
+    for number in range(MANY):
+        assert not tail.acknowledged(f"other-{number}")
+    assert compared <= 4 * MANY
+    assert tail.acknowledged("id-10") and len(tail) == MANY - 11 and tail.size == MANY - 11
+    assert not tail.acknowledged("id-10")
+    tail.add([Notification(b"x", Id("id-10"), 0.0, kept)], 1)
+    assert tail.acknowledged("id-10") and not len(tail) and not tail.size
+    assert kept.bytes == 0, "what nobody holds is not counted"
