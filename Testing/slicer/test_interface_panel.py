@@ -217,7 +217,7 @@ def test_a_study_that_is_not_there_is_told(part: InterfacePart, hub: HubProcess)
     assert part.ui.studyEdit.text == "1.2.3.4.5"
     pictures(part, "busy", WIDTHS)
     part.click(part.ui.cancelButton)
-    part.until(lambda: "called off" in part.ui.problemLabel.text)
+    part.until(lambda: "cancelled" in part.ui.problemLabel.text)
     assert not part.ui.openProgress.isVisible()
     pictures(part, "error", WIDTHS)
 

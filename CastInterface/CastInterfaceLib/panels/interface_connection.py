@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light, show_text, without_command
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_icon, show_light, show_text, without_command
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastLib.client import State
 
@@ -32,6 +32,8 @@ class ConnectionSection:
         self._offer_hubs(hub)
         ui.userEdit.text = user
         ui.topicEdit.text = topic
+        set_icon(ui.testButton, "SP_BrowserReload")
+        set_icon(ui.forgetButton, "SP_TrashIcon")
         ui.slots.connect(ui.testButton, "clicked()", self.test)
         ui.slots.connect(ui.forgetButton, "clicked()", self.forget)
         ui.slots.connect(ui.connectButton, "clicked()", self.toggle)
@@ -155,6 +157,7 @@ class ConnectionSection:
         ui.lightLabel.accessibleName = text
         free = state.kind in ("offline", "refused")
         ui.connectButton.text = _("&Connect") if free else _("Dis&connect")
+        set_icon(ui.connectButton, "SP_DialogApplyButton" if free else "SP_DialogCloseButton")
         ui.connectButton.enabled = not free or bool(self.hub)
         ui.forgetButton.enabled = free and self.hub in self._saved.addresses()
         for widget in (ui.hubBox, ui.userEdit, ui.topicEdit):

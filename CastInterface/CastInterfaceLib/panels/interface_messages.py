@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
-from CastInterfaceLib.panels.looks import plain
+from CastInterfaceLib.panels.looks import plain, set_icon
 from CastInterfaceLib.panels.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
@@ -35,6 +35,7 @@ class MessagesSection:
             header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
             header.resizeSection(column, width)
         low_rows(ui.messagesTable)
+        set_icon(ui.clearButton, "SP_TrashIcon")
         ui.slots.connect(ui.filterEdit, "textChanged(QString)", self._filter)
         ui.slots.connect(ui.clearButton, "clicked()", self.clear)
         ui.slots.connect(ui.messagesTable, "itemSelectionChanged()", self._show_selected)

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
-from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, show_text
+from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, set_icon, show_text
 from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
 
 PROBLEMS_MOST = 3
@@ -24,6 +24,7 @@ class OpenSection:
         self._logic = logic
         self._shown: tuple[Any, ...] | None = None
         ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
+        set_icon(ui.cancelButton, "SP_DialogCancelButton")
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
         self.refresh()

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text
 from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
@@ -33,6 +33,8 @@ class TrySection:
         self._record: Any = None
         self._result: TrialResult | None = None
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
+        set_icon(ui.tryButton, "SP_MediaPlay")
+        set_icon(ui.saveTrialButton, "SP_DialogSaveButton")
         ui.slots.connect(ui.tryButton, "clicked()", self.try_out)
         ui.slots.connect(ui.saveTrialButton, "clicked()", self.choose_folder)
         self._say(_("Needs no hub: the script runs as it would for others, and its result comes back here."))
@@ -66,7 +68,7 @@ class TrySection:
         cancelled = self._record is not None and self._record.cancelled
         self._record, self._result = None, result
         if cancelled and error is not None:
-            self._say(_("Called off."))
+            self._say(_("Cancelled."))
         elif error is not None:
             self._say(str(error), BAD)
         elif result is None or not result.paths:
@@ -110,6 +112,7 @@ class JobsSection:
         self._shown: list[Any] = []
         self._rows = MovingRows(ui.jobsTable)
         self._log = ""
+        set_icon(ui.cancelButton, "SP_DialogCancelButton")
         stretch(ui.jobsTable)
         ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
         fit_columns(ui.jobsTable, _FOR, _STATE)
@@ -149,7 +152,7 @@ class JobsSection:
         self._show_selected()
 
     def cancel(self) -> None:
-        """Call off the selected job."""
+        """Cancel the selected job."""
         record = self.selected()
         if record is not None:
             self._logic.cancel(record)
@@ -194,7 +197,7 @@ def last_words(record: Any) -> Cell:
     if record.state == "done":
         return _("Done, {seconds} s").format(seconds=f"{record.took:.1f}"), _("It ended as it should."), GOOD
     if record.state == "cancelled":
-        return _("Called off"), record.error, IDLE
+        return _("Cancelled"), record.error, IDLE
     return _("Failed"), record.error, BAD
 
 

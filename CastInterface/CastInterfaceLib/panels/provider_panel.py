@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.local_hub import LOCAL_HUB
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text, without_command
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_icon, show_text, without_command
 from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastInterfaceLib.panels.sections import SectionsPanel
@@ -54,6 +54,9 @@ class ServicesSection:
         hub, client_id = logic.last_access()
         ui.hubEdit.text = hub or SavedHubs().last()[0] or LOCAL_HUB
         ui.clientEdit.text = client_id
+        set_icon(ui.addButton, "SP_DialogOpenButton")
+        set_icon(ui.newButton, "SP_FileIcon")
+        set_icon(ui.removeButton, "SP_TrashIcon")
         stretch(ui.servicesTable)
         fit_columns(ui.servicesTable, _ON, _STATE, _QUEUE)
         ui.slots.connect(ui.servicesTable, "cellChanged(int,int)", self._cell_changed)
@@ -113,7 +116,9 @@ class ServicesSection:
         table.blockSignals(blocked)
         service = self.selected()
         ui.startButton.enabled = ui.removeButton.enabled = service is not None
-        ui.startButton.text = _("&Stop") if service is not None and service.on else _("&Start")
+        stops = service is not None and service.on
+        ui.startButton.text = _("&Stop") if stops else _("&Start")
+        set_icon(ui.startButton, "SP_MediaStop" if stops else "SP_MediaPlay")
         on = any(one.on for one in services)
         for edit in (ui.hubEdit, ui.clientEdit, ui.secretEdit):
             edit.enabled = not on
@@ -123,7 +128,9 @@ class ServicesSection:
         label = self._ui.serviceLabel
         if service is None:
             words = (
-                _("Select a service.") if any_there else _("There is no service yet. Add a script, or write a new one.")
+                _("Select a service.")
+                if any_there
+                else _("There is no service yet. First press Add to choose a script, or New to write one.")
             )
             show_text(label, words)
         elif service.problem:
