@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib import hub_process
 from CastInterfaceLib.hub_process import HubProcess
 from CastInterfaceLib.panels.hub_words import state_words
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light, telling
 from CastInterfaceLib.panels.tables import fit_rows, stretch
 from CastLib.actors import actor_words
 
@@ -66,7 +65,7 @@ class HubPanel:
         if self._hub.state.kind in (hub_process.STARTING, hub_process.RUNNING):
             self._hub.stop()
             return
-        with slicer.util.tryWithErrorDisplay(_("The hub could not be started."), waitCursor=False):
+        with telling(_("The hub could not be started.")):
             port = self._ui.portBox.value
             save_port(port)
             self._hub.start(port)
@@ -82,7 +81,7 @@ class HubPanel:
 
     def install(self) -> None:
         """Install what is missing, then start."""
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=False):
+        with telling(_("The packages could not be installed.")):
             if self._install():
                 self.toggle()
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
 from CastInterfaceLib.message_log import cut
-from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, set_icon, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
 from CastInterfaceLib.pictures import PeerPicture, pictures_of, save_pictures
 from CastLib.events import SCENEVIEW, STATUS
 
@@ -66,7 +65,7 @@ class AskSection:
 
     def refresh_peers(self) -> None:
         """Ask who is connected."""
-        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+        with telling(_("Cannot ask.")):
             self._logic.askWhoIsThere(lambda answer, error: self.refresh())
 
     def ask(self) -> None:
@@ -77,7 +76,7 @@ class AskSection:
             self._say(_("The answer is not waited for any more."))
             self.refresh()
             return
-        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+        with telling(_("Cannot ask.")):
             self._job = self._logic.request(
                 self._ui.dataBox.currentData, self._answered, peer=self._ui.peerBox.currentData or "", digest=_digest
             )

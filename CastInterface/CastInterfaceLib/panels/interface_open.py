@@ -37,9 +37,11 @@ class OpenSection:
         ui, now = self._ui, self._logic.openNow
         show_text(ui.studyLabel, self._sentence(now))
         ui.studyEdit.setVisible(bool(now.study_uid))
-        if ui.studyEdit.text != now.study_uid:
-            ui.studyEdit.text = now.study_uid
+        title = plain(now.title or now.study_uid)
+        if ui.studyEdit.text != title:
+            ui.studyEdit.text = title
             ui.studyEdit.setCursorPosition(0)
+        ui.studyEdit.toolTip = plain(f"{title}\nStudyInstanceUID {now.study_uid}")
         busy = bool(now.doing)
         ui.openProgress.setVisible(busy)
         ui.cancelButton.setVisible(busy)
@@ -63,11 +65,13 @@ class OpenSection:
 
     def _sentence(self, now: OpenNow) -> str:
         if not now.study_uid and not now.doing:
-            return _("Nothing is open.")
+            if self._logic.state.kind != "online":
+                return _("Nothing is open. First connect to a hub, above.")
+            return _("Nothing is open. Open a study in the worklist; it is shown here.")
         if now.doing:
             return _("{doing} …").format(doing=now.doing)
         if now.awaited:
-            return _("This study is asked for and not shown; it will be as soon as its images are sent.")
+            return _("Waiting for images: the study is shown as soon as they are sent.")
         return _("This study is open.")
 
     def _fill(self, now: OpenNow) -> None:

@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon
-from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
+from CastInterfaceLib.panels.tables import fill_row, fit_rows, keep_bad_red, stretch
 from CastLib.actors import EVIDENCE_CREATOR
 
 STUDY = "study"
@@ -99,6 +99,7 @@ class SendSection:
         if self._shown is not None:
             table.selectRow(self._sent.index(self._shown))
         table.blockSignals(blocked)
+        keep_bad_red(table)
 
     def _show_progress(self) -> None:
         ui, sent = self._ui, self._shown
@@ -136,7 +137,7 @@ class SendSection:
             "result": lambda names, problem: self._came_back(sent, names, problem),
             "callback": lambda id, error: self._went_out(sent, error),
         }
-        with slicer.util.tryWithErrorDisplay(_("Cannot send."), waitCursor=False):
+        with telling(_("Cannot send.")):
             what = ui.whatBox.currentData
             if what == STUDY:
                 sent.job = self._logic.sendStudy(**to)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import qt
 import slicer
+
+from CastLib.errors import CastError
 
 LONG_WORD = 24  # characters that stand in one line of a narrow panel
 
@@ -64,6 +68,19 @@ def show_text(label: qt.QLabel, text: str, pair: tuple[str, str] | None = None) 
         label.text = text
     if label.visible != bool(text):
         label.setVisible(bool(text))
+
+
+@contextmanager
+def telling(failed: str) -> Iterator[None]:
+    """Tell the person in a message box what failed and why.
+
+    Our own errors are sentences, and end here. Others go on as Slicer's own, with their traceback, to its console too.
+    """
+    with slicer.util.tryWithErrorDisplay(failed, waitCursor=False):
+        try:
+            yield
+        except CastError as error:
+            slicer.util.errorDisplay(f"{failed}\n\n{error}")
 
 
 def set_icon(button: qt.QPushButton, name: str) -> None:
