@@ -26,7 +26,7 @@ class OpenNow:
         study_uid: of the study that is open or being opened, "" when there is none.
         title: of that study for a person: patient, date and description, as far as they are known.
         awaited: it was asked for, but its images are not here.
-        series: description and number of images of each series shown.
+        series: description, number of images, and node ID of the volume of each series shown.
         segments: of all segmentations shown.
         doing: what is under way, "" when nothing is.
         fraction: how far it is, 0 to 1, or None when it cannot be told.
@@ -36,7 +36,7 @@ class OpenNow:
     study_uid: str = ""
     title: str = ""
     awaited: bool = False
-    series: tuple[tuple[str, int], ...] = ()
+    series: tuple[tuple[str, int, str], ...] = ()
     segments: tuple[Segment, ...] = ()
     doing: str = ""
     fraction: float | None = None
@@ -57,7 +57,7 @@ def open_now(display: ImageDisplay | None) -> OpenNow:
         study.study_uid or study.reference.accession or study.reference.resource_id,
         _title(study),
         study.state == AWAITED,
-        tuple((shown.volume.GetName(), len(shown.series.files)) for shown in study.series.values()),
+        tuple((shown.volume.GetName(), len(shown.series.files), shown.node_id) for shown in study.series.values()),
         tuple(_segment(one) for shown in study.segmentations for one in shown["segments"]),
         doing,
         fraction,

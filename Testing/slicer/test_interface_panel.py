@@ -201,6 +201,7 @@ def test_a_study_opens_from_slicers_database_and_closes(part: InterfacePart, hub
     part.until(lambda: part.ui.contentTable.rowCount == 1)
     part.until(lambda: part.ui.studyEdit.text == part.logic.openNow.title != uid)
     assert uid in part.ui.studyEdit.toolTip
+    assert not part.ui.contentTable.item(0, 0).icon().isNull()
     assert "Phantom" in part.ui.contentTable.item(0, 0).text()
     part.until(lambda: not part.logic.openNow.doing)
     volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")

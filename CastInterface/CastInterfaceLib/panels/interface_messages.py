@@ -90,7 +90,7 @@ class MessagesSection:
         shown = {record.number for record in self._logic.messages.records() if record.matches(text)}
         for row in range(table.rowCount):
             table.setRowHidden(row, table.item(row, 0).data(_NUMBER) not in shown)
-        if table.selectedItems() and table.isRowHidden(table.currentRow()):
+        if table.currentRow() >= 0 and table.isRowHidden(table.currentRow()):
             table.clearSelection()  # what is not seen is not shown below either
 
     def _show_selected(self) -> None:

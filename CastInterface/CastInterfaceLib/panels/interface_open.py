@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
 from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, set_icon, show_text
 from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
+from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
 
 PROBLEMS_MOST = 3
 ROWS_SEEN = 8  # rows before the table scrolls
@@ -25,6 +27,7 @@ class OpenSection:
         self._shown: tuple[Any, ...] | None = None
         ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
         set_icon(ui.cancelButton, "SP_DialogCancelButton")
+        ui.contentTable.setIconSize(qt.QSize(SIDE, SIDE))
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
         self.refresh()
@@ -78,11 +81,17 @@ class OpenSection:
         table = self._ui.contentTable
         table.setVisible(bool(now.series or now.segments))
         table.setRowCount(len(now.series) + len(now.segments))
-        for row, (name, count) in enumerate(now.series):
-            self._set(row, name, _("{count} images").format(count=count))
+        low = table.verticalHeader().defaultSectionSize
+        for row, (name, count, node_id) in enumerate(now.series):
+            item = self._set(row, name, _("{count} images").format(count=count))
+            volume = slicer.mrmlScene.GetNodeByID(node_id)
+            if volume is not None and volume.GetImageData() is not None:
+                item.setIcon(thumbnail(volume))
+            table.setRowHeight(row, SIDE + 4)
         for row, segment in enumerate(now.segments, len(now.series)):
             item = self._set(row, segment.label, _("{volume:.1f} ml").format(volume=segment.millilitres))
             item.setIcon(color_icon(segment.color))
+            table.setRowHeight(row, low)
         fit_rows(table, 1, ROWS_SEEN)
 
     def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:

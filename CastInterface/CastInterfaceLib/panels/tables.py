@@ -46,9 +46,10 @@ def low_rows(table: qt.QTableWidget) -> None:
 def fit_rows(table: qt.QTableWidget, least: int, most: int) -> None:
     """Make a table as high as its rows, but not lower or higher than so many."""
     rows = max(least, min(most, table.rowCount))
-    header = table.horizontalHeader()
+    sides, header = table.verticalHeader(), table.horizontalHeader()
+    inside = sum(sides.sectionSize(row) if row < table.rowCount else sides.defaultSectionSize for row in range(rows))
     header_height = header.height if table.isVisible() else header.sizeHint.height()
-    height = header_height + rows * table.verticalHeader().defaultSectionSize + 2 * table.frameWidth
+    height = header_height + inside + 2 * table.frameWidth
     if table.minimumHeight != height or table.maximumHeight != height:
         table.setFixedHeight(height)
 
