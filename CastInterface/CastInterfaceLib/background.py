@@ -34,7 +34,7 @@ class Background:
         Args:
             text: what is done, for a person; ``job.tell`` says more while it runs.
             work: may wait; touches neither Qt nor the scene.
-            ended: called whatever happened, with a `Cancelled` when it was called off; not after `close`.
+            ended: called whatever happened, with a `Cancelled` when it was cancelled; not after `close`.
         """
         job = Job(text)
         feeding = ExitStack()
@@ -47,7 +47,7 @@ class Background:
             self._under_way.remove(job)
             self._timer.release()
             if ended is not None and not self._closed:
-                ended(value, Cancelled("called off") if job.cancelled() else error)
+                ended(value, Cancelled("cancelled") if job.cancelled() else error)
 
         self._jobs.start(job, lambda: work(job), finish)
         return job

@@ -1,4 +1,4 @@
-"""Work that takes time, on threads of its own: it tells how far it is, and can be called off."""
+"""Work that takes time, on threads of its own: it tells how far it is, and can be cancelled."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Job:
         self._cancelled.set()
 
     def cancelled(self) -> bool:
-        """Whether it was called off."""
+        """Whether it was cancelled."""
         return self._cancelled.is_set()
 
     def check(self) -> None:
-        """Raise Cancelled when it was called off."""
+        """Raise Cancelled when it was cancelled."""
         if self.cancelled():
-            raise Cancelled("called off")
+            raise Cancelled("cancelled")
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait for an event, as long as the job is wanted; whether it came."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from CastInterfaceLib.image_display import ImageDisplay
-from CastInterfaceLib.open_study import AWAITED
+from CastInterfaceLib.open_study import AWAITED, OpenStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class OpenNow:
 
     Attributes:
         study_uid: of the study that is open or being opened, "" when there is none.
+        title: of that study for a person: patient, date and description, as far as they are known.
         awaited: it was asked for, but its images are not here.
-        series: description and number of images of each series shown.
+        series: description, number of images, and node ID of the volume of each series shown.
         segments: of all segmentations shown.
         doing: what is under way, "" when nothing is.
         fraction: how far it is, 0 to 1, or None when it cannot be told.
@@ -33,8 +34,9 @@ class OpenNow:
     """
 
     study_uid: str = ""
+    title: str = ""
     awaited: bool = False
-    series: tuple[tuple[str, int], ...] = ()
+    series: tuple[tuple[str, int, str], ...] = ()
     segments: tuple[Segment, ...] = ()
     doing: str = ""
     fraction: float | None = None
@@ -53,13 +55,25 @@ def open_now(display: ImageDisplay | None) -> OpenNow:
         return OpenNow(problems=tuple(display.problems))
     return OpenNow(
         study.study_uid or study.reference.accession or study.reference.resource_id,
+        _title(study),
         study.state == AWAITED,
-        tuple((shown.volume.GetName(), len(shown.series.files)) for shown in study.series.values()),
+        tuple((shown.volume.GetName(), len(shown.series.files), shown.node_id) for shown in study.series.values()),
         tuple(_segment(one) for shown in study.segmentations for one in shown["segments"]),
         doing,
         fraction,
         tuple(display.problems),
     )
+
+
+def _title(study: OpenStudy) -> str:
+    patients = (study.patient, *(claim.patient for claim in study.claims))
+    names = (" ".join(one.name.split("=")[0].replace("^", " ").split()) or one.id for one in patients)
+    who = next(filter(None, names), "")
+    day = next((one.series.study_date for one in study.series.values() if one.series.study_date), "")
+    if len(day) == len("YYYYMMDD") and day.isdigit():
+        day = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    described = study.resource.get("description")
+    return ", ".join(part for part in (who, day, described if isinstance(described, str) else "") if part)
 
 
 def _segment(told: dict[str, Any]) -> Segment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from CastLib.actors import parse_actors
+from CastLib.actors import actor_words, parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import SUBSCRIPTION_REMOVED, event_key, is_request
 from CastLib.message import Message
@@ -23,7 +23,7 @@ class Peer:
     def label(self) -> str:
         """What a person chooses by: the name, and what it is; a product that the name begins with is not said again."""
         product = "" if self.name.casefold().startswith(self.product.casefold()) else self.product
-        facts = ", ".join(fact for fact in (product, " ".join(self.actors)) if fact)
+        facts = ", ".join(fact for fact in (product, actor_words(self.actors)) if fact)
         return f"{self.name} ({facts})" if facts else self.name
 
 

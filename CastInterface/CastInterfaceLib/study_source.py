@@ -229,7 +229,7 @@ def as_not_shown(error: Exception) -> NotShown:
     if isinstance(error, NotShown):
         return error
     if isinstance(error, Cancelled):
-        return NotShown(409, "called-off", "It was called off here.")
+        return NotShown(409, "called-off", "It was cancelled here.")
     if isinstance(error, FieldError):
         return NotShown(400, "unreadable", str(error))
     if isinstance(error, (TransferError, HubNotReachable, Refused)):

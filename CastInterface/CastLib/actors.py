@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from CastLib.errors import FieldError
@@ -18,11 +19,17 @@ ACTORS = {
     EVIDENCE_CREATOR: "Evidence Creator",
     WORKLIST_CLIENT: "Worklist client",
     "REPORTING_CLIENT": "Reporting client",
+    "RC": "Report Creator",
     "REPORT_CREATOR": "Report Creator",
     "IMAGE_ARCHIVE": "Image Archive",
     "WATCHER": "Watcher",
     "HUB": "Hub",
 }
+
+
+def actor_words(actors: Iterable[str]) -> str:
+    """Return actors as a person reads them: ``Image Display, Report Creator``; unknown keywords as they are."""
+    return ", ".join(ACTORS.get(actor.upper(), actor) for actor in actors)
 
 
 def parse_actors(value: Any, field: str = "subscriber.actors") -> tuple[str, ...]:

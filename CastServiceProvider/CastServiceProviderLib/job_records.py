@@ -23,7 +23,7 @@ MOST = 100  # jobs remembered
 _LINES = 200  # lines of progress remembered of each
 _PRINTED_LINES = 500  # of what a script printed, the last
 
-CALLED_OFF = "the job was called off"
+CALLED_OFF = "the job was cancelled"
 
 
 @dataclass(eq=False, slots=True)

@@ -184,7 +184,7 @@ class Services:
         session.start()
 
     def stop(self, service: Service) -> None:
-        """Take a service from its hub; what it works on is called off, and its askers are told."""
+        """Take a service from its hub; what it works on is cancelled, and its askers are told."""
         session, provider = service.session, service.provider
         if session is None or provider is None:
             return

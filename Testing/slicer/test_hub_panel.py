@@ -18,6 +18,8 @@ from hub_process import HubProcess, package_environment
 from panel_parts import PATIENCE, HubPart
 from provider_process import Asker
 
+from CastLib.actors import actor_words
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -67,7 +69,10 @@ def test_a_hub_runs_and_shows_who_is_connected(either_part: HubPart) -> None:
     anna = Asker(address, "anna", name="WORKLIST-1", product="WORKLIST", actors=("EC",))
     ben = Asker(address, "anna", name="VIEWER-1", product="VIEWER", actors=("ID", "RC"))
     part.wait(lambda: len(part.rows()) == 2)
-    assert part.rows() == [["WORKLIST-1", "WORKLIST", "EC", "anna"], ["VIEWER-1", "VIEWER", "ID, RC", "anna"]]
+    assert part.rows() == [
+        ["WORKLIST-1", "WORKLIST", "Evidence Creator", "anna"],
+        ["VIEWER-1", "VIEWER", "Image Display, Report Creator", "anna"],
+    ]
     assert "2 connected" in part.ui.applicationsLabel.text
     for _ in range(20):
         anna.session.publish("Patient-open", [])
@@ -96,7 +101,7 @@ def test_several_applications_are_told_apart_and_their_messages_counted(part: Hu
         ("SILENT-1", "VIEWER", ("ID",), "ben"),
     ]
     apps = [Asker(address, topic, name=name, product=kind, actors=actors) for name, kind, actors, topic in facts]
-    part.wait(lambda: part.rows() == [[name, kind, ", ".join(actors), topic] for name, kind, actors, topic in facts])
+    part.wait(lambda: part.rows() == [[name, kind, actor_words(actors), topic] for name, kind, actors, topic in facts])
     part.wait(lambda: "5 connected, 0 messages a second" in part.ui.applicationsLabel.text)
     told = part.logic.hub.report.deliveries
     for _ in range(25):

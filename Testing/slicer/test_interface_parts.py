@@ -71,8 +71,8 @@ def test_peers_are_known_from_messages_and_answers_and_gone_when_the_hub_says_so
     )
     peers.take_answer({"responses": "nonsense"})
     assert peers.all() == [Peer("A"), Peer("b", "SERVICE", ("EC",))]
-    assert peers.all()[1].label == "b (SERVICE, EC)"
-    assert Peer("Service-1a2b", "SERVICE", ("EC",)).label == "Service-1a2b (EC)"
+    assert peers.all()[1].label == "b (SERVICE, Evidence Creator)"
+    assert Peer("Service-1a2b", "SERVICE", ("EC",)).label == "Service-1a2b (Evidence Creator)"
     assert Peer("SERVICE", "SERVICE").label == "SERVICE"
     before = peers.version
     peers.take_message(message("subscription-removed", name="B"))
@@ -151,6 +151,23 @@ def test_choices_whose_texts_qt_would_cut_are_filled_once(host: Any) -> None:
         set_choices(box, [("one\0two", "a"), ("three", "b")])
         box.setCurrentIndex(1)
     assert box.currentData == "b" and box.itemText(0) == "one\ufffdtwo" and len(filled) == 1
+
+
+def test_a_selected_row_that_tells_of_a_failure_stays_red(host: Any) -> None:
+    import qt
+
+    from CastInterfaceLib.panels.looks import BAD, GOOD
+    from CastInterfaceLib.panels.tables import fill_row, keep_bad_red
+
+    table = qt.QTableWidget(2, 1)
+    for row, look in enumerate((GOOD, BAD)):
+        fill_row(table, row, [("State", "why", look)])
+    marks = []
+    for row in (0, 1, 0):
+        table.selectRow(row)
+        keep_bad_red(table)
+        marks.append(table.palette.color(qt.QPalette.HighlightedText).name())
+    assert marks[1] == BAD[0] and marks[0] == marks[2] == host.app.palette().color(qt.QPalette.HighlightedText).name()
 
 
 def test_a_peer_with_a_name_that_cannot_be_chosen_is_not_offered() -> None:

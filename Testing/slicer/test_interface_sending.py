@@ -175,25 +175,10 @@ def test_a_service_that_does_not_say_what_it_speaks_of(part: InterfacePart, hub:
         service.close()
 
 
-def test_slicers_log_which_takes_everything_is_not_filled(
-    part: InterfacePart, start_service: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Slicer's root logger stands at DEBUG, with a file."""
-    import logging
-
-    lines: list[str] = []
-
-    class File(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
-
-    root, handler = logging.getLogger(), File()
-    monkeypatch.setattr(root, "level", logging.DEBUG)
-    root.addHandler(handler)
-    try:
-        sent = send(part, add_volume("Logged", 2), start_service("LOGGED"))
-        part.until(lambda: sent.state == "Shown")
-    finally:
-        root.removeHandler(handler)
-    assert lines and not [line for line in lines if line.startswith("DEBUG") or "urllib3" in line], lines
-    assert len(lines) < 30, "a few for a study that is sent, none for a request or a frame"
+def test_slicers_log_which_takes_everything_is_not_filled(part: InterfacePart, start_service: Any) -> None:
+    part.host.log.clear()
+    sent = send(part, add_volume("Logged", 2), start_service("LOGGED"))
+    part.until(lambda: sent.state == "Shown")
+    rows = list(part.host.log)
+    assert rows and not [row for row in rows if row.startswith("DEBUG") or "urllib3" in row], rows
+    assert len(rows) < 30, "a few for a study that is sent, none for a request or a frame"

@@ -265,9 +265,9 @@ def test_jobs_are_called_off_whether_they_run_or_wait(
     for row in (0, 1):  # the newest, which waits, stands first
         part.ui.jobsTable.selectRow(row)
         part.click(part.ui.cancelButton)
-        part.until(lambda row=row: part.job(row, 2) == "Called off")  # type: ignore[misc]
+        part.until(lambda row=row: part.job(row, 2) == "Cancelled")  # type: ignore[misc]
     asker.until(lambda: len(asker.errors) == 2)
-    assert asker.errors == ["the job was called off"] * 2
+    assert asker.errors == ["the job was cancelled"] * 2
 
 
 def test_of_a_hundred_jobs_and_one_more_only_the_new_one_is_written(part: ProviderPart, tmp_path: Path) -> None:
@@ -435,7 +435,7 @@ def test_a_trial_is_called_off_and_an_error_told(part: ProviderPart, tmp_path: P
     part.until(lambda: "for ever" in part.ui.tryLabel.text)
     assert not part.ui.tryButton.enabled
     part.click(part.ui.cancelButton)
-    part.until(lambda: part.ui.tryLabel.text == "Called off.")
+    part.until(lambda: part.ui.tryLabel.text == "Cancelled.")
     script(tmp_path, RAISES)  # an edited script counts from the next run on
     part.click(part.ui.tryButton)
     part.until(lambda: part.ui.tryLabel.text == "No brain was found" and part.job(0, 2) == "Failed")

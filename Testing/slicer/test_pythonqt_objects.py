@@ -110,7 +110,7 @@ def test_truth_and_class_name(qt: Any, ctk: Any) -> None:
     class Mine(qt.QLabel):  # type: ignore[misc]
         pass
 
-    assert Mine().className() == "QLabel"
+    assert Mine().className() == "Mine"
 
 
 # Life and death
@@ -153,6 +153,42 @@ def test_a_destroyed_object_is_told_so(qt: Any) -> None:
         _ = label.text
     with pytest.raises(AttributeError, match="destroyed QLabel object"):
         label.text = "y"
+
+
+def test_texts_end_at_a_nul_and_half_a_surrogate_pair_is_refused(qt: Any) -> None:
+    label, item, box = qt.QLabel("a\0b"), qt.QTableWidgetItem("c\0d"), qt.QComboBox()
+    label.setToolTip("e\0f")
+    item.setData(qt.Qt.UserRole, "g\0h")
+    box.addItem("i\0j", "k\0l")
+    assert (label.text, label.toolTip, item.text(), item.data(qt.Qt.UserRole)) == ("a", "e", "c", "g")
+    assert (box.itemText(0), box.itemData(0)) == ("i", "k")
+    label.text = "m\0n"
+    assert label.text == "m"
+    for refused in (label.setText, item.setText, lambda text: item.setData(qt.Qt.UserRole, text)):
+        with pytest.raises(ValueError, match="surrogates not allowed"):
+            refused("\ud83d")
+
+
+def test_a_destroyed_item_is_told_so_and_ints_have_an_end(qt: Any) -> None:
+    table = qt.QTableWidget(1, 1)
+    item = qt.QTableWidgetItem("x")
+    table.setItem(0, 0, item)
+    with pytest.raises(ValueError):
+        table.setMaximumWidth(2**70)
+    for set_data in (item.setData, lambda role, value: qt.QComboBox().addItem("x", value)):
+        with pytest.raises(SystemError):
+            set_data(qt.Qt.UserRole, 2**70)
+    table.setRowCount(0)
+    for use in (item.text, lambda: item.setText("y"), lambda: item.data(qt.Qt.UserRole)):
+        with pytest.raises(ValueError, match="destroyed QTableWidgetItem object"):
+            use()
+
+
+def test_a_shut_section_keeps_its_headline_and_what_ctk_leaves_below(ctk: Any, qt: Any) -> None:
+    section = ctk.ctkCollapsibleButton("Section")
+    qt.QVBoxLayout(section).addWidget(qt.QLabel("x"))
+    section.collapsed = True
+    assert section.maximumHeight == section.minimumHeight == section.fontMetrics().height() + 10 + 14
 
 
 def test_deleteLater_before_exec_does_not_strike_inside(qt: Any) -> None:

@@ -259,3 +259,10 @@ def test_a_script_gets_its_flags_and_ends_slicer(tmp_path: Path) -> None:
     ended = run_slicer("--no-main-window", "--python-script", str(script), "--", "--hub", "http://127.0.0.1:2018")
     assert ended.returncode == 7, ended.stderr
     assert ended.stdout.split() == ["--hub", "http://127.0.0.1:2018"]
+
+
+def test_slicers_log_takes_everything(host: Any) -> None:
+    import logging
+
+    logging.getLogger("somebody").debug("said %d", 7)
+    assert host.log[-1] == "DEBUG somebody: said 7"

@@ -127,7 +127,7 @@ class Soak:
         self.host.select("CastInterface")
         service = self.provider.logic.services.all()[0]
         self.display.until(lambda: all(record.over for record in service.records.all()))
-        self.display.until(lambda: self.display.ui.studyLabel.text == "Nothing is open.")
+        self.display.until(lambda: self.display.ui.studyLabel.text.startswith("Nothing is open."))
         self.display.until(lambda: len(self.display.logic.peers.all()) == 1)
         counts: dict[str, int] = json.loads(said)
         return counts

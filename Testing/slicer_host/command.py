@@ -61,12 +61,11 @@ class StandardStream:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Hand a text on; at once, for a service is read by others while it runs."""
+        """Hand a text on; who reads a pipe gets it when the system's buffer is full, or at the end."""
         self._stream.write(text)
-        self._stream.flush()
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Nothing: what is written stays in the system's buffer, also with ``print(…, flush=True)``."""
 
     def isatty(self) -> bool:
         """Never."""

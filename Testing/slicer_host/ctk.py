@@ -19,6 +19,8 @@ from .qt_module import ui_classes
 Property, Signal = QtCore.Property, QtCore.Signal
 # Marks a child that a shut section hides and shows again.
 TO_SHOW = "visibilityToParent"
+# Pixels that CTK leaves below the headline of a shut section.
+SHUT_REST = 14
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
@@ -58,7 +60,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         # The height is bounded, as CTK does it (sizeHint is a property here, and none to override in a stand-in).
         if collapsed:
             keep(self, "_heights", (self.minimumHeight, self.maximumHeight))
-            self.setFixedHeight(self._header_height())
+            self.setFixedHeight(self._header_height() + SHUT_REST)
         else:
             self.setMinimumHeight(self._heights[0])
             self.setMaximumHeight(self._heights[1])

@@ -101,6 +101,7 @@ class Host:
         folder: a temporary folder that goes with the process.
         messages: the message boxes shown, see `messages.Message`.
         installs: what pip was asked for: (requirements, keywords).
+        log: the rows of Slicer's log, "LEVEL logger: message", see `slicer_log`.
         database: ``slicer.dicomDatabase``.
         slot_errors: what Qt slots raised since the test began.
     """
@@ -113,8 +114,9 @@ class Host:
         self._put_python_path(packages)
         self._start_qt()
         self._start_slicer()
-        from slicer_host import messages, pythonqt_signals
+        from slicer_host import messages, pythonqt_signals, slicer_log
 
+        self.log = slicer_log.rows
         self.messages, self.installs = messages.shown, messages.installs
         self.slot_errors = pythonqt_signals.slot_errors
         self._modules: dict[str, LoadedModule] = {}
@@ -148,7 +150,18 @@ class Host:
         import slicer
         import slicer.util
 
-        from slicer_host import app, dicom, guarded_scene, io_manager, main_window, messages, module, origins, qmrml
+        from slicer_host import (
+            app,
+            dicom,
+            guarded_scene,
+            io_manager,
+            main_window,
+            messages,
+            module,
+            origins,
+            qmrml,
+            slicer_log,
+        )
 
         guarded_scene.install()
         origins.watch()
@@ -185,6 +198,7 @@ class Host:
             setattr(slicer, kind.__name__, kind)
         slicer.__dict__["__getattr__"] = refuse_unlisted
         messages.install()
+        slicer_log.install()
         # Slicer 5.12 imports it when its module panel comes up.
         importlib.import_module("slicer.packaging")
 
@@ -385,6 +399,7 @@ class Host:
 
         self.slot_errors.clear()
         self._opened_before = leftovers.descriptors()
+        self.log.clear()
 
     def end_test(self) -> None:
         """Put everything back for the next test: modules, scene, database, settings, recorded messages, palette."""

@@ -27,7 +27,9 @@ from .pythonqt_attributes import (
     refused,
     set_attribute,
     set_value_attribute,
+    texts_as_qt_has_them,
 )
+from .pythonqt_items import patch_items
 
 __all__ = ["WrongThread", "check_thread", "count_as_cpp", "install", "keep"]
 
@@ -45,7 +47,7 @@ def make_init(original: Any, is_qobject: bool) -> Any:
             )
         if is_qobject:
             check_thread(f"{type(self).__name__} made")
-        original(self, *arguments)
+        original(self, *texts_as_qt_has_them(arguments))
 
     return init
 
@@ -108,6 +110,7 @@ def patch_classes() -> None:
     for kind in values:
         kind.__setattr__ = set_value_attribute  # type: ignore[method-assign, assignment]
         kind.__init__ = make_init(kind.__init__, is_qobject=False)  # type: ignore[misc]
+    patch_items()
     QtCore.QObject.__bool__ = lambda self: shiboken6.isValid(self)  # type: ignore[attr-defined]
     for owner, names in qt_list.QT6_ONLY.items():
         kind = next(getattr(m, owner) for m in MODULES if hasattr(m, owner))

@@ -45,6 +45,8 @@ class Method:
             raise ValueError(f"Trying to call '{function.__name__}' on a destroyed {type(owner).__name__} object")
         if function.__name__ in ("findChild", "findChildren") and len(arguments) > 2:
             raise ValueError(f"{what} takes a class and a name, nothing else")
+        check_item_data(function.__name__, arguments)
+        arguments = texts_as_qt_has_them(arguments)
         try:
             value = function(*arguments)
         except TypeError:
@@ -52,6 +54,8 @@ class Method:
             if converted is None:
                 raise
             value = function(*converted)
+        except OverflowError as error:
+            raise ValueError(f"{what}: {error}") from None
         return tuple(value) if type(value) is list else value
 
     def __eq__(self, other: object) -> bool:
@@ -62,6 +66,24 @@ class Method:
 
     def __repr__(self) -> str:
         return f"<qt method {self.function.__name__} of {type(self.__self__).__name__}>"
+
+
+def text_as_qt_has_it(text: str) -> str:
+    """A text as PythonQt hands it on: its end is the first NUL; half a surrogate pair is refused (UnicodeEncodeError,
+    which is a ValueError)."""
+    text.encode("utf-8")
+    return text.partition("\0")[0]
+
+
+def texts_as_qt_has_them(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments with their texts as PythonQt hands them on."""
+    return tuple(text_as_qt_has_it(one) if type(one) is str else one for one in arguments)
+
+
+def check_item_data(name: str, arguments: tuple[Any, ...]) -> None:
+    """Raise SystemError for an int that does not fit where an item's data is set, as Python does to PythonQt there."""
+    if name in _SETS_DATA and any(type(one) is int and not -(2**63) <= one < 2**63 for one in arguments):
+        raise SystemError(f"{name} returned a result with an exception set")
 
 
 def ints_to_enums(function: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -110,6 +132,9 @@ def properties_of(owner: Any) -> frozenset[str]:
     return known
 
 
+# Methods that keep a value with an item.
+_SETS_DATA = ("addItem", "insertItem", "setData", "setItemData")
+
 _get: Any = QtCore.QObject.__getattribute__  # PySide6's own: this file is read before the classes are changed
 
 
@@ -150,6 +175,8 @@ def write_property(owner: Any, name: str, value: Any) -> None:
     """Set a property; AttributeError when it cannot be written or does not take this value."""
     if not shiboken6.isValid(owner):
         raise AttributeError(f"Trying to set property '{name}' on a destroyed {type(owner).__name__} object")
+    if type(value) is str:
+        value = text_as_qt_has_it(value)
     meta = _get(owner, "metaObject")()
     prop = meta.property(meta.indexOfProperty(name))
     if not prop.isWritable():
@@ -165,6 +192,8 @@ def write_property(owner: Any, name: str, value: Any) -> None:
         else:
             Method(owner, setter)(value) if isinstance(setter, BuiltinMethodType) else setter(value)
             done = True
+    except OverflowError as error:
+        raise ValueError(f"Property '{name}' of {type(owner).__name__} object: {error}") from None
     except TypeError:
         # The setter wants an enum and was given its int: the meta-object converts, as PythonQt does.
         done = prop.isEnumType() and isinstance(value, (int, str)) and prop.write(owner, value)
@@ -217,7 +246,7 @@ def _added(owner: Any, name: str) -> Any:
     """What PythonQt adds to every QObject, as a function of the arguments alone."""
 
     def class_name() -> str:
-        return first_cpp_class(type(owner)).__name__
+        return type(owner).__name__  # of a Python subclass too, as PythonQt makes a meta-object for it
 
     def delete() -> None:
         shiboken6.delete(owner)

@@ -90,8 +90,9 @@ def test_a_hub_address_as_people_write_it(text, base):
     "text", ["", "ftp://a", "http://", "http://a b", "http://a:port", "http://u:p@a", "http://a?x", "http://a:99999"]
 )
 def test_no_hub_address(text):
-    with pytest.raises(FieldError, match="^hub: "):
+    with pytest.raises(FieldError, match=r"^The hub's address .+\.$") as caught:
         HubAddress(text)
+    assert caught.value.field == "hub"
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_calling_off_one_job_tells_its_asker_however_the_script_takes_it(make_de
     running.cancel()
     desk.wait_idle()
     errors = [text for level, text, _ in desk.told if level == "error"]
-    assert errors == ["the job was called off"] * 2
+    assert errors == ["the job was cancelled"] * 2
     assert (running.state, waiting.state) == ("cancelled", "cancelled")
     running.cancel()
     assert not desk.run("context.progress('the next one')")[2:]

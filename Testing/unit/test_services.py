@@ -185,7 +185,7 @@ def test_a_trial_s_files_are_written_on_its_thread(services: Services, tmp_path:
         made.run()
     assert (made.record.state, service.running) == (FAILED, 0)
     made = services.try_out(service, "nifti-send", [tmp_path / "image.nii"], tmp_path, lambda: made.record.cancel())
-    with pytest.raises(CastError, match="called off"):
+    with pytest.raises(CastError, match="cancelled"):
         made.run()
     assert made.record.state == CANCELLED
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib import hub_process
 from CastInterfaceLib.hub_process import HubProcess
 from CastInterfaceLib.panels.hub_words import state_words
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, show_light
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light, telling
 from CastInterfaceLib.panels.tables import fit_rows, stretch
+from CastLib.actors import actor_words
 
 STATUS_PAGE = "/api/hub/status"
 
@@ -37,6 +37,9 @@ class HubPanel:
         self._lines = 0
         self._shown: object = None
         ui.portBox.value = saved_port()
+        set_icon(ui.browserButton, "SP_MessageBoxInformation")
+        set_icon(ui.installButton, "SP_ArrowDown")
+        set_icon(ui.copyButton, "SP_FileDialogDetailedView")
         stretch(ui.applicationsTable)
         ui.slots.connect(ui.startButton, "clicked()", self.toggle)
         ui.slots.connect(ui.copyButton, "clicked()", self.copy)
@@ -62,7 +65,7 @@ class HubPanel:
         if self._hub.state.kind in (hub_process.STARTING, hub_process.RUNNING):
             self._hub.stop()
             return
-        with slicer.util.tryWithErrorDisplay(_("The hub could not be started."), waitCursor=False):
+        with telling(_("The hub could not be started.")):
             port = self._ui.portBox.value
             save_port(port)
             self._hub.start(port)
@@ -78,7 +81,7 @@ class HubPanel:
 
     def install(self) -> None:
         """Install what is missing, then start."""
-        with slicer.util.tryWithErrorDisplay(_("The packages could not be installed."), waitCursor=False):
+        with telling(_("The packages could not be installed.")):
             if self._install():
                 self.toggle()
 
@@ -96,6 +99,7 @@ class HubPanel:
         show_light(ui.lightLabel, light)
         ui.stateLabel.text = state_words(state)
         ui.startButton.text = _("&Start") if stopped else _("&Stop")
+        set_icon(ui.startButton, "SP_MediaPlay" if stopped else "SP_MediaStop")
         ui.startButton.enabled = state.kind != hub_process.STOPPING
         ui.portBox.enabled = stopped
         self._show_address(state.address if running else "")
@@ -110,7 +114,7 @@ class HubPanel:
     def _show_applications(self) -> None:
         report, running = self._hub.report, self._hub.state.kind == hub_process.RUNNING
         if not running:
-            words = _("Nobody can connect while the hub is not running.")
+            words = _("Press Start to run a hub here; nobody can connect before.")
         elif not report.count:
             words = _("Nobody is connected yet. Give other applications the address above.")
         else:
@@ -130,7 +134,7 @@ class HubPanel:
         table.setRowCount(len(report.applications))
         pale = qt.QBrush(table.palette.color(qt.QPalette.Disabled, qt.QPalette.Text))
         for row, one in enumerate(report.applications):
-            for column, text in enumerate(map(plain, (one.name, one.product, ", ".join(one.actors), one.topic))):
+            for column, text in enumerate(map(plain, (one.name, one.product, actor_words(one.actors), one.topic))):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 if not one.connected:

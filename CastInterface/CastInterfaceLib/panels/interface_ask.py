@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
 from CastInterfaceLib.message_log import cut
-from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, show_text
+from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
 from CastInterfaceLib.pictures import PeerPicture, pictures_of, save_pictures
 from CastLib.events import SCENEVIEW, STATUS
 
@@ -31,8 +30,11 @@ class AskSection:
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
         ui.dataBox.addItem(SCENEVIEW, SCENEVIEW)
         ui.dataBox.addItem(STATUS, STATUS)
+        set_icon(ui.peersButton, "SP_BrowserReload")
+        set_icon(ui.saveButton, "SP_DialogSaveButton")
+        set_icon(ui.jsonButton, "SP_FileDialogDetailedView")
         ui.slots.connect(ui.askButton, "clicked()", self.ask)
-        ui.slots.connect(ui.peersButton, "clicked()", self.look_again)
+        ui.slots.connect(ui.peersButton, "clicked()", self.refresh_peers)
         ui.slots.connect(ui.saveButton, "clicked()", self.choose_folder)
         ui.jsonButton.setCheckable(True)
         ui.slots.connect(ui.jsonButton, "toggled(bool)", lambda on: self.refresh())
@@ -58,11 +60,12 @@ class AskSection:
         set_choices(ui.peerBox, [(_("Everybody"), ""), *peers])
         ui.peersButton.enabled = online
         ui.askButton.enabled = self._job is not None or online
-        ui.askButton.text = _("&Ask") if self._job is None else _("Stop w&aiting")
+        set_icon(ui.askButton, "SP_FileDialogContentsView" if self._job is None else "SP_DialogCancelButton")
+        ui.askButton.text = _("&Query") if self._job is None else _("Stop w&aiting")
 
-    def look_again(self) -> None:
+    def refresh_peers(self) -> None:
         """Ask who is connected."""
-        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+        with telling(_("Cannot ask.")):
             self._logic.askWhoIsThere(lambda answer, error: self.refresh())
 
     def ask(self) -> None:
@@ -73,7 +76,7 @@ class AskSection:
             self._say(_("The answer is not waited for any more."))
             self.refresh()
             return
-        with slicer.util.tryWithErrorDisplay(_("Cannot ask."), waitCursor=False):
+        with telling(_("Cannot ask.")):
             self._job = self._logic.request(
                 self._ui.dataBox.currentData, self._answered, peer=self._ui.peerBox.currentData or "", digest=_digest
             )

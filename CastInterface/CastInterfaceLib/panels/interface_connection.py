@@ -5,12 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_light, show_text, without_command
+from CastInterfaceLib.panels.looks import (
+    BAD,
+    BUSY,
+    GOOD,
+    IDLE,
+    set_icon,
+    show_light,
+    show_text,
+    telling,
+    without_command,
+)
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastLib.client import State
 
@@ -32,6 +41,8 @@ class ConnectionSection:
         self._offer_hubs(hub)
         ui.userEdit.text = user
         ui.topicEdit.text = topic
+        set_icon(ui.testButton, "SP_BrowserReload")
+        set_icon(ui.forgetButton, "SP_TrashIcon")
         ui.slots.connect(ui.testButton, "clicked()", self.test)
         ui.slots.connect(ui.forgetButton, "clicked()", self.forget)
         ui.slots.connect(ui.connectButton, "clicked()", self.toggle)
@@ -59,7 +70,7 @@ class ConnectionSection:
 
     def connect_hub(self) -> None:
         """Connect to the address typed."""
-        with slicer.util.tryWithErrorDisplay(_("Cannot connect."), waitCursor=False):
+        with telling(_("Cannot connect.")):
             self._logic.connect(self.hub, self._ui.userEdit.text.strip(), self._ui.topicEdit.text.strip())
 
     def test(self) -> None:
@@ -134,6 +145,8 @@ class ConnectionSection:
             self._tell_hub("")
             self._saved.keep_last(logic.hub, logic.user, logic.askedTopic)
             self._offer_hubs(logic.hub)
+        elif state.reason:
+            self._tell_hub("")  # what a test of the address told is told beside the light now
         self.show_state()
 
     def _show_connection(self) -> None:
@@ -155,6 +168,7 @@ class ConnectionSection:
         ui.lightLabel.accessibleName = text
         free = state.kind in ("offline", "refused")
         ui.connectButton.text = _("&Connect") if free else _("Dis&connect")
+        set_icon(ui.connectButton, "SP_DialogApplyButton" if free else "SP_DialogCloseButton")
         ui.connectButton.enabled = not free or bool(self.hub)
         ui.forgetButton.enabled = free and self.hub in self._saved.addresses()
         for widget in (ui.hubBox, ui.userEdit, ui.topicEdit):

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
-from CastInterfaceLib.panels.looks import plain
+from CastInterfaceLib.panels.looks import plain, set_icon
 from CastInterfaceLib.panels.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
@@ -35,6 +35,7 @@ class MessagesSection:
             header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
             header.resizeSection(column, width)
         low_rows(ui.messagesTable)
+        set_icon(ui.clearButton, "SP_TrashIcon")
         ui.slots.connect(ui.filterEdit, "textChanged(QString)", self._filter)
         ui.slots.connect(ui.clearButton, "clicked()", self.clear)
         ui.slots.connect(ui.messagesTable, "itemSelectionChanged()", self._show_selected)
@@ -89,6 +90,8 @@ class MessagesSection:
         shown = {record.number for record in self._logic.messages.records() if record.matches(text)}
         for row in range(table.rowCount):
             table.setRowHidden(row, table.item(row, 0).data(_NUMBER) not in shown)
+        if table.currentRow() >= 0 and table.isRowHidden(table.currentRow()):
+            table.clearSelection()  # what is not seen is not shown below either
 
     def _show_selected(self) -> None:
         table = self._ui.messagesTable

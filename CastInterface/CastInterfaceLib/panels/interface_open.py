@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
-from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, show_text
+from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, set_icon, show_text
 from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
+from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
 
 PROBLEMS_MOST = 3
 ROWS_SEEN = 8  # rows before the table scrolls
@@ -24,6 +26,8 @@ class OpenSection:
         self._logic = logic
         self._shown: tuple[Any, ...] | None = None
         ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
+        set_icon(ui.cancelButton, "SP_DialogCancelButton")
+        ui.contentTable.setIconSize(qt.QSize(SIDE, SIDE))
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
         self.refresh()
@@ -36,9 +40,11 @@ class OpenSection:
         ui, now = self._ui, self._logic.openNow
         show_text(ui.studyLabel, self._sentence(now))
         ui.studyEdit.setVisible(bool(now.study_uid))
-        if ui.studyEdit.text != now.study_uid:
-            ui.studyEdit.text = now.study_uid
+        title = plain(now.title or now.study_uid)
+        if ui.studyEdit.text != title:
+            ui.studyEdit.text = title
             ui.studyEdit.setCursorPosition(0)
+        ui.studyEdit.toolTip = plain(f"{title}\nStudyInstanceUID {now.study_uid}")
         busy = bool(now.doing)
         ui.openProgress.setVisible(busy)
         ui.cancelButton.setVisible(busy)
@@ -62,22 +68,30 @@ class OpenSection:
 
     def _sentence(self, now: OpenNow) -> str:
         if not now.study_uid and not now.doing:
-            return _("Nothing is open.")
+            if self._logic.state.kind != "online":
+                return _("Nothing is open. First connect to a hub, above.")
+            return _("Nothing is open. Open a study in the worklist; it is shown here.")
         if now.doing:
             return _("{doing} …").format(doing=now.doing)
         if now.awaited:
-            return _("This study is asked for and not shown; it will be as soon as its images are sent.")
+            return _("Waiting for images: the study is shown as soon as they are sent.")
         return _("This study is open.")
 
     def _fill(self, now: OpenNow) -> None:
         table = self._ui.contentTable
         table.setVisible(bool(now.series or now.segments))
         table.setRowCount(len(now.series) + len(now.segments))
-        for row, (name, count) in enumerate(now.series):
-            self._set(row, name, _("{count} images").format(count=count))
+        low = table.verticalHeader().defaultSectionSize
+        for row, (name, count, node_id) in enumerate(now.series):
+            item = self._set(row, name, _("{count} images").format(count=count))
+            volume = slicer.mrmlScene.GetNodeByID(node_id)
+            if volume is not None and volume.GetImageData() is not None:
+                item.setIcon(thumbnail(volume))
+            table.setRowHeight(row, SIDE + 4)
         for row, segment in enumerate(now.segments, len(now.series)):
             item = self._set(row, segment.label, _("{volume:.1f} ml").format(volume=segment.millilitres))
             item.setIcon(color_icon(segment.color))
+            table.setRowHeight(row, low)
         fit_rows(table, 1, ROWS_SEEN)
 
     def _set(self, row: int, text: str, size: str) -> qt.QTableWidgetItem:

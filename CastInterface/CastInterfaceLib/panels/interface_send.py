@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.jobs import Cancelled, Job
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices
-from CastInterfaceLib.panels.tables import fill_row, fit_rows, stretch
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
+from CastInterfaceLib.panels.tables import fill_row, fit_rows, keep_bad_red, stretch
 from CastLib.actors import EVIDENCE_CREATOR
 
 STUDY = "study"
@@ -51,6 +51,8 @@ class SendSection:
         self._sent: list[Sent] = []  # newest first
         self._shown: Sent | None = None
         self._chosen = False  # as long as nobody chose whom to send to, the first service is offered
+        set_icon(ui.sendButton, "SP_ArrowUp")
+        set_icon(ui.cancelSendButton, "SP_DialogCancelButton")
         stretch(ui.sendsTable)
         ui.slots.connect(ui.toBox, "activated(int)", lambda index: self._choose())
         ui.slots.connect(ui.sendButton, "clicked()", self.send)
@@ -74,7 +76,7 @@ class SendSection:
         peers = logic.peers.all() if online else []
         peers.sort(key=lambda peer: EVIDENCE_CREATOR not in peer.actors)
         services = [(peer.label, f"peer:{peer.name}") for peer in peers]
-        set_choices(ui.toBox, [*services, (_("Every Evidence Creator (EC)"), _EVERY_SERVICE)])
+        set_choices(ui.toBox, [*services, (_("Every Evidence Creator"), _EVERY_SERVICE)])
         if not self._chosen:
             ui.toBox.setCurrentIndex(0)
         ui.sendButton.enabled = online and bool(what)
@@ -97,6 +99,7 @@ class SendSection:
         if self._shown is not None:
             table.selectRow(self._sent.index(self._shown))
         table.blockSignals(blocked)
+        keep_bad_red(table)
 
     def _show_progress(self) -> None:
         ui, sent = self._ui, self._shown
@@ -134,7 +137,7 @@ class SendSection:
             "result": lambda names, problem: self._came_back(sent, names, problem),
             "callback": lambda id, error: self._went_out(sent, error),
         }
-        with slicer.util.tryWithErrorDisplay(_("Cannot send."), waitCursor=False):
+        with telling(_("Cannot send.")):
             what = ui.whatBox.currentData
             if what == STUDY:
                 sent.job = self._logic.sendStudy(**to)
@@ -147,7 +150,7 @@ class SendSection:
             self.refresh()
 
     def cancel(self) -> None:
-        """Call off what is shown while it is being sent."""
+        """Cancel what is shown while it is being sent."""
         if self._shown is not None and self._shown.job is not None:
             self._shown.job.cancel()
 
@@ -158,7 +161,7 @@ class SendSection:
     def _went_out(self, sent: Sent, error: Exception | None) -> None:
         sent.job = None
         if isinstance(error, Cancelled):
-            self._end(sent, _("Called off"), IDLE, _("Called off."))
+            self._end(sent, _("Cancelled"), IDLE, _("Cancelled."))
         elif error is not None:
             self._end(sent, _("Not sent"), BAD, _("Not sent: {reason}").format(reason=error))
         elif sent.to_every and not any(EVIDENCE_CREATOR in peer.actors for peer in self._logic.peers.all()):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import qt
 import slicer
+
+from CastLib.errors import CastError
 
 LONG_WORD = 24  # characters that stand in one line of a narrow panel
 
 # Qt's texts end at a NUL, and half a surrogate pair cannot become one; the other controls only spoil a line.
 _NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_ICON = "castIcon"  # property of a button: the icon it has
 
 # For light palettes and for dark ones.
 GOOD = ("#1e7d3c", "#4cc66f")
@@ -64,6 +70,26 @@ def show_text(label: qt.QLabel, text: str, pair: tuple[str, str] | None = None) 
         label.setVisible(bool(text))
 
 
+@contextmanager
+def telling(failed: str) -> Iterator[None]:
+    """Tell the person in a message box what failed and why.
+
+    Our own errors are sentences, and end here. Others go on as Slicer's own, with their traceback, to its console too.
+    """
+    with slicer.util.tryWithErrorDisplay(failed, waitCursor=False):
+        try:
+            yield
+        except CastError as error:
+            slicer.util.errorDisplay(f"{failed}\n\n{error}")
+
+
+def set_icon(button: qt.QPushButton, name: str) -> None:
+    """Give a button one of Qt's standard icons, as Slicer's own modules have them: ``SP_BrowserReload``."""
+    if button.property(_ICON) != name:  # asked for at every refresh
+        button.setProperty(_ICON, name)
+        button.setIcon(button.style().standardIcon(getattr(qt.QStyle, name)))
+
+
 def color_icon(name: str) -> qt.QIcon:
     """A square of one colour."""
     pixmap = qt.QPixmap(12, 12)
@@ -80,8 +106,10 @@ def set_choices(box: qt.QComboBox, choices: list[tuple[str, str]]) -> None:
     chosen = box.currentData
     blocked = box.blockSignals(True)
     box.clear()
+    box.view().setTextElideMode(qt.Qt.ElideMiddle)
     for text, value in choices:
         box.addItem(text, value)
+        box.setItemData(box.count - 1, text, qt.Qt.ToolTipRole)  # the list elides long ones
     values = [value for _, value in choices]
     if chosen in values:
         box.setCurrentIndex(values.index(chosen))

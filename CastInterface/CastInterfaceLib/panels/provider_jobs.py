@@ -11,8 +11,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, show_text
-from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, stretch
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text, telling
+from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 from CastInterfaceLib.provider_trials import TrialResult, Trials
 
@@ -33,6 +33,8 @@ class TrySection:
         self._record: Any = None
         self._result: TrialResult | None = None
         self._said: tuple[str, tuple[str, str] | None] = ("", None)
+        set_icon(ui.tryButton, "SP_MediaPlay")
+        set_icon(ui.saveTrialButton, "SP_DialogSaveButton")
         ui.slots.connect(ui.tryButton, "clicked()", self.try_out)
         ui.slots.connect(ui.saveTrialButton, "clicked()", self.choose_folder)
         self._say(_("Needs no hub: the script runs as it would for others, and its result comes back here."))
@@ -56,7 +58,7 @@ class TrySection:
         """Run the selected service's script on the chosen volume."""
         service = self._selected()
         volume = slicer.mrmlScene.GetNodeByID(self._ui.volumeBox.currentData or "")
-        with slicer.util.tryWithErrorDisplay(_("The service cannot be tried."), waitCursor=False):
+        with telling(_("The service cannot be tried.")):
             self._record = self._trials.try_out(service, volume, self._ended)
             self._result = None
             self._say(_("{product} works on {volume} …").format(product=service.product, volume=volume.GetName()), BUSY)
@@ -66,7 +68,7 @@ class TrySection:
         cancelled = self._record is not None and self._record.cancelled
         self._record, self._result = None, result
         if cancelled and error is not None:
-            self._say(_("Called off."))
+            self._say(_("Cancelled."))
         elif error is not None:
             self._say(str(error), BAD)
         elif result is None or not result.paths:
@@ -83,7 +85,7 @@ class TrySection:
         """Save the result's files into a folder that the user chooses."""
         folder = qt.QFileDialog.getExistingDirectory(self._ui.trySection, _("Save the result in"))
         if folder and self._result is not None:
-            with slicer.util.tryWithErrorDisplay(_("The result could not be saved."), waitCursor=False):
+            with telling(_("The result could not be saved.")):
                 self._trials.save(self._result, Path(folder), self._saved)
 
     def _saved(self, paths: Any, error: Exception | None) -> None:
@@ -110,8 +112,8 @@ class JobsSection:
         self._shown: list[Any] = []
         self._rows = MovingRows(ui.jobsTable)
         self._log = ""
+        set_icon(ui.cancelButton, "SP_DialogCancelButton")
         stretch(ui.jobsTable)
-        ui.jobsTable.setTextElideMode(qt.Qt.ElideRight)
         fit_columns(ui.jobsTable, _FOR, _STATE)
         ui.slots.connect(ui.jobsTable, "itemSelectionChanged()", self._show_selected)
         ui.slots.connect(ui.cancelButton, "clicked()", self.cancel)
@@ -136,7 +138,6 @@ class JobsSection:
         blocked = table.blockSignals(True)
         self._rows.show([(record, job_cells(service, record)) for service, record in found])
         fit_rows(table, 1, ROWS_SEEN)
-        self._ui.jobsLabel.setVisible(not found)
         for widget in (table, self._ui.jobProgress, self._ui.cancelButton, self._ui.logText):
             widget.setVisible(bool(found))
         if new and (chosen is None or chosen.over):
@@ -149,14 +150,20 @@ class JobsSection:
         self._show_selected()
 
     def cancel(self) -> None:
-        """Call off the selected job."""
+        """Cancel the selected job."""
         record = self.selected()
         if record is not None:
             self._logic.cancel(record)
 
     def _show_selected(self) -> None:
         ui, record = self._ui, self.selected()
+        keep_bad_red(ui.jobsTable)
         under_way = record is not None and not record.over
+        if self._shown:  # whole, for the column is narrow
+            told = progress_words(record) if record is not None else ""
+            show_text(ui.jobsLabel, told, BAD if record is not None and record.state == "failed" else None)
+        else:
+            show_text(ui.jobsLabel, _("No job yet: start a service above, and send images to it; or try it."))
         ui.cancelButton.enabled = under_way and not record.cancelled
         ui.jobProgress.enabled = under_way
         known = not under_way or record.fraction is not None
@@ -194,7 +201,7 @@ def last_words(record: Any) -> Cell:
     if record.state == "done":
         return _("Done, {seconds} s").format(seconds=f"{record.took:.1f}"), _("It ended as it should."), GOOD
     if record.state == "cancelled":
-        return _("Called off"), record.error, IDLE
+        return _("Cancelled"), record.error, IDLE
     return _("Failed"), record.error, BAD
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.local_hub import LOCAL_HUB
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, show_text, without_command
+from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_icon, show_text, telling, without_command
 from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
 from CastInterfaceLib.panels.saved_hubs import SavedHubs
 from CastInterfaceLib.panels.sections import SectionsPanel
-from CastInterfaceLib.panels.tables import fill_row, fit_columns, fit_rows, stretch
+from CastInterfaceLib.panels.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
 from CastInterfaceLib.provider_logic import ProviderLogic
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
@@ -54,6 +53,9 @@ class ServicesSection:
         hub, client_id = logic.last_access()
         ui.hubEdit.text = hub or SavedHubs().last()[0] or LOCAL_HUB
         ui.clientEdit.text = client_id
+        set_icon(ui.addButton, "SP_DialogOpenButton")
+        set_icon(ui.newButton, "SP_FileIcon")
+        set_icon(ui.removeButton, "SP_TrashIcon")
         stretch(ui.servicesTable)
         fit_columns(ui.servicesTable, _ON, _STATE, _QUEUE)
         ui.slots.connect(ui.servicesTable, "cellChanged(int,int)", self._cell_changed)
@@ -111,9 +113,12 @@ class ServicesSection:
             if bool(item.flags() & qt.Qt.ItemIsEditable) == service.on:  # only then: it would reset what is being typed
                 item.setFlags(item.flags() ^ qt.Qt.ItemIsEditable)
         table.blockSignals(blocked)
+        keep_bad_red(table)
         service = self.selected()
         ui.startButton.enabled = ui.removeButton.enabled = service is not None
-        ui.startButton.text = _("&Stop") if service is not None and service.on else _("&Start")
+        stops = service is not None and service.on
+        ui.startButton.text = _("&Stop") if stops else _("&Start")
+        set_icon(ui.startButton, "SP_MediaStop" if stops else "SP_MediaPlay")
         on = any(one.on for one in services)
         for edit in (ui.hubEdit, ui.clientEdit, ui.secretEdit):
             edit.enabled = not on
@@ -123,7 +128,9 @@ class ServicesSection:
         label = self._ui.serviceLabel
         if service is None:
             words = (
-                _("Select a service.") if any_there else _("There is no service yet. Add a script, or write a new one.")
+                _("Select a service.")
+                if any_there
+                else _("There is no service yet. First press Add to choose a script, or New to write one.")
             )
             show_text(label, words)
         elif service.problem:
@@ -136,7 +143,7 @@ class ServicesSection:
 
     def add(self) -> None:
         """Have a script chosen, and list it."""
-        with slicer.util.tryWithErrorDisplay(_("The script could not be added."), waitCursor=False):
+        with telling(_("The script could not be added.")):
             title = _("Add a script as a service")
             path = qt.QFileDialog.getOpenFileName(self._ui.servicesTable, title, self._scripts, "Python (*.py)")
             if path:
@@ -144,7 +151,7 @@ class ServicesSection:
 
     def add_new(self) -> None:
         """Have a name chosen for a new script, write it, and list it."""
-        with slicer.util.tryWithErrorDisplay(_("The script could not be written."), waitCursor=False):
+        with telling(_("The script could not be written.")):
             title = _("Write a new script")
             path = qt.QFileDialog.getSaveFileName(self._ui.servicesTable, title, "MyService.py", "Python (*.py)")
             if path:
@@ -154,7 +161,7 @@ class ServicesSection:
         """Take the selected service out of the list."""
         service = self.selected()
         if service is not None:
-            with slicer.util.tryWithErrorDisplay(_("The service could not be removed."), waitCursor=False):
+            with telling(_("The service could not be removed.")):
                 self._logic.remove(service)
             self.refresh()
 
@@ -166,7 +173,7 @@ class ServicesSection:
 
     def _turn(self, service: Any, on: bool) -> None:
         ui = self._ui
-        with slicer.util.tryWithErrorDisplay(_("The service could not be started."), waitCursor=False):
+        with telling(_("The service could not be started.")):
             if on:
                 self._logic.start(service, ui.hubEdit.text.strip(), ui.clientEdit.text.strip(), ui.secretEdit.text)
             else:
@@ -184,7 +191,7 @@ class ServicesSection:
 
     def _rename(self, service: Any, product: str) -> None:
         try:
-            with slicer.util.tryWithErrorDisplay(_("The service keeps its name."), waitCursor=False):
+            with telling(_("The service keeps its name.")):
                 self._logic.rename(service, product)
         finally:
             self.refresh()
@@ -209,7 +216,7 @@ class LimitsSection:
 
     def _keep(self) -> None:
         ui = self._ui
-        with slicer.util.tryWithErrorDisplay(_("The limit stays as it is."), waitCursor=False):
+        with telling(_("The limit stays as it is.")):
             self._logic.limit(ui.slotsBox.value, ui.queueBox.value, 60.0 * ui.timeBox.value)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import qt
+import slicer
 
-from CastInterfaceLib.panels.looks import color_of, is_dark, plain
+from CastInterfaceLib.panels.looks import BAD, color_of, is_dark, plain
 
 Cell = tuple[str, str, "tuple[str, str] | None"]
 
+PALE = 0.25  # how much of the mark's colour is in the ground of a selected row that tells of a failure
 STEP = 20  # rows of a long table that are written at a time
 
 _KEY = qt.Qt.UserRole
@@ -44,9 +46,10 @@ def low_rows(table: qt.QTableWidget) -> None:
 def fit_rows(table: qt.QTableWidget, least: int, most: int) -> None:
     """Make a table as high as its rows, but not lower or higher than so many."""
     rows = max(least, min(most, table.rowCount))
-    header = table.horizontalHeader()
+    sides, header = table.verticalHeader(), table.horizontalHeader()
+    inside = sum(sides.sectionSize(row) if row < table.rowCount else sides.defaultSectionSize for row in range(rows))
     header_height = header.height if table.isVisible() else header.sizeHint.height()
-    height = header_height + rows * table.verticalHeader().defaultSectionSize + 2 * table.frameWidth
+    height = header_height + inside + 2 * table.frameWidth
     if table.minimumHeight != height or table.maximumHeight != height:
         table.setFixedHeight(height)
 
@@ -68,6 +71,29 @@ def fill_row(table: qt.QTableWidget, row: int, cells: Sequence[Cell]) -> None:
         item.setText(text)
         item.setToolTip(tip)
         item.setData(qt.Qt.ForegroundRole, qt.QBrush(qt.QColor(color)) if color else None)
+
+
+def keep_bad_red(table: qt.QTableWidget) -> None:
+    """Have a selected row that tells of a failure stay red: Qt gives all that is selected one colour of its own.
+
+    What is selected stands on a pale ground then, on which red can be read.
+    """
+    row = table.currentRow() if table.selectedItems() else -1
+    bad = color_of(BAD)
+    items = [table.item(row, column) for column in range(table.columnCount)] if row >= 0 else []
+    is_bad = any(item is not None and str(item.data(_KEY)).endswith(f"\n{bad}") for item in items)
+    palette = qt.QPalette(slicer.app.palette())
+    if is_bad:
+        ground, mark = palette.color(qt.QPalette.Base), palette.color(qt.QPalette.Highlight)
+        mixed = [round(PALE * a + (1 - PALE) * b) for a, b in zip(_rgb(mark), _rgb(ground), strict=True)]
+        palette.setColor(qt.QPalette.Highlight, qt.QColor(*mixed))
+        palette.setColor(qt.QPalette.HighlightedText, qt.QColor(bad))
+    if table.palette.color(qt.QPalette.HighlightedText).name() != palette.color(qt.QPalette.HighlightedText).name():
+        table.setPalette(palette)
+
+
+def _rgb(color: qt.QColor) -> tuple[int, int, int]:
+    return color.red(), color.green(), color.blue()
 
 
 class MovingRows:

@@ -14,6 +14,7 @@ class WrongAddress(FieldError, WrongUsage):
 
     def __init__(self, reason: str) -> None:
         super().__init__("hub", reason)
+        self.args = (f"The hub's address {reason}.",)
 
 
 class HubAddress:
@@ -32,11 +33,11 @@ class HubAddress:
             parts = urlsplit(address)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise WrongAddress(f"is no address: {error}") from None
+            raise WrongAddress(f"cannot be read: {error}") from None
         if parts.scheme not in ("http", "https"):
             raise WrongAddress(f"must begin with http:// or https://, not {parts.scheme}://")
         if not host or any(character.isspace() for character in address):
-            raise WrongAddress("is no address: http://host:port is wanted")
+            raise WrongAddress("names no host: write it as http://host:port")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise WrongAddress("must hold no user, password, query or fragment")
         self.secure = parts.scheme == "https"

@@ -98,7 +98,7 @@ class Http:
         except requests.exceptions.ReadTimeout:
             raise TimedOut(f"{self.address} gave no answer within {silence:g} s") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
-            raise WrongAddress(f"is no address: {type(error).__name__}") from None
+            raise WrongAddress(f"cannot be used: {type(error).__name__}") from None
         except (requests.RequestException, OSError) as error:
             raise not_reachable(str(self.address), error, self.network.proxy) from error
         if response.status_code >= 400:
