@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from CastLib.command_line import run_guarded, set_up_logging
+from CastLib.command_line import EXIT_INTERRUPTED, run_guarded, set_up_logging
 from CastLib.version import __version__
 
 #: Each verb, the module that holds its ``add_arguments`` and ``run``, and its line of help.
@@ -27,7 +27,13 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``cast`` with these arguments (the process's own by default); return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # while the verb was still being imported
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
     if verb not in VERBS:
         _overview().parse_args(arguments or ["--help"])

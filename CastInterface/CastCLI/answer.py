@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from CastCLI.contexts import read_named
-from CastLib.command_line import StopSignal, add_connection_arguments, add_output_arguments
+from CastLib.command_line import (
+    StopSignal,
+    add_connection_arguments,
+    add_output_arguments,
+    check_online,
+    stay_until_online,
+)
 from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.events import STATUS, request_event
 from CastLib.fields import parse_json
@@ -44,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer until stopped; the exit code is 130 after Ctrl-C."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, check_online, stay_until_online
+    from CastCLI.sessions import a_session
     from CastCLI.watch import event_line, presence
 
     output = Output(args)
@@ -64,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
         session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
         session.on_request(data_type, answer, in_background=True)
-        stay_until_online(session, pump, stop, output)
+        stay_until_online(session, pump, stop, output.say)
         if not stop.stopped:
             output.say(f"answering {data_type} on {session.topic} at {args.hub}; Ctrl-C ends")
         while not stop.stopped:

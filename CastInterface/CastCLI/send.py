@@ -15,6 +15,7 @@ from CastLib.command_line import (
     add_connection_arguments,
     add_output_arguments,
     add_target_arguments,
+    check_online,
     connection,
     target,
 )
@@ -133,7 +134,7 @@ class _Waiting:
     def stay(self, pump: Any, args: argparse.Namespace) -> int:
         """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
         from CastCLI.files import fetch_batch
-        from CastCLI.sessions import check_online, others_connected
+        from CastCLI.sessions import others_connected
 
         stop = StopSignal().install()
         if self._answer is None and not self._failure and not others_connected(self._session, target(args)):

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from CastLib.client import Pump, Session, SessionSettings
-from CastLib.client.state import ONLINE, WAITING
-from CastLib.command_line import StopSignal, connection
-from CastLib.errors import Refused
+from CastLib.command_line import connection
 from CastLib.events import STATUS
 from CastLib.message import Target
 
@@ -37,25 +35,7 @@ def go_online(session: Session) -> None:
     session.wait_online(ONLINE_SECONDS)
 
 
-def stay_until_online(session: Session, pump: Pump, stop: StopSignal, output: Any) -> None:
-    """Subscribe, for a command that stays: it waits for a hub that is late, until it is stopped."""
-    session.start()
-    said = False
-    while not stop.stopped and session.state.kind != ONLINE:
-        pump.run_once(0.1)
-        check_online(session)
-        if session.state.kind == WAITING and not said:
-            said = True
-            output.say(f"waiting for the hub: {session.state.reason}; Ctrl-C ends")
-
-
 def others_connected(session: Session, target: Target) -> list[str]:
     """The names of the others that a message would reach, as far as they take requests; they are not waited for."""
     expected = session.request(STATUS, target=target, timeout=0).get("expected")
     return [str(name) for name in expected] if isinstance(expected, list) else []
-
-
-def check_online(session: Session) -> None:
-    """Raise Refused when the hub has ended the subscription for good."""
-    if session.state.kind == "refused":
-        raise Refused(403, session.state.reason or "the hub ended the subscription")

@@ -11,6 +11,8 @@ from CastLib.command_line import (
     StopSignal,
     add_connection_arguments,
     add_output_arguments,
+    check_online,
+    stay_until_online,
 )
 from CastLib.errors import CastError, WrongUsage
 from CastLib.events import STATUS
@@ -31,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Subscribe and print; the exit code is 130 after Ctrl-C."""
     from CastCLI.files import fetch_batch
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, check_online, stay_until_online
+    from CastCLI.sessions import a_session
 
     output = Output(args)
     if args.count is not None and args.count < 1:
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
         session.on_event(show, requests=True)
         session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
-        stay_until_online(session, pump, stop, output)
+        stay_until_online(session, pump, stop, output.say)
         if not stop.stopped:
             output.say(f"watching {session.topic} at {args.hub}; Ctrl-C ends")
         while not stop.stopped and not (args.count and printed >= args.count):

@@ -18,6 +18,7 @@ from CastLib.command_line import (
     StopSignal,
     add_connection_arguments,
     add_service_arguments,
+    check_online,
     connection,
     set_up_service_logging,
 )
@@ -102,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
         if not folder.is_dir():
             raise CastError(f"--studies {folder}: there is no such folder")
     host_kind = load_engine()
+    if stop.stopped:
+        return stop.exit_code
     from CastInterfaceLib.collecting import MainThreadCollector
     from CastInterfaceLib.image_display import ImageDisplay
     from CastLib.client import Pump, Session, SessionSettings
@@ -124,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
         while not stop.stopped:
             pump.run_once()
             collector.look()
+            check_online(session)
     finally:
         session.close()
         display.close()
@@ -158,7 +162,12 @@ def load_engine() -> type[EngineHost]:
                 "(the engine has wheels for CPython 3.10 to 3.13 on Linux x86_64, Windows amd64 and macOS arm64)"
             )
     trial = subprocess.Popen(
-        [sys.executable, "-c", _TRIAL], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", _TRIAL],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=os.name == "posix",  # Ctrl-C in a terminal must not look as if nothing could draw
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     try:
         from CastInterfaceLib.host_engine import EngineHost  # takes seconds, while the trial runs

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.dicom_database import instance_files
-from CastInterfaceLib.study_loading import INSTANCES, PATIENT_ID
+from CastInterfaceLib.image_words import PATIENT_ID
+from CastInterfaceLib.study_loading import INSTANCES
 from CastLib.dicom_series import Series
 
 _read: dict[tuple[str, str], Path] = {}  # by PatientID and SOPInstanceUID: two patients' files may carry the same UIDs

@@ -12,6 +12,15 @@ import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from CastInterfaceLib.host import Host
+from CastInterfaceLib.image_words import (
+    MISSING_SLICES,
+    PATIENT_ID,
+    PATIENT_NAME,
+    SERIES_DESCRIPTION,
+    STUDY_DATE,
+    WARNING,
+    missing_slices,
+)
 from CastInterfaceLib.look import Look, look_of
 from CastInterfaceLib.modality_values import drawable
 from CastInterfaceLib.patient_folders import put_under_patient, remove_empty, take_out
@@ -26,15 +35,7 @@ SERIES = "DICOM.SeriesInstanceUID"
 FRAME_OF_REFERENCE = "DICOM.FrameOfReferenceUID"
 INSTANCES = "DICOM.instanceUIDs"  # Slicer's own name for it
 
-# What pictures say of a volume: whose it is, what of it is missing (numbers of slices from 0, blanks between them), and
-# a few words where its voxels are not those of the files.
-PATIENT_NAME = "DICOM.PatientName"
-PATIENT_ID = "DICOM.PatientID"
-STUDY_DATE = "DICOM.StudyDate"
-DESCRIPTION = "DICOM.SeriesDescription"
 SERIES_KEY = "Cast.SeriesKey"
-MISSING_SLICES = "Cast.MissingSlices"
-WARNING = "Cast.Warning"
 
 ALONG = 0.9  # cosine of the angle up to which a view looks along a volume's slices
 
@@ -125,7 +126,7 @@ def name_volume(volume: Any, series: Series) -> None:
     volume.SetAttribute(PATIENT_NAME, series.patient.name)
     volume.SetAttribute(PATIENT_ID, series.patient.id)
     volume.SetAttribute(STUDY_DATE, series.study_date)
-    volume.SetAttribute(DESCRIPTION, series.description)
+    volume.SetAttribute(SERIES_DESCRIPTION, series.description)
     volume.SetAttribute(SERIES_KEY, series.key)
 
 
@@ -162,7 +163,7 @@ def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
 
 def show_existing_slice(view: Any, volume: Any) -> None:
     """Where a slice view looks along a volume's slices and stands on one that is missing: go to the nearest other."""
-    missing = {int(number) for number in (volume.GetAttribute(MISSING_SLICES) or "").split()}
+    missing = missing_slices(volume)
     to_ras = geometry_of(volume)
     step = to_ras[:3, 2]
     matrix = view.node.GetSliceToRAS()

@@ -14,13 +14,17 @@ import time
 from collections.abc import Callable
 from copy import copy
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from CastLib.actors import parse_actors
+from CastLib.client.state import ONLINE, REFUSED, WAITING
 from CastLib.errors import CastError, HubNotReachable, TimedOut, WrongUsage
 from CastLib.fields import UNSEEN
 from CastLib.message import Target
 from CastLib.slicer_python import in_slicer
+
+if TYPE_CHECKING:
+    from CastLib.client import Pump, Session
 
 EXIT_DONE = 0
 EXIT_FAILED = 1  # refused or failed: one sentence says why
@@ -192,6 +196,27 @@ class StopSignal:
     def wait(self, seconds: float) -> bool:
         """Wait up to ``seconds``; return whether a signal came."""
         return self._event.wait(seconds)
+
+
+def stay_until_online(session: Session, pump: Pump, stop: StopSignal, say: Callable[[str], object]) -> None:
+    """Subscribe, for a command that stays: it waits for a hub that is late, until it is stopped.
+
+    Raises what the client raises when the hub refuses it.
+    """
+    session.start()
+    said = False
+    while not stop.stopped and session.state.kind != ONLINE:
+        pump.run_once(0.1)
+        check_online(session)
+        if session.state.kind == WAITING and not said:
+            said = True
+            say(f"waiting for the hub: {session.state.reason}; Ctrl-C ends")
+
+
+def check_online(session: Session) -> None:
+    """Raise what the client raises when the hub has refused the subscription or ended it for good."""
+    if session.state.kind == REFUSED:
+        session.wait_online(0)  # raises why
 
 
 def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from CastLib.command_line import (
     EXIT_DONE,
     StopSignal,
     add_connection_arguments,
     add_service_arguments,
+    check_online,
     connection,
     set_up_service_logging,
+    stay_until_online,
 )
 from CastLib.errors import CastError, Refused
 from CastLib.slicer_python import slicer_python
 
-if TYPE_CHECKING:
-    from CastLib.client import Session
-
 ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
-_CONNECT = 30.0  # seconds for the first connection; a lost one is made again for as long as it takes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
             "client_secret": secret,
         }
     )
+    out = sys.stdout if sys.stdout.isatty() and not args.json else sys.stderr
+    say = functools.partial(print, file=out, flush=True)
     stop = StopSignal().install()
     pump = Pump()
     session = Session(settings, pump)
@@ -113,27 +113,20 @@ def run(args: argparse.Namespace) -> int:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))
     provider = Provider(session, script, job_settings)
     try:
-        session.start()
-        _connect(session)
-        out = sys.stdout if sys.stdout.isatty() and not args.json else sys.stderr
-        print(f"{settings.product} serves {session.hub} as {settings.name}; Ctrl-C ends it", file=out, flush=True)
+        stay_until_online(session, pump, stop, say)
+        if not stop.stopped:
+            say(f"{settings.product} serves {session.hub} as {settings.name}; Ctrl-C ends it")
         while not stop.stopped:
             pump.run_once(0.1)
-            if session.state.kind == "refused":
-                raise CastError(session.state.reason)
+            check_online(session)
+    except Refused as error:
+        if error.status in (401, 403) and secret == ANY_SECRET:
+            raise Refused(error.status, f"{error.reason}; CAST_CLIENT_SECRET names no secret") from None
+        raise
     finally:
         provider.close()
         session.close()
     return stop.exit_code
-
-
-def _connect(session: Session) -> None:
-    try:
-        session.wait_online(_CONNECT)
-    except Refused as error:
-        if error.status in (401, 403) and session.settings.client_secret == ANY_SECRET:
-            raise Refused(error.status, f"{error.reason}; CAST_CLIENT_SECRET names no secret") from None
-        raise
 
 
 def _secret(file: str | None) -> str:

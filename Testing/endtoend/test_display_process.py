@@ -142,6 +142,18 @@ def test_ctrl_c_ends_it_even_without_a_hub(tmp_path: Path) -> None:
     assert list((tmp_path / "temp").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a group")
+def test_ctrl_c_in_a_terminal_while_it_still_starts_is_no_error(tmp_path: Path) -> None:
+    environment = package_environment()
+    for pause in (0.2, 0.5, 1.0, 2.0):
+        command = [sys.executable, "-m", "CastCLI", "display", "--quiet", "--hub", "http://127.0.0.1:9"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal gives it to all that runs in it
+        said = process.communicate(timeout=PATIENCE)[1].decode()
+        assert (process.returncode, [line for line in said.splitlines() if " WARNING " not in line]) == (130, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

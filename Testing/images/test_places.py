@@ -95,7 +95,8 @@ def test_uneven_slices_stand_where_they_were_acquired(tmp_path: Path, keep: list
 )
 def test_a_segmentation_lies_on_its_structure_in_uneven_slices(desk: Desk, folder: Path) -> list[str]:
     from CastInterfaceLib.host import nodes_of_class
-    from CastInterfaceLib.study_loading import WARNING, array_of, geometry_of
+    from CastInterfaceLib.image_words import WARNING
+    from CastInterfaceLib.study_loading import array_of, geometry_of
 
     slices = stack("uneven with seg", EVEN_THEN_WIDE)
     study = head_phantom.save(folder / "ct", slices)
@@ -195,7 +196,8 @@ def even(name: str) -> list[Dataset]:
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_missing_slices_are_dark_and_the_view_opens_on_another(desk: Desk, folder: Path, inverted: bool) -> None:
-    from CastInterfaceLib.study_loading import MISSING_SLICES, array_of
+    from CastInterfaceLib.image_words import MISSING_SLICES
+    from CastInterfaceLib.study_loading import array_of
 
     slices = even("missing")
     for data in slices:

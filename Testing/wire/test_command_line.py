@@ -4,41 +4,10 @@ import json
 import socket
 
 import pytest
-from cast_command import CastCommand, end_commands, run_cast
+from cast_command import CastCommand, run_cast
 from hub_wire import Wire, batch_body, event
 
-from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import Target
-
-
-@pytest.fixture(autouse=True)
-def _no_command_left():
-    yield
-    end_commands()
-
-
-@pytest.fixture
-def user(request):
-    return f"user-{abs(hash(request.node.nodeid)) % 10**8}"
-
-
-@pytest.fixture
-def peer(hub, user):
-    """Another application on the topic."""
-    pumps, sessions = [], []
-
-    def join(**settings):
-        pump = Pump()
-        session = Session(SessionSettings(hub=hub.url, user=user, topic=user, announce=False, **settings), pump)
-        session.start()
-        session.wait_online(10)
-        pumps.append(pump)
-        sessions.append(session)
-        return session, pump
-
-    yield join
-    for session in sessions:
-        session.close()
 
 
 def watch(tmp_path, hub, user, *arguments):

@@ -10,17 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cast_command import CastCommand, end_commands, run_cast
+from cast_command import CastCommand, run_cast
 from hub_process import HubProcess
 from hub_wire import Wire, event
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
-
-
-@pytest.fixture(autouse=True)
-def _no_command_left() -> Iterator[None]:
-    yield
-    end_commands()
 
 
 @pytest.fixture

@@ -6,43 +6,12 @@ import socket
 import threading
 
 import pytest
-from cast_command import CastCommand, end_commands, run_cast
+from cast_command import CastCommand, run_cast
 
 from CastCLI import send
 from CastCLI.send import _Waiting
-from CastLib.client import Pump, Session, SessionSettings
 from CastLib.errors import CastError
 from CastLib.message import Sender, Target, make_message, parse_publish
-
-
-@pytest.fixture(autouse=True)
-def _no_command_left():
-    yield
-    end_commands()
-
-
-@pytest.fixture
-def user(request):
-    return f"user-{abs(hash(request.node.nodeid)) % 10**8}"
-
-
-@pytest.fixture
-def peer(hub, user):
-    """Another application on the topic."""
-    pumps, sessions = [], []
-
-    def join(**settings):
-        pump = Pump()
-        session = Session(SessionSettings(hub=hub.url, user=user, topic=user, announce=False, **settings), pump)
-        session.start()
-        session.wait_online(10)
-        pumps.append(pump)
-        sessions.append(session)
-        return session, pump
-
-    yield join
-    for session in sessions:
-        session.close()
 
 
 @pytest.fixture
@@ -132,13 +101,22 @@ def test_publish_warns_of_what_can_be_none_and_of_nobody(tmp_path, hub, user, pe
     assert "warning" not in good.error_text
 
 
-def test_watch_waits_for_a_hub_that_is_late(tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [["watch"], ["answer", "REPORTCONTENT", "--file", "x.json"], ["provide", "Nothing.py"]],
+    ids=lambda words: words[0],
+)
+def test_a_command_that_stays_waits_for_a_hub_that_is_late(tmp_path, words):
+    (tmp_path / "x.json").write_text("{}")
+    (tmp_path / "Nothing.py").write_text("def onMessage(message, context):\n    pass\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        command = CastCommand(tmp_path, "watch", "--hub", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        command = CastCommand(tmp_path, *words, "--hub", f"http://127.0.0.1:{taken.getsockname()[1]}")
         command.wait_for_error_line("waiting for the hub")
+        assert command.process.poll() is None
         command.interrupt()
         assert command.finish() == 130
+    assert command.error_text.count("waiting for the hub") == 1
 
 
 @pytest.mark.parametrize(
