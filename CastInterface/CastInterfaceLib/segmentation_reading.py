@@ -22,12 +22,10 @@ from CastInterfaceLib.label_maps import (
 )
 from CastInterfaceLib.segmentation_frames import FRACTIONAL, LABELMAP, Frames
 from CastInterfaceLib.segmentation_places import FramePlaces, place_frames
+from CastLib.dicom_headers import SEG_CLASSES
 from CastLib.dicom_patient import Patient
 from CastLib.dicom_reading import read_whole
 from CastLib.errors import CastError
-
-# Storage SOP classes of PS3.4 B.5: Segmentation, and Label Map Segmentation (supplement 243).
-SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 #: Layers that segments which overlap may need; each is as large as the volume.
 LAYERS_MOST = 64

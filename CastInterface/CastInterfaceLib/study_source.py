@@ -18,7 +18,7 @@ from CastInterfaceLib.identity import (
     people_among,
 )
 from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.segmentation_reading import SEG_CLASSES
+from CastLib.dicom_headers import SEG_CLASSES
 from CastLib.dicom_series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
@@ -206,7 +206,7 @@ def without_picture(series: Iterable[Series]) -> list[tuple[str, str]]:
         (
             "unreadable" if one.problem else "not-shown",
             f"Series {one.description or one.uid} ({one.modality or 'images'}, {len(one.files)} "
-            f"{'file' if len(one.files) == 1 else 'files'}) is not shown: {one.problem or 'it is no stack of slices'}.",
+            f"{'file' if len(one.files) == 1 else 'files'}) is not shown: {one.reason_not_shown}.",
         )
         for one in series
         if one.geometry is None and one.sop_class_uid not in SEG_CLASSES
@@ -220,7 +220,7 @@ def segmentation_files(series: Iterable[Series]) -> list[Path]:
 
 def nothing_to_show(series: Sequence[Series]) -> NotShown:
     """Why none of the series of a study can be shown as a volume."""
-    reasons = [f"{one.modality or 'a series'}: {one.problem or 'no stack of slices'}" for one in series[:3]]
+    reasons = [f"{one.modality or 'a series'}: {one.reason_not_shown}" for one in series[:3]]
     return NotShown(422, "unreadable", f"No series of the study can be shown ({'; '.join(reasons)}).")
 
 

@@ -42,6 +42,9 @@ TIME_TAGS = (
     "InstanceCreationDate",
     "InstanceCreationTime",
 )
+#: Storage SOP classes of PS3.4 B.5: Segmentation, and Label Map Segmentation (supplement 243).
+SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _TAGS = (
     *_UIDS,

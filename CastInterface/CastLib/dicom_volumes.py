@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pydicom.uid import UID
 
-from CastLib.dicom_headers import number_of, text_of, uid_of
+from CastLib.dicom_headers import SEG_CLASSES, number_of, text_of, uid_of
 from CastLib.dicom_patient import Patient
 from CastLib.dicom_phases import grouped, tell_apart
 from CastLib.dicom_repeats import LeftOut, without_copies
@@ -149,7 +149,7 @@ def _nature_of(one: Slice) -> tuple[str, str]:
     """Why a file is no slice of a stack, and when it is an image that could be expected here, the problem with it."""
     header = one.header
     modality = text_of(header, "Modality").upper()
-    if modality == "SEG":
+    if uid_of(header, "SOPClassUID") in SEG_CLASSES:  # the class decides: some images carry the modality of their use
         return "it is a segmentation", ""
     if not header.get("Rows"):
         return f"it holds no image ({modality or 'of no modality'})", ""

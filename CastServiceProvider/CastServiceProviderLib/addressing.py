@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY
+from CastLib.dicom_headers import SEG_CLASSES
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message, Sender, Target
 
 _SOP_CLASS, _MODALITY = "00080016", "00080060"
-_SEGMENTATION_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.66.4",
-    "1.2.840.10008.5.1.4.1.1.66.5",
-    "1.2.840.10008.5.1.4.1.1.66.7",
-)
+_SURFACE_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.5"
 
 
 def is_meant_for(message: Message, own: Sender) -> bool:
@@ -45,7 +42,7 @@ def result_target(message: Message) -> Target:
 
 
 def _is_segmentation(entry: FileEntry) -> bool:
-    return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in _SEGMENTATION_CLASSES
+    return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in (*SEG_CLASSES, _SURFACE_SEGMENTATION)
 
 
 def _value(entry: FileEntry, tag: str) -> str:

@@ -88,3 +88,11 @@ def test_copies_do_not_matter(desk: Desk, folder: Path) -> None:  # noqa: F811
     uid = head_phantom.save(folder / "a", head_phantom.series("copies"))
     head_phantom.save(folder / "b", head_phantom.series("copies")[5:15], prefix="COPY")
     open_whole(desk, uid)
+
+
+@row("Images", "Slices of a class of images whose Modality says SEG", "shown")
+def test_the_class_decides_what_an_image_is(desk: Desk, folder: Path) -> None:  # noqa: F811
+    slices = head_phantom.series("ctseg")
+    for one in slices:
+        one.Modality = "SEG"
+    assert not open_whole(desk, head_phantom.save(folder / "ctseg", slices))

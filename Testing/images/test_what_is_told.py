@@ -35,7 +35,7 @@ def test_each_series_of_a_study_is_on_the_screen_or_told(desk: Desk, folder: Pat
     desk.open(uid)
     desk.until_shown(uid)
     sentences = told(desk)
-    assert "Series Capture (OT, 1 file) is not shown: it is no stack of slices." in sentences
+    assert "Series Capture (OT, 1 file) is not shown: it is an image without a position in space (OT)." in sentences
     assert any("1 series is loaded, but in no view: Phase 2 (MR, 8 files)." in one for one in sentences)
     assert {item["value"] for item in desk.items("problem")} == {"not-shown"}
     series = desk.status()["series"]

@@ -162,13 +162,13 @@ def ask(this: Round, part: InterfacePart, folder: Path) -> None:
     shown = False
     while not shown:
         part.click(part.ui.askButton)
-        part.until(lambda: part.ui.askButton.text == "&Ask")
+        part.until(lambda: part.ui.askButton.text == "&Query")
         assert SECOND in part.ui.answerLabel.text
         items = json.loads(part.ui.answerText.plainText)["responses"][0]["data"].get("context", [])
         shown = any(item["resource"]["segmentations"] for item in items if item["key"] == "segmentation")
     part.choose(part.ui.dataBox, "SCENEVIEW")
     part.click(part.ui.askButton)
-    part.until(lambda: part.ui.pictureList.count == 4 and part.ui.askButton.text == "&Ask")
+    part.until(lambda: part.ui.pictureList.count == 4 and part.ui.askButton.text == "&Query")
     dialogs.answer_next(str(folder))
     part.click(part.ui.saveButton)
     part.until(lambda: "4 pictures saved" in part.ui.answerLabel.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -261,8 +262,6 @@ def test_a_script_gets_its_flags_and_ends_slicer(tmp_path: Path) -> None:
     assert ended.stdout.split() == ["--hub", "http://127.0.0.1:2018"]
 
 
-def test_slicers_log_takes_everything(host: Any) -> None:
-    import logging
-
+def test_slicers_log_takes_everything(host: Host) -> None:
     logging.getLogger("somebody").debug("said %d", 7)
     assert host.log[-1] == "DEBUG somebody: said 7"

@@ -8,6 +8,7 @@ import head_phantom
 import pydicom
 import pytest
 from pydicom.sequence import Sequence
+from pydicom.uid import SegmentationStorage
 from series_piles import COUNT, found, stack
 
 from CastLib.dicom_series import scan
@@ -67,6 +68,8 @@ def test_every_series_that_is_no_volume_says_why(tmp_path: Path) -> None:
                 del one.ImagePositionPatient
             if modality == "OT":
                 one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+            if modality == "SEG":
+                one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = SegmentationStorage
             if modality == "SR":
                 del one.Rows, one.PixelData
                 one.ContentSequence = Sequence()
