@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         if not folder.is_dir():
             raise CastError(f"--studies {folder}: there is no such folder")
     host_kind = load_engine()
-    if stop.stopped:
+    if stop.wait(0):
         return stop.exit_code
     from CastInterfaceLib.collecting import MainThreadCollector
     from CastInterfaceLib.image_display import ImageDisplay

@@ -274,7 +274,6 @@ def test_wrong_use_is_told_in_a_sentence(hub: Any, tmp_path: Path) -> None:
     fails(1, "--client-secret-file", str(good), "--client-secret-file", str(tmp_path / "gone"))
     fails(2, "--new", str(good), "--new", "x.py")
     fails(2, "required", "--slots", "2")
-    fails(3, "127.0.0.1:9", str(good), "--hub", "http://127.0.0.1:9")
 
 
 def test_the_skeleton_works_as_written(hub: Any, asker: Asker, scan: list[Path], tmp_path: Path) -> None:
