@@ -28,6 +28,8 @@ class Asking:
         self._outbox = outbox
         self._open = OpenRequests(settings.answers_bytes_most)
         self._waiting: dict[OpenRequest, asyncio.Future[None]] = {}
+        self._put_as: dict[str, str] = {}
+        """The id of each open request, by that of a frame that puts it."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -43,15 +45,18 @@ class Asking:
         if self._open.would_mix(message.id, asked):
             raise Denied(409, "id: a request with this id is still open; give each request an id of its own")
         opened = self._open.open(request, asker, asked)
+        frames: list[str] = []
         log.debug("request", id=message.id, event=log.event(message.event), by=log.holder(asker), asked=len(asked))
         try:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
-                self._put(request, asker, asked)
+                frames = self._put(request, asker, asked)
                 await _wait(done, request.timeout_seconds, gave_up)
         finally:
             self._waiting.pop(opened, None)
             self._open.close(opened)
+            for frame in frames:
+                del self._put_as[frame]
         log.debug("collated", id=message.id, answers=len(opened.answers), of=len(asked))
         return opened.collated(), opened.size
 
@@ -71,6 +76,12 @@ class Asking:
         self._wake(opened)
         return True
 
+    def declined(self, subscriber: Subscriber, frame_id: str) -> None:
+        """Take it that a subscriber does not answer the request that was put to it in this frame."""
+        opened = self._open.decline(subscriber, self._put_as.get(frame_id, ""))
+        if opened is not None:
+            self._wake(opened)
+
     def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:
         """Return who answers with a batch, and the asker that may read it; None when nobody waits for it."""
         return self._open.answering(owner, response)
@@ -86,18 +97,22 @@ class Asking:
             if not done.done():
                 done.set_result(None)
 
-    def _put(self, request: Request, asker: Owner, asked: Receivers) -> None:
-        """Send the question; one that goes to all topics reaches each subscriber on its own."""
+    def _put(self, request: Request, asker: Owner, asked: Receivers) -> list[str]:
+        """Send the question, on all topics to each subscriber on its own one; return the ids of the frames."""
         message = request.message
         topic = message.topic or asker.topic
         own = self._subscription_of(asker, message.sender.name, topic)
         by_topic: dict[str, list[Subscriber]] = {}
         for subscriber in asked:
             by_topic.setdefault(subscriber.subscription.topic if topic == EVERY else topic, []).append(subscriber)
+        frames: list[str] = []
         for each, receivers in by_topic.items():
             frame = request_frame(request, own, each)
-            log.debug("asked", id=message.id, frame=str(frame["id"]), receivers=len(receivers))
+            frames.append(str(frame["id"]))
+            self._put_as[frames[-1]] = message.id
+            log.debug("asked", id=message.id, frame=frames[-1], receivers=len(receivers))
             self._outbox.post(tuple(receivers), json_frame(frame))
+        return frames
 
     def _subscription_of(self, asker: Owner, name: str, topic: str) -> Subscription | None:
         """Return the asker's own: on the topic it asks on, or on its own one (in a group, or as a provider)."""

@@ -26,6 +26,8 @@ class OpenRequest:
     """Ids of those asked that have not answered and whose subscription has not ended since."""
     size: int = 0
     """Bytes of the answers that have come."""
+    declined: set[str] = field(default_factory=set)
+    """Ids of those asked that have said that they do not answer such requests."""
 
     @property
     def complete(self) -> bool:
@@ -35,7 +37,8 @@ class OpenRequest:
     def collated(self) -> dict[str, Any]:
         """Return the answer to the asker, from what has come until now."""
         message = self.request.message
-        missing = [s.subscription.name for id, s in self.asked.items() if id not in self.answers]
+        expected = {id: s.subscription.name for id, s in self.asked.items() if id not in self.declined}
+        missing = [name for id, name in expected.items() if id not in self.answers]
         return {
             "ok": not missing,
             "id": message.id,
@@ -44,7 +47,7 @@ class OpenRequest:
             "subscriber.actor": sender_fields(message.sender).get("subscriber.actor", ""),
             "target.actor": message.target.actor,
             "responses": list(self.answers.values()),
-            "expected": [s.subscription.name for s in self.asked.values()],
+            "expected": list(expected.values()),
             "missing": missing,
             "timedOut": not self.complete,
         }
@@ -122,8 +125,16 @@ class OpenRequests:
         """Return the request with this id when it still waits for this subscriber's answer."""
         for opened in self._open.get(request_id, ()):
             if subscriber.id in opened.asked:
-                return None if subscriber.id in opened.answers else opened
+                return None if subscriber.id in opened.answers or subscriber.id in opened.declined else opened
         return None
+
+    def decline(self, subscriber: Subscriber, request_id: str) -> OpenRequest | None:
+        """Wait no longer for one who was asked and does not answer such requests; return the request, if it is one."""
+        opened = self.awaiting(subscriber, request_id)
+        if opened is not None:
+            opened.awaited.discard(subscriber.id)
+            opened.declined.add(subscriber.id)
+        return opened
 
     def answering(self, owner: Owner, response: Response) -> tuple[Subscriber, Owner] | None:
         """Return the asked subscriber that an answer over HTTP comes from (its owner's, of its name), and the asker."""

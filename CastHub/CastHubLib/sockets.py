@@ -18,7 +18,7 @@ from CastHubLib.settings import HubSettings
 from CastLib.errors import FieldError
 from CastLib.fields import parse_json
 from CastLib.frames import parse_frame
-from CastLib.message import Acknowledgement, Response
+from CastLib.message import ANSWERS_NOT, Acknowledgement, Response
 
 _CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its connection is cut
 
@@ -125,6 +125,8 @@ class Sockets:
             id = frame.id if self._acknowledgements.knows(frame.id) else "unknown"  # it may be any text
             log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=id, status=frame.status)
             self._acknowledgements.received(subscriber, frame)
+            if frame.status == ANSWERS_NOT:
+                self._asking.declined(subscriber, frame.id)
 
     async def close(self) -> None:
         """Close every socket after what waits for it; one that has not taken it in time is cut off."""

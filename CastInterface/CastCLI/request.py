@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from CastCLI.answer_words import words_of
 from CastCLI.contexts import add_context_argument, read_context
 from CastLib.command_line import (
     EXIT_DONE,
@@ -69,27 +70,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _row(answer: dict[str, Any]) -> list[str]:
     actor = answer.get("actor") or ""
-    data = answer.get("data")
     return [
         str(answer.get("subscriber") or "-"),
         str(answer.get("productName") or "-"),
         ", ".join(map(str, actor)) if isinstance(actor, list) else str(actor),
-        _short(data),
+        words_of(answer.get("data")),
     ]
-
-
-def _short(data: Any) -> str:
-    """Say what an answer holds in a few words: a table is no place for its bytes."""
-    if isinstance(data, dict):
-        items = data.get("items")
-        if isinstance(items, list):
-            pairs = [f"{item.get('key')}: {item.get('value')}" for item in items if isinstance(item, dict)]
-            return "; ".join(pairs)[:100]
-        views = data.get("viewports")
-        if isinstance(views, list):
-            return f"{len(views)} views"
-        return ", ".join(map(str, data))[:100]
-    return str(data)[:100]
 
 
 def _fetch_files(session: Any, answer: dict[str, Any], folder: Path, output: Any) -> list[Path]:

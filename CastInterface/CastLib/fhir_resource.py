@@ -16,7 +16,8 @@ _KNOWN_SYSTEMS = ("urn:cast:", "idc", "urn:ietf:", "urn:uuid:")
 _OID = "urn:oid:"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _LONGEST_UID = 64  # PS3.5 9.1
-_LEAST_DOTS = 3  # a number such as 2024.17 is no UID
+_LEAST_DOTS = 3  # a number such as 2024.17 is no UID …
+_OF_A_UUID = "2.25."  # … but what is made of a UUID has two
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ def bare_uid(written: str) -> str:
 
 
 def is_uid(written: str) -> bool:
-    """Tell whether a text looks like a DICOM UID, as a number with dots in it does not (PS3.5 9.1)."""
-    long_enough = written.count(".") >= _LEAST_DOTS and len(written) <= _LONGEST_UID
-    return long_enough and _UID.fullmatch(written) is not None
+    """Tell whether a text looks like a DICOM UID (PS3.5 9.1, B.2), as a number with dots in it does not."""
+    looks_so = written.startswith(_OF_A_UUID) or written.count(".") >= _LEAST_DOTS
+    return looks_so and len(written) <= _LONGEST_UID and _UID.fullmatch(written) is not None
 
 
 def _kind(value: Any) -> str:

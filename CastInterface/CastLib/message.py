@@ -100,6 +100,10 @@ class Response:
     sender: Sender
 
 
+#: The status by which a receiver says of a request that it does not answer such: it is not waited for.
+ANSWERS_NOT = 501
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """A receiver's word on an event (FHIRcast 2.5.2). ``status`` None: it sent none, which counts as received."""

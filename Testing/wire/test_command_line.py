@@ -49,6 +49,19 @@ def test_watch_shows_requests_and_keeps_no_asker_waiting(tmp_path, hub, user):
     assert seen.json_lines()[0]["event"]["hub.event"] == "status-request"
 
 
+def test_a_request_waits_for_those_alone_who_answer_it_and_prints_what_they_say(tmp_path, hub, user, peer):
+    seen = watch(tmp_path, hub, user)
+    session, _ = peer(name="REPORTING")
+    session.on_request("REPORTCONTENT", lambda message: {"title": "CT", "pages": 3}, in_background=True)
+    asked = run_cast(tmp_path, "request", "REPORTCONTENT", "--timeout", "60", "--hub", hub.url, "--user", user)
+    assert asked.process.returncode == 0, asked.error_text
+    assert "no answer" not in asked.error_text
+    [_, row] = asked.lines
+    assert row.split()[0] == "REPORTING" and "title: CT; pages: 3" in row
+    seen.interrupt()
+    seen.finish()
+
+
 def test_a_context_comes_as_json_or_from_a_file(tmp_path, hub, user):
     (tmp_path / "context.json").write_text('{"a": [1, 2]}')
     seen = watch(tmp_path, hub, user, "x-update", "--json", "--count", "2")

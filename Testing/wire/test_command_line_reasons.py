@@ -97,8 +97,9 @@ def test_publish_warns_of_what_can_be_none_and_of_nobody(tmp_path, hub, user, pe
     for sentence in ("hardly an event", "can be no StudyInstanceUID", "does anybody listen?"):
         assert sentence in odd.error_text
     peer()
-    good = run_cast(tmp_path, "publish", "ImagingStudy-open", "--study", "1.2.3.4", "--hub", hub.url, "--user", user)
-    assert "warning" not in good.error_text
+    for uid in ("1.2.3.4", "2.25.273995047586670847465402305220126920624"):
+        good = run_cast(tmp_path, "publish", "ImagingStudy-open", "--study", uid, "--hub", hub.url, "--user", user)
+        assert "warning" not in good.error_text
 
 
 @pytest.mark.parametrize(

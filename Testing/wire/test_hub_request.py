@@ -44,6 +44,35 @@ def test_an_asker_that_has_gone_is_waited_for_no_longer(wire: Wire) -> None:
         assert again.result().json()["ok"] is True
 
 
+def test_one_who_answers_no_such_request_is_not_waited_for(wire: Wire) -> None:
+    display, watcher = wire.listen("DISPLAY"), wire.listen("WATCHER")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(wire.request, question(wire, timeout=60))
+        watcher.send({"id": "another frame", "status": 501})
+        watcher.send({"id": watcher.event()["id"], "status": 501})
+        display.answer(display.event(), 1, "DISPLAY")
+        collated = answer.result().json()
+    assert (collated["expected"], collated["missing"], collated["ok"]) == (["DISPLAY"], [], True)
+    assert not collated["timedOut"]
+
+
+def test_who_has_declined_answers_no_more_and_is_told_to_nobody(wire: Wire) -> None:
+    display, other, watcher = (
+        wire.listen("DISPLAY"),
+        wire.listen("OTHER"),
+        wire.listen("WATCHER", "dicom-send,SyncError"),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(wire.request, question(wire, timeout=60))
+        frame = other.event()
+        other.send({"id": frame["id"], "status": 501})
+        other.answer(frame, "after all", "OTHER")
+        display.send({"id": display.event()["id"], "status": 501})
+        collated = answer.result().json()
+    assert (collated["expected"], collated["responses"], collated["ok"]) == ([], [], True)
+    watcher.nothing()
+
+
 def test_a_batch_that_answers_twice_is_not_kept(wire: Wire) -> None:
     display, other = wire.listen("DISPLAY"), wire.listen("OTHER")
     with ThreadPoolExecutor(1) as pool:

@@ -11,7 +11,7 @@ from CastLib.client.pump import Pump
 from CastLib.client.workers import Workers
 from CastLib.errors import CastError, FieldError
 from CastLib.events import data_type_of_event
-from CastLib.message import Message, Sender, make_response
+from CastLib.message import ANSWERS_NOT, Message, Sender, make_response
 
 _log = logging.getLogger("cast.client")
 
@@ -56,9 +56,10 @@ class Answers:
         self._others = answer
 
     def take(self, message: Message) -> None:
-        """Have a request answered; one that nobody here answers is left to others."""
+        """Have a request answered; of one that nobody here answers the hub is told, so that it is not waited for."""
         function, in_background = self._functions.get(data_type_of_event(message.key), (self._others, True))
         if function is None:
+            self._refuse(message, ANSWERS_NOT)
             return
         if in_background:
             self._workers.submit(lambda: self._reply(message, _data(function, message)))
