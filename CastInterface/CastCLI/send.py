@@ -118,18 +118,19 @@ class _Waiting:
         self._output.value(message.wire)
         self._output.say(f"{message.sender.product or message.sender.name}: {sentence}")
 
-    def _check_worker(self) -> None:
-        """Raise CastError when the service that told of its work has left."""
+    def _check_worker(self, sent_to: Target) -> None:
+        """Raise CastError when the service that told of its work has left, or all that the files were sent to."""
         from CastCLI.sessions import others_connected
 
         try:
-            there = others_connected(self._session, Target(name=self._worker))
+            there = bool(others_connected(self._session, Target(name=self._worker) if self._worker else sent_to))
         except CastError:  # the hub is away: nobody can tell
-            there = [self._worker]
+            there = True
         if there:
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > _GONE:
-            raise CastError(f"{self._worker}, which worked on it, is not connected any more")
+            who = f"{self._worker}, which worked on it," if self._worker else "nobody who could answer"
+            raise CastError(f"{who} is {'not ' if self._worker else ''}connected any more; no result came")
 
     def stay(self, pump: Any, args: argparse.Namespace) -> int:
         """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
@@ -153,9 +154,9 @@ class _Waiting:
                 raise TimedOut(
                     f"no answer came within {args.timeout:g} s; the files were sent and may still be worked on"
                 )
-            if self._worker and time.monotonic() > look:
+            if time.monotonic() > look:
                 look = time.monotonic() + _LOOK
-                self._check_worker()
+                self._check_worker(target(args))
             check_online(self._session)
         paths = fetch_batch(self._session, self._answer, args.out or Path(), self._output)
         self._output.value({**self._answer.wire, "saved": [str(path) for path in paths]})

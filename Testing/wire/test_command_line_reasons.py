@@ -78,17 +78,19 @@ class Silent:
 def test_a_service_that_has_left_ends_the_wait(monkeypatch):
     session = Asked()
     waiting = _Waiting(session, "sent-1", None, Silent())
+    monkeypatch.setattr(send, "_GONE", -1.0)
+    with pytest.raises(CastError, match="nobody who could answer is connected any more"):
+        waiting._check_worker(Target(product="SERVICE"))
     line = make_message(
         "status-update", "T", {"message": "10 %", "inReplyTo": "sent-1"},
         sender=Sender(name="SERVICE-1"), target=Target(name="ME"),
     )  # fmt: skip
     waiting.receive(parse_publish(line))
-    monkeypatch.setattr(send, "_GONE", -1.0)
     session.there = ["SERVICE-1"]
-    waiting._check_worker()
+    waiting._check_worker(Target())
     session.there = []
     with pytest.raises(CastError, match="SERVICE-1, which worked on it, is not connected any more"):
-        waiting._check_worker()
+        waiting._check_worker(Target())
 
 
 def test_publish_warns_of_what_can_be_none_and_of_nobody(tmp_path, hub, user, peer):
