@@ -15,6 +15,7 @@ from CastHubLib import log
 from CastHubLib.answers import refusal
 from CastHubLib.incoming import Arrival, Incoming
 from CastHubLib.settings import HubSettings
+from CastHubLib.turns import Turns
 
 _PROTOCOL_ERROR = b"\x88\x02" + (1002).to_bytes(2, "big")  # a close frame (RFC 6455, 5.5.1, 7.4.1)
 _CLOSE_SECONDS = 0.5  # for it to arrive
@@ -38,10 +39,11 @@ class _Server(web.Server):
 class Connection(RequestHandler):
     """One connection: it must bring requests in time, and its WebSocket messages have their share of what comes in."""
 
-    __slots__ = ("_headers_timer", "incoming", "settings")
+    __slots__ = ("_headers_timer", "_turns", "incoming", "settings")
 
-    def __init__(self, *arguments: Any, settings: HubSettings, incoming: Incoming, **named: Any) -> None:
+    def __init__(self, *arguments: Any, settings: HubSettings, incoming: Incoming, turns: Turns, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._turns = turns
         self.settings = settings
         self.incoming = incoming
         self._headers_timer: asyncio.TimerHandle | None = None
@@ -56,6 +58,7 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; when it is the beginning of a request, the rest is waited for."""
+        self._turns.busy()
         super().data_received(data)
         if self._headers_timer is None and self._waiter is not None and not self._waiter.done():
             self._await_headers()

@@ -135,11 +135,10 @@ class Hub:
             raise _too_long(length, most)
         if request.content.is_eof():
             body = await request.read()  # it has come whole, as most do: no need to watch over it
-        else:
-            body = await self._read_slowly(request, most)
-        if len(body) > most:
-            raise _too_long(len(body), most)
-        return body
+            if len(body) > most:
+                raise _too_long(len(body), most)
+            return body
+        return await self._read_slowly(request, most)
 
     async def _read_slowly(self, request: web.Request, most: int) -> bytes:
         settings, content, body = self.settings, request.content, bytearray()

@@ -58,6 +58,7 @@ class HubServer:
             keepalive_timeout=settings.idle_seconds,
             settings=settings,
             incoming=self.hub.incoming,
+            turns=self.hub.turns,
             auto_decompress=False,  # a megabyte of zeros would keep the loop for seconds
         )
 
