@@ -34,6 +34,7 @@ from CastLib.events import EVERY
 from CastLib.message import now
 
 _BEARER = "bearer "
+_BODY = "cast.body"  # of a request: read once
 
 
 class Hub:
@@ -133,12 +134,13 @@ class Hub:
         length = request.content_length
         if length is not None and length > most:
             raise _too_long(length, most)
-        if request.content.is_eof():
-            body = await request.read()  # it has come whole, as most do: no need to watch over it
-            if len(body) > most:
-                raise _too_long(len(body), most)
-            return body
-        return await self._read_slowly(request, most)
+        if _BODY not in request:  # what is meant for a topic called like another address is read there first
+            whole = request.content.is_eof()  # as most have come: no need to watch over it
+            request[_BODY] = await request.read() if whole else await self._read_slowly(request, most)
+        body: bytes = request[_BODY]
+        if len(body) > most:
+            raise _too_long(len(body), most)
+        return body
 
     async def _read_slowly(self, request: web.Request, most: int) -> bytes:
         settings, content, body = self.settings, request.content, bytearray()

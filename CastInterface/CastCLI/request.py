@@ -19,10 +19,17 @@ from CastLib.command_line import (
 from CastLib.errors import CastError, WrongUsage
 from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
 
+#: Data types of the field (docs/data-types.md says who answers them).
+KNOWN = "STATUS, SCENEVIEW, PNGFULLSIZE, PNGTHUMBNAIL, JPGFULLSIZE, JPGTHUMBNAIL, DICOMTAG, DICOMINSTANCE"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast request``."""
-    parser.add_argument("data_type", metavar="DATATYPE", help="what to ask for, such as STATUS or SCENEVIEW")
+    parser.add_argument(
+        "data_type",
+        metavar="DATATYPE",
+        help=f"what to ask for: {KNOWN}, or any other name that somebody answers",
+    )
     add_context_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write answers, pictures and files there")
     help_text = f"seconds to wait for answers (default: {REQUEST_TIMEOUT:g})"
