@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,21 +48,42 @@ class Page(NodeProgram):
 
 
 @pytest.fixture
-def start(packages: Path, hub: HubProcess) -> Iterator[Start]:
+def file(packages: Path, hub: HubProcess) -> Iterator[Path]:
+    """client.mjs where the package ws is found."""
+    with tempfile.TemporaryDirectory(dir=packages) as folder:
+        path = Path(folder) / "client.mjs"
+        path.write_bytes(requests.get(f"{hub.url}/docs/client.mjs").content)
+        yield path
+
+
+@pytest.fixture
+def start(file: Path) -> Iterator[Start]:
     """A function that starts a page of a topic at a hub's address."""
     started: list[Page] = []
-    with tempfile.TemporaryDirectory(dir=packages) as folder:  # from there the package ws is found
-        file = Path(folder) / "client.mjs"
-        file.write_bytes(requests.get(f"{hub.url}/docs/client.mjs").content)
 
-        def connected(url: str, topic: str, **more: Any) -> Page:
-            started.append(Page(file, url, topic, **more))
-            assert started[-1].state() == "online"
-            return started[-1]
+    def connected(url: str, topic: str, **more: Any) -> Page:
+        started.append(Page(file, url, topic, **more))
+        assert started[-1].state() == "online"
+        return started[-1]
 
-        yield connected
-        for page in started:
-            page.stop()
+    yield connected
+    for page in started:
+        page.stop()
+
+
+def test_what_the_page_prints_runs(file: Path, hub: HubProcess) -> None:
+    page = requests.get(f"{hub.url}/docs/javascript.md").text
+    *examples, client = re.findall(r"```js\n(.*?)```", page, re.DOTALL)
+    assert client.encode() == file.read_bytes()
+    with Wire(hub.url, "alice") as wire:
+        other = wire.listen("OTHER", subscriber__actors="EC")
+        example = "".join(examples).replace("http://127.0.0.1:2018", hub.url) + "client.close();"
+        file.with_name("example.mjs").write_text(example, "utf-8")
+        done = subprocess.run(["node", "example.mjs"], cwd=file.parent, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        assert "ok: true" in done.stdout
+        for name in "ImagingStudy-open", "dicom-send":
+            assert other.event()["event"]["hub.event"] == name
 
 
 def test_events_go_both_ways_and_are_acknowledged(start: Start, hub: HubProcess) -> None:
