@@ -1,4 +1,7 @@
-"""The contract as documents under ``/docs/``: OpenAPI for the addresses, JSON Schemas for the messages; no token."""
+"""The contract as documents under ``/docs/``, without a token.
+
+OpenAPI for the addresses, JSON Schemas for the messages, and a page that tells how a program in JavaScript uses them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,12 @@ from CastHubLib.answers import JSON, html_page
 
 FOLDER = Path(__file__).with_name("contract")
 INDEX = "index.html"
+_KINDS = {
+    ".json": JSON,
+    ".html": "text/html",
+    ".md": "text/plain",
+    ".mjs": "text/javascript",
+}  # browsers show plain text
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -21,7 +30,7 @@ class DocumentRoutes:
         self._documents = {
             path.relative_to(FOLDER).as_posix(): path.read_bytes()
             for path in sorted(FOLDER.rglob("*"))
-            if path.suffix in (".json", ".html")
+            if path.suffix in _KINDS
         }
 
     def routes(self) -> list[web.RouteDef]:
@@ -51,4 +60,6 @@ class DocumentRoutes:
             return web.Response(status=304, headers=headers)
         if name == INDEX:
             return html_page(data, _POLICY, headers)
-        return web.Response(body=data, content_type=JSON, headers=headers)
+        kind = _KINDS[Path(name).suffix]
+        charset = None if kind == JSON else "utf-8"
+        return web.Response(body=data, content_type=kind, charset=charset, headers=headers)

@@ -9,6 +9,9 @@ from CastLib.events import EVERY
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message, Sender, Target
 
+#: Why what lies at an address is not worked on: it ends a sentence.
+FETCHES_NOTHING = "this provider fetches no addresses until the setting to come, allowed_hosts, names whose it may"
+
 _SOP_CLASS, _MODALITY = "00080016", "00080060"
 _SURFACE_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.5"
 
@@ -31,6 +34,11 @@ def is_meant_for(message: Message, own: Sender) -> bool:
     except FieldError:
         return True  # taken, to be refused with the reason
     return not (entries and all(map(_is_segmentation, entries)))
+
+
+def is_only_an_address(entry: FileEntry) -> bool:
+    """Tell whether the hub does not hold a file's bytes, but tells where they lie (protocol: URL-only sends)."""
+    return bool(entry.url) and not entry.payload_ids
 
 
 def result_target(message: Message) -> Target:

@@ -12,7 +12,7 @@ from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, event_key, request_event
 from CastLib.manifest import parse_received_manifest
 from CastLib.message import Message, Sender
-from CastServiceProviderLib.addressing import is_meant_for
+from CastServiceProviderLib.addressing import FETCHES_NOTHING, is_meant_for, is_only_an_address
 from CastServiceProviderLib.delivery import Delivery
 from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.job_settings import JobSettings
@@ -25,7 +25,7 @@ _log = logging.getLogger("cast.provider")
 #: What a provider subscribes to.
 EVENTS = (DICOM_SEND, NIFTI_SEND, NRRD_SEND, request_event(STATUS))
 
-_BAD_MESSAGE, _BUSY = 400, 503
+_BAD_MESSAGE, _FORM_NOT_SUPPORTED, _BUSY = 400, 422, 503
 
 
 class Provider:
@@ -65,8 +65,12 @@ class Provider:
         if message.key not in map(event_key, EVENTS) or not is_meant_for(message, self._own):
             return
         try:
-            if not parse_received_manifest(message.context):
+            entries = parse_received_manifest(message.context)
+            if not entries:
                 raise FieldError("event.context.files", "is missing: there is nothing to work on")
+            if all(map(is_only_an_address, entries)):
+                self._refuse(message, _FORM_NOT_SUPPORTED, f"The files are only addresses, but {FETCHES_NOTHING}.")
+                return
             number = self.jobs.submit(message)
         except QueueFull as error:
             self._refuse(message, _BUSY, str(error))
@@ -93,9 +97,13 @@ class Provider:
     # What jobs ask for
 
     def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
-        """Fetch files of the message, by their places in its manifest, into ``folder``."""
+        """Fetch files of the message, by their places in its manifest, into ``folder``; CastError for addresses."""
         manifest = parse_received_manifest(message.context)
-        return self._session.fetch_entries([manifest[index] for index in entries], folder, cancelled=cancelled)
+        wanted = [manifest[index] for index in entries]
+        elsewhere = next(filter(is_only_an_address, wanted), None)
+        if elsewhere is not None:
+            raise CastError(f"{elsewhere.file_name or 'a file'} is only an address, but {FETCHES_NOTHING}")
+        return self._session.fetch_entries(wanted, folder, cancelled=cancelled)
 
     def send(
         self, message: Message, event: str, paths: list[Path], context: dict[str, Any], cancelled: Callable[[], bool]

@@ -16,6 +16,7 @@ from CastLib.message import make_message, parse_message, parse_publish
 
 DATA = Path(__file__).parents[1] / "data" / "field_messages.json"
 MESSAGES: dict[str, Any] = json.loads(DATA.read_text("utf-8"))
+RECORDED_UID = "1.2.826.0.1.3680043.8.498.1"
 OPENS = [name for name in MESSAGES if name.startswith("open: ") and isinstance(MESSAGES[name], list)]
 
 
@@ -64,6 +65,26 @@ def test_answers_are_read_as_the_fields_programs_read_them(desk: Desk, head: Hea
     for kind in ("PNGFULLSIZE", "JPGFULLSIZE", "PNGTHUMBNAIL", "JPGTHUMBNAIL"):
         data = ask(desk, kind)
         assert field_readers.picture_nested(data) == field_readers.picture_flat(data)
+
+
+@pytest.mark.parametrize("name", [name for name in OPENS if "uid" in MESSAGES[name][0]["resource"]])
+def test_the_study_is_told_in_the_words_of_its_open(desk: Desk, head: Head, name: str) -> None:
+    """By which its opener knows it again; the display's own series stand elsewhere."""
+    desk.display.close_study()
+    context = as_local(MESSAGES[name], head)
+    desk.send("ImagingStudy-open", context)
+    desk.until_shown(head.uid)
+    status = ask(desk, "STATUS")
+    assert field_readers.study_adopted(status) == context[0]["resource"]
+    assert "series" not in context[0]["resource"] and len(status["series"]) == 1
+    contract.check("status-of-display", status)
+
+
+def as_local(context: list[Any], head: Head) -> list[Any]:
+    """An open as it would be of the head, whose files lie in the display's folder."""
+    text = json.dumps(context).replace(f"{RECORDED_UID}.1", str(head.slices[0].SeriesInstanceUID))
+    found: list[Any] = json.loads(text.replace(RECORDED_UID, head.uid))
+    return found
 
 
 def check_answers(desk: Desk) -> dict[str, Any]:

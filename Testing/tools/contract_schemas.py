@@ -13,7 +13,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 GROUPS: dict[str, dict[str, tuple[str, Schema]]] = {
     "What programs send": SENT,
     "What the hub says": SAID,
-    "What applications answer, under `data`": ANSWERED,
+    "What applications answer (data of a response)": ANSWERED,
 }
 COMMON_NAME = "common.json"
 SCHEMAS: dict[str, Schema] = {

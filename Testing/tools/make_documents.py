@@ -11,7 +11,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("CastInterface", "CastHub", "CastServiceProvider", "Testing")
 sys.path[:0] = [*(str(ROOT / name) for name in PACKAGES), str(Path(__file__).parent)]
-CONTRACT_FOLDERS = ("CastHub/CastHubLib/contract", "docs/contract")
+SERVED_FOLDER, CONTRACT_FOLDER = "CastHub/CastHubLib/contract", "docs/contract"
+JAVASCRIPT = "javascript.md"
 
 
 def documents() -> dict[str, bytes]:
@@ -19,10 +20,8 @@ def documents() -> dict[str, bytes]:
     from CastHubLib.settings_page import as_markdown
 
     found = {"docs/settings.md": as_markdown().encode(), "docs/images.md": images().encode()}
-    for name, content in contract().items():
-        for folder in CONTRACT_FOLDERS:
-            found[f"{folder}/{name}"] = content
-    return found
+    found |= {f"{CONTRACT_FOLDER}/{name}": content for name, content in contract().items()}
+    return found | {f"{SERVED_FOLDER}/{name}": content for name, content in served().items()}
 
 
 def images() -> str:
@@ -38,13 +37,35 @@ def images() -> str:
 
 
 def contract() -> dict[str, bytes]:
-    """What the hub serves under ``/docs/``, by its path from there."""
+    """The contract, by its path from its folder."""
     from contract_openapi import openapi
-    from contract_schemas import SCHEMAS
+    from contract_schemas import COMMON_NAME, GROUPS, SCHEMAS
 
     found = {f"schemas/{name}": as_json(of) for name, of in SCHEMAS.items()}
-    rows = "".join(f'<li><a href="schemas/{name}">{name}</a>: {of["title"]}</li>\n' for name, of in SCHEMAS.items())
-    return {"openapi.json": as_json(openapi()), **found, "index.html": _INDEX.replace("ROWS", rows).encode()}
+    headed = {title: [f"{name}.json" for name in group] for title, group in GROUPS.items()}
+    headed["Common"] = [COMMON_NAME]
+    rows = "".join(
+        f"<h2>{title}</h2>\n<ul>\n{''.join(map(_row, [(name, SCHEMAS[name]['title']) for name in names]))}</ul>\n"
+        for title, names in headed.items()
+    )
+    client = _page().partition("```js\n// client.mjs")[2].partition("```")[0]
+    found |= {"openapi.json": as_json(openapi()), "client.mjs": f"// client.mjs{client}".encode()}
+    return {**found, "index.html": _INDEX.replace("ROWS", rows).encode()}
+
+
+def served() -> dict[str, bytes]:
+    """What the hub serves under ``/docs/``, by its path from there: the contract, and how to use it."""
+    found = contract() | {JAVASCRIPT: _page().replace("](contract/", "](").encode()}
+    return found | {"index.html": found["index.html"].replace(f"../{JAVASCRIPT}".encode(), JAVASCRIPT.encode())}
+
+
+def _page() -> str:
+    return (ROOT / "docs" / JAVASCRIPT).read_text("utf-8")
+
+
+def _row(named: tuple[str, str]) -> str:
+    name, title = named
+    return f'<li><a href="schemas/{name}">{name}</a>: {title}</li>\n'
 
 
 def as_json(value: Any) -> bytes:
@@ -57,11 +78,11 @@ _INDEX = """<!doctype html>
 <title>Cast Hub: documents</title>
 <style>body { font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; }</style>
 <h1>Cast Hub: documents</h1>
+<p><a href="../javascript.md">javascript.md</a>: how a program joins the hub, step by step, with a whole client in
+JavaScript, <a href="client.mjs">client.mjs</a>.</p>
 <p><a href="openapi.json">openapi.json</a>: every HTTP address, for OpenAPI tools (3.1).</p>
-<p>JSON Schemas (2020-12) of every message:</p>
-<ul>
-ROWS</ul>
-</html>
+<p>JSON Schemas (2020-12) of every message follow.</p>
+ROWS</html>
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,25 @@ OTHERS: list[Any] = [MISSING, None, True, 0, -1, 1.5, "", " ", "x", [], [1], ["x
 def test_the_documents_are_what_the_code_makes() -> None:
     for path, content in maker().documents().items():
         assert (ROOT / path).read_bytes() == content, f"{path} is not current: run Testing/tools/make_documents.py"
-    for folder in maker().CONTRACT_FOLDERS:
-        there = {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file()}
-        assert there == set(maker().contract())
+    for folder, made in ((FOLDER, maker().contract()), (ROOT / maker().SERVED_FOLDER, maker().served())):
+        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(made)
 
 
 def test_the_hub_serves_them_to_anybody(hub: HubProcess) -> None:
-    for path in sorted(FOLDER.rglob("*.*")):
-        name = path.relative_to(FOLDER).as_posix()
+    kinds = {"json": "application/json"}
+    kinds |= {
+        end: f"text/{of}; charset=utf-8" for end, of in (("html", "html"), ("md", "plain"), ("mjs", "javascript"))
+    }
+    for name, content in maker().served().items():
         answer = requests.get(f"{hub.url}/docs/{'' if name == 'index.html' else name}")
-        assert answer.status_code == 200 and answer.content == path.read_bytes(), name
-        kind = "text/html; charset=utf-8" if name == "index.html" else "application/json"
-        assert answer.headers["Content-Type"] == kind
+        assert answer.status_code == 200 and answer.content == content, name
+        assert answer.headers["Content-Type"] == kinds[name.rpartition(".")[2]]
         again = requests.get(answer.url, headers={"If-None-Match": answer.headers["ETag"]})
         assert again.status_code == 304 and not again.content
     assert requests.get(f"{hub.url}/docs").url == f"{hub.url}/docs/"
+    links = re.findall(r'href="([^"]+)"', requests.get(f"{hub.url}/docs/").text)
+    for link in links + re.findall(r"\]\(([^)]+)\)", requests.get(f"{hub.url}/docs/javascript.md").text):
+        assert requests.get(f"{hub.url}/docs/{link}").status_code == 200, link
     for wrong in (
         "nothing.json",
         "schemas/",

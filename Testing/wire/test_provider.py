@@ -193,7 +193,7 @@ def test_messages_it_cannot_work_on_are_refused_and_told(provider: Any, asker: A
 
     assert "event.context.files: is missing" in publish({})
     url = {"url": "http://127.0.0.1:9/a.nii", "fileName": "a.nii"}
-    assert "only an address" in publish({"files": [url], "task": "fetch"})
+    assert "The files are only addresses, but this provider" in publish({"files": [url]})
 
 
 def test_what_is_not_meant_for_it_is_left_alone(provider: Any, asker: Asker, scan: list[Path]) -> None:
