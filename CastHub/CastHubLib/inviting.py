@@ -8,13 +8,15 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
+from CastHubLib.answers import refusal
+
 _ASKED = "100-continue"
 
 
-async def ask_nothing(request: web.Request) -> None:
-    """Take the place of aiohttp's own answer, which invites every body; raises 417 for another expectation."""
-    if request.headers["Expect"].lower() != _ASKED:
-        raise web.HTTPExpectationFailed(text="Expect: only 100-continue is known")
+async def ask_nothing(request: web.Request) -> web.Response | None:
+    """Take the place of aiohttp's own answer, which invites every body; return the refusal of another expectation."""
+    known = request.headers["Expect"].lower() == _ASKED
+    return None if known else refusal(417, "Expect: only 100-continue is known")
 
 
 async def invite(request: web.Request) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from aiohttp import web
+
+from CastHubLib.answers import refusal
 
 
 class Wanted(NamedTuple):
@@ -32,6 +35,15 @@ def wanted(request: web.Request, tag: str, length: int) -> Wanted:
     if start >= stop:
         return Wanted(416, 0, 0, {**headers, "Content-Range": f"bytes */{length}"})
     return Wanted(206, start, stop, {**headers, "Content-Range": f"bytes {start}-{stop - 1}/{length}"})
+
+
+def without_bytes(wants: Wanted, headers: Mapping[str, str]) -> web.Response:
+    """Return the answer to who has the bytes already, or asks for a range past their end."""
+    past = wants.status == 416
+    answer = refusal(416, "Range: begins past the end; Content-Range says how long it is") if past else web.Response()
+    answer.set_status(wants.status)
+    answer.headers.update(headers)
+    return answer
 
 
 def _range(request: web.Request, tag: str, length: int) -> tuple[int, int] | None:

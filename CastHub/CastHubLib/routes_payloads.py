@@ -9,7 +9,7 @@ from aiohttp import web
 from CastHubLib import log
 from CastHubLib.answers import Denied
 from CastHubLib.hub import Hub
-from CastHubLib.ranges import wanted
+from CastHubLib.ranges import wanted, without_bytes
 
 
 class PayloadRoutes:
@@ -31,7 +31,7 @@ class PayloadRoutes:
         wants = wanted(request, f'"{id}"', chunk.length)
         headers = {**wants.headers, "Cache-Control": "private, immutable"}
         if wants.status >= 300:
-            return web.Response(status=wants.status, headers=headers)
+            return without_bytes(wants, headers)
         try:
             body = await chunk.read(wants.start, wants.stop)
         except ValueError:  # its time ended while it was read

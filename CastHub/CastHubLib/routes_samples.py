@@ -10,7 +10,7 @@ from aiohttp import web
 
 from CastHubLib.answers import Denied, json_answer
 from CastHubLib.hub import Hub
-from CastHubLib.ranges import wanted
+from CastHubLib.ranges import wanted, without_bytes
 from CastHubLib.samples import FILES_PATH, ORGANIZATION, ORGANIZATION_LABEL, SampleFile, Samples
 from CastLib.manifest import CHUNK
 
@@ -51,7 +51,7 @@ class SampleRoutes:
             wants = wanted(request, f'"{state.st_mtime_ns:x}-{state.st_size:x}"', state.st_size)
             headers = {**wants.headers, "Cache-Control": "no-cache", "Content-Type": found.mime_type}
             if wants.status >= 300:
-                return web.Response(status=wants.status, headers=wants.headers)
+                return without_bytes(wants, wants.headers)
             answer = web.StreamResponse(status=wants.status, headers=headers)
             answer.content_length = wants.stop - wants.start
             answer.headers.update(self._hub.origins.headers(request.headers))

@@ -149,9 +149,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
     if error.status == 404:
         return refusal(404, f"no such address: {request.path[:80]}")
-    answer = refusal(error.status, error.text or error.reason)
-    if "Allow" in error.headers:
-        answer.headers["Allow"] = error.headers["Allow"]
+    reason, allowed = error.text or error.reason, error.headers.get("Allow")
+    if error.status == 400:  # the library's own are those of a WebSocket's handshake alone
+        reason = "this address takes WebSockets only, with the handshake of RFC 6455, version 13"
+    elif allowed is not None:
+        reason = f"{request.method}: this address takes {allowed.replace(',', ', ')}"
+    answer = refusal(error.status, reason)
+    if allowed is not None:
+        answer.headers["Allow"] = allowed
     return answer
 
 

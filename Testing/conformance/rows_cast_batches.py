@@ -97,13 +97,13 @@ def _(hub: Hub) -> None:
     assert program.payload(id, If_None_Match=f'"{id}"').status_code == 304
 
 
-RANGES: list[tuple[str, int, bytes, str | None]] = [
+RANGES: list[tuple[str, int, bytes | None, str | None]] = [
     ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
     ("bytes=7-", 206, b"789", "bytes 7-9/10"),
     ("bytes=-3", 206, b"789", "bytes 7-9/10"),
     ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
-    ("bytes=10-", 416, b"", "bytes */10"),
-    ("bytes=-0", 416, b"", "bytes */10"),
+    ("bytes=10-", 416, None, "bytes */10"),
+    ("bytes=-0", 416, None, "bytes */10"),
     ("bytes=0-1,4-5", 200, b"0123456789", None),
     ("lines=1-2", 200, b"0123456789", None),
 ]
@@ -116,7 +116,7 @@ def _(hub: Hub) -> None:
     [id] = file["payloadIds"]
     for asked, status, data, told in RANGES:
         answer = program.payload(id, Range=asked)
-        assert (answer.status_code, answer.content) == (status, data), asked
+        assert answer.status_code == status and data in (answer.content, None), asked
         assert answer.headers.get("Content-Range") == told
     assert program.payload(id, Range="bytes=2-4", If_Range='"other"').status_code == 200
 

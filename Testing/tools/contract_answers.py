@@ -205,7 +205,10 @@ ANSWERED: dict[str, tuple[str, Schema]] = {
             **OPEN,
         },
     ),
-    "status-of-provider": ("What a service provider answers to STATUS", shape({**SOURCE, "items": ITEMS})),
+    "status-of-provider": (
+        "What a provider answers to STATUS, and any program that shows nothing",
+        shape({**SOURCE, "items": ITEMS}),
+    ),
     "status-of-worklist": (
         "What a worklist answers to STATUS: what is open; an empty type and no context where nothing is",
         {

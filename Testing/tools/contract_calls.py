@@ -114,7 +114,6 @@ def stored(tag: str, what: str, parameters: list[dict[str, Any]], *statuses: int
         "200": answer("All bytes.", bytes_, "*/*", headers={"ETag": headers["ETag"]}),
         "206": answer("The range asked for.", bytes_, "*/*", headers=headers),
         "304": answer("They have not changed."),
-        "416": answer(_WORDS[416], headers={"Content-Range": "the length"}),
     }
-    answers |= refused(404, *statuses)
+    answers |= refused(404, 416, *statuses)
     return call(tag, what, answers, token=token, parameters=[*parameters, *wanted])

@@ -90,7 +90,7 @@ def test_what_a_call_without_a_token_is_told(hub: HubProcess, method: str, path:
     if status == 401:
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     if status == 405:
-        assert answer.headers["Allow"]
+        assert answer.headers["Allow"] and answer.json()["message"].startswith(f"{method}: this address takes ")
 
 
 @each_address
@@ -106,6 +106,21 @@ def test_a_page_may_ask_first_and_a_foreign_one_may_nothing(
         answer = requests.request(method, hub.url + path, headers={"Origin": foreign})
         assert answer.status_code == 403 and "Access-Control-Allow-Origin" not in answer.headers
         assert requests.options(hub.url + path, headers={"Origin": foreign, **asked}).status_code == 403
+
+
+def test_what_the_library_refuses_by_itself_is_refused_in_the_hubs_form(wire: Wire) -> None:
+    address = wire.subscribe("S").replace("ws:", "http:")
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    for status, path, headers in (
+        (400, address, {}),
+        (400, address, {**upgrade, "Sec-WebSocket-Version": "13"}),
+        (400, address, {**upgrade, "Sec-WebSocket-Version": "8"}),
+        (417, wire.url, {"Expect": "the moon"}),
+    ):
+        answer = wire.http.get(path, headers=headers)
+        assert answer.status_code == status and answer.headers["Content-Type"] == "application/json"
+        message = answer.json()["message"]
+        assert "\n" not in message and ("this address takes WebSockets only" in message) == (status == 400)
 
 
 def test_nothing_clears_the_hub(wire: Wire) -> None:

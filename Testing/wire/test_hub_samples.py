@@ -179,6 +179,7 @@ def test_ranges(url: str, wanted: str, status: int, part: slice) -> None:
 def test_a_range_beyond_the_end_and_what_is_known_already(url: str) -> None:
     file = f"{url}/api/hub/samples/files/Chest/ct.nii.gz"
     beyond = requests.get(file, headers={"Range": f"bytes={len(PIXELS)}-"})
+    assert beyond.json()["message"] == "Range: begins past the end; Content-Range says how long it is"
     assert beyond.status_code == 416 and beyond.headers["Content-Range"] == f"bytes */{len(PIXELS)}"
     tag = requests.head(file).headers["ETag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
