@@ -95,6 +95,7 @@ def filled_in(tmp_path: Path, hub: HubProcess, user: str) -> Callable[[str], str
         ("EVENT", "ImagingStudy-open"),
         ("DATATYPE", "STATUS"),
         ("VERB", "status"),
+        ("--out DIR", f"--out {tmp_path / 'out'}"),
         ("DIR", str(sample)),
     )
 
