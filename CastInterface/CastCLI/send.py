@@ -120,26 +120,30 @@ class _Waiting:
 
     def _check_worker(self, sent_to: Target) -> None:
         """Raise CastError when the service that told of its work has left, or all that the files were sent to."""
-        from CastCLI.sessions import others_connected
+        from CastCLI.sessions import others_that_could_answer
 
+        who = Target(name=self._worker) if self._worker else sent_to
         try:
-            there = bool(others_connected(self._session, Target(name=self._worker) if self._worker else sent_to))
+            there = bool(others_that_could_answer(self._session, who))
         except CastError:  # the hub is away: nobody can tell
             there = True
         if there:
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > _GONE:
-            who = f"{self._worker}, which worked on it," if self._worker else "nobody who could answer"
-            raise CastError(f"{who} is {'not ' if self._worker else ''}connected any more; no result came")
+            if self._worker:
+                raise CastError(f"{self._worker}, which worked on it, is not connected any more; no result came")
+            raise CastError("nobody who could answer is connected any more; no result came")
 
     def stay(self, pump: Any, args: argparse.Namespace) -> int:
         """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
         from CastCLI.files import fetch_batch
-        from CastCLI.sessions import others_connected
+        from CastCLI.sessions import others_connected, others_that_could_answer
 
         stop = StopSignal().install()
-        if self._answer is None and not self._failure and not others_connected(self._session, target(args)):
-            raise TimedOut("the files were sent, but nobody who could answer is connected (0 are connected)")
+        if not (self._answer or self._failure or others_that_could_answer(self._session, target(args))):
+            count = len(others_connected(self._session, target(args)))
+            looking = f"{count} are connected" + (", which send no results" if count else "")
+            raise TimedOut(f"the files were sent, but nobody who could answer is connected ({looking})")
         look = time.monotonic() + _LOOK
         end = time.monotonic() + args.timeout
         while self._answer is None:

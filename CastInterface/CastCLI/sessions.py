@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from CastCLI.watch import NO_RESULTS
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.command_line import connection
 from CastLib.events import STATUS
 from CastLib.message import Target
 
 ONLINE_SECONDS = 15.0
+_ANSWER_SECONDS = 1.0
 
 
 @contextmanager
@@ -37,5 +39,21 @@ def go_online(session: Session) -> None:
 
 def others_connected(session: Session, target: Target) -> list[str]:
     """The names of the others that a message would reach, as far as they take requests; they are not waited for."""
-    expected = session.request(STATUS, target=target, timeout=0).get("expected")
+    return _names(session.request(STATUS, target=target, timeout=0))
+
+
+def others_that_could_answer(session: Session, target: Target) -> list[str]:
+    """The same without those whose STATUS says that no result ever comes from them."""
+    collated = session.request(STATUS, target=target, timeout=_ANSWER_SECONDS)
+    onlookers = {str(answer.get("subscriber")) for answer in collated.get("responses") or [] if _only_looks_on(answer)}
+    return [name for name in _names(collated) if name not in onlookers]
+
+
+def _names(collated: dict[str, Any]) -> list[str]:
+    expected = collated.get("expected")
     return [str(name) for name in expected] if isinstance(expected, list) else []
+
+
+def _only_looks_on(answer: dict[str, Any]) -> bool:
+    data = answer.get("data")
+    return isinstance(data, dict) and isinstance(data.get("items"), list) and NO_RESULTS in data["items"]
