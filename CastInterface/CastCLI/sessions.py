@@ -39,19 +39,18 @@ def go_online(session: Session) -> None:
 
 def others_connected(session: Session, target: Target) -> list[str]:
     """The names of the others that a message would reach, as far as they take requests; they are not waited for."""
-    return _names(session.request(STATUS, target=target, timeout=0))
+    expected = session.request(STATUS, target=target, timeout=0).get("expected")
+    return [str(name) for name in expected] if isinstance(expected, list) else []
 
 
 def others_that_could_answer(session: Session, target: Target) -> list[str]:
     """The same without those whose STATUS says that no result ever comes from them."""
-    collated = session.request(STATUS, target=target, timeout=_ANSWER_SECONDS)
-    onlookers = {str(answer.get("subscriber")) for answer in collated.get("responses") or [] if _only_looks_on(answer)}
-    return [name for name in _names(collated) if name not in onlookers]
-
-
-def _names(collated: dict[str, Any]) -> list[str]:
-    expected = collated.get("expected")
-    return [str(name) for name in expected] if isinstance(expected, list) else []
+    names = others_connected(session, target)
+    if not names:
+        return []
+    responses = session.request(STATUS, target=target, timeout=_ANSWER_SECONDS).get("responses") or []
+    onlookers = {str(answer.get("subscriber")) for answer in responses if _only_looks_on(answer)}
+    return [name for name in names if name not in onlookers]
 
 
 def _only_looks_on(answer: dict[str, Any]) -> bool:
