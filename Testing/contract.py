@@ -41,15 +41,26 @@ def openapi() -> dict[str, Any]:
 
 
 @cache
-def validator(name: str) -> Draft202012Validator:
-    registry = Registry().with_resources((key, Resource.from_contents(of)) for key, of in schemas().items())
+def validator(name: str, whole: bool = False) -> Draft202012Validator:
+    known = {key: _closed(of) for key, of in schemas().items()} if whole else schemas()
+    registry = Registry().with_resources((key, Resource.from_contents(of)) for key, of in known.items())
     checker = Draft202012Validator.FORMAT_CHECKER
-    return Draft202012Validator(schemas()[f"{name}.json"], registry=registry, format_checker=checker)
+    return Draft202012Validator(known[f"{name}.json"], registry=registry, format_checker=checker)
 
 
-def check(name: str, value: Any) -> None:
-    """Fail, saying why, when a value is no message of this kind."""
-    problems = [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(value)]
+def _closed(of: Any) -> Any:
+    """A schema whose objects have no members but those it names; what has none named may hold anything."""
+    if isinstance(of, list):
+        return [_closed(each) for each in of]
+    if not isinstance(of, dict):
+        return of
+    found = {key: value if key in ("if", "then") else _closed(value) for key, value in of.items()}
+    return found | {"unevaluatedProperties": False} if isinstance(of.get("properties"), dict) else found
+
+
+def check(name: str, value: Any, *, whole: bool = False) -> None:
+    """Fail, saying why, when a value is no message of this kind; ``whole``: also when it says more than is told."""
+    problems = [f"{error.json_path}: {error.message}" for error in validator(name, whole).iter_errors(value)]
     assert not problems, f"{name}: {problems[:3]} in {json.dumps(value)[:600]}"
 
 

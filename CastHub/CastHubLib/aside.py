@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from CastHubLib.incoming import Incoming
 from CastLib.errors import CastError
 
 _STEP = 2000  # values that are written in one go
@@ -24,14 +25,17 @@ T = TypeVar("T")
 class Aside:
     """The thread. It is started when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
         self._thread = ThreadPoolExecutor(1, "cast-hub-aside")
 
     async def run(self, size: int, work: Callable[[], T]) -> T:
         """Return what ``work``, on a value of ``size`` bytes, returns; raises what it raises."""
         if size <= AT_ONCE_MOST:
             return work()
-        done: T | CastError = await asyncio.get_running_loop().run_in_executor(self._thread, _uncollected, work)
+        with self._incoming.held(size):
+            loop = asyncio.get_running_loop()
+            done: T | CastError = await loop.run_in_executor(self._thread, _uncollected, work)
         if isinstance(done, CastError):
             raise done
         return done

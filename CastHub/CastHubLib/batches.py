@@ -15,6 +15,7 @@ from aiohttp import web
 from CastHubLib.answers import Denied
 from CastHubLib.aside import Aside
 from CastHubLib.core import Owner
+from CastHubLib.incoming import Incoming
 from CastHubLib.inviting import invite
 from CastHubLib.patience import Patience
 from CastHubLib.payloads import Batch, PayloadStore, StoredFile, lay_out
@@ -44,10 +45,11 @@ class Upload:
 class Uploads:
     """Reads batches from request bodies into the payload store."""
 
-    def __init__(self, settings: HubSettings, store: PayloadStore, aside: Aside) -> None:
+    def __init__(self, settings: HubSettings, store: PayloadStore, aside: Aside, incoming: Incoming) -> None:
         self._settings = settings
         self._store = store
         self._aside = aside
+        self._incoming = incoming
         self._senders: Counter[Owner] = Counter()
 
     async def take(self, request: web.Request, sender: Owner, admit: Admit) -> Upload:
@@ -80,11 +82,14 @@ class Uploads:
         size = taken = 0
         await invite(request)
         try:
-            with Patience(request.content, settings.upload_idle_seconds, settings.upload_seconds):
+            with Patience(
+                request.content, self._incoming, settings.upload_idle_seconds, settings.upload_seconds
+            ) as arrival:
                 while not request.content.at_eof():
                     piece, _end = await request.content.readchunk()  # as it came, never joined
                     if envelope is None:
                         size = parser.gathered + len(piece)
+                        arrival.came(len(piece))  # and is held to the end: the files' bytes have a store
                         items: Iterable[Envelope | Data] = await self._aside.run(size, partial(_fed, parser, piece))
                     else:
                         items = parser.feed(piece)

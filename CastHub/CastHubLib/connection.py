@@ -1,16 +1,25 @@
-"""What the hub asks of a connection beyond its library: masked frames, and errors in the hub's own form."""
+"""What the hub asks of a connection beyond its library: bounds, masked frames, and errors in the hub's own form."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from CastHubLib import log
 from CastHubLib.answers import refusal
+from CastHubLib.incoming import Arrival, Incoming
+from CastHubLib.settings import HubSettings
+from CastHubLib.turns import Turns
 
 _PROTOCOL_ERROR = b"\x88\x02" + (1002).to_bytes(2, "big")  # a close frame (RFC 6455, 5.5.1, 7.4.1)
 _CLOSE_SECONDS = 0.5  # for it to arrive
+_PIECE_COSTS = 64  # bytes of memory that a piece of a message takes beside its own
 
 
 class Runner(web.AppRunner):
@@ -24,15 +33,68 @@ class Runner(web.AppRunner):
 
 class _Server(web.Server):
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
-class _Connection(RequestHandler):
-    __slots__ = ()
+class Connection(RequestHandler):
+    """One connection: it must bring requests in time, and its WebSocket messages have their share of what comes in."""
+
+    __slots__ = ("_headers_timer", "_turns", "incoming", "settings")
+
+    def __init__(self, *arguments: Any, settings: HubSettings, incoming: Incoming, turns: Turns, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._turns = turns
+        self.settings = settings
+        self.incoming = incoming
+        self._headers_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request; one connection too many is closed at once."""
+        super().connection_made(transport)
+        if self._manager is not None and len(self._manager._connections) > self.settings.connections_most:
+            self.force_close()
+        else:
+            self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come; when it is the beginning of a request, the rest is waited for."""
+        self._turns.busy()
+        super().data_received(data)
+        if self._headers_timer is None and self._waiter is not None and not self._waiter.done():
+            self._await_headers()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """Wait no more."""
+        super().connection_lost(error)
+        if self._headers_timer is not None:
+            self._headers_timer.cancel()
+
+    def _await_headers(self) -> None:
+        self._headers_timer = self._loop.call_later(
+            self.settings.header_seconds, self._look_for_headers, self._request_count
+        )
+
+    def _look_for_headers(self, before: int) -> None:
+        self._headers_timer = None
+        if self._request_count == before:
+            log.info("cut", reason="headers")
+            self.force_close()
+
+    @contextmanager
+    def reading_paused(self) -> Iterator[None]:
+        """Take nothing in meanwhile, as long as nobody else has that wish already."""
+        pauses = not self._reading_paused
+        if pauses:
+            self.pause_reading()
+        try:
+            yield
+        finally:
+            if pauses:
+                self.resume_reading()
 
     def set_parser(self, parser: Any, *more: Any, **named: Any) -> None:
         """Called when the connection becomes a WebSocket, with what reads its frames."""
-        super().set_parser(_MaskedOnly(parser, self), *more, **named)  # type: ignore[arg-type]
+        super().set_parser(_Frames(parser, self), *more, **named)  # type: ignore[arg-type]
 
     def refuse_frames(self) -> None:
         """Close the WebSocket of a peer that breaks the protocol.
@@ -42,6 +104,12 @@ class _Connection(RequestHandler):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(_PROTOCOL_ERROR)
             self._loop.call_later(_CLOSE_SECONDS, self.transport.close)
+
+    def cut(self, reason: str) -> None:
+        """End it at once, and with it what it holds."""
+        log.info("cut", reason=reason)
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:
         """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""
@@ -53,34 +121,64 @@ class _Connection(RequestHandler):
         return said
 
 
-class _MaskedOnly:
-    """Hands on what a client sends, as long as its frames are masked (RFC 6455, 5.1): proxies rely on it."""
+class _Frames:
+    """Hands on what a client sends, as long as its frames are masked (RFC 6455, 5.1): proxies rely on it.
 
-    __slots__ = ("_connection", "_head", "_parser", "_payload", "_refused")
+    What has come of a message that is not whole is counted, and has its time.
+    """
 
-    def __init__(self, parser: Any, connection: _Connection) -> None:
+    __slots__ = ("_arrival", "_connection", "_goes_on", "_head", "_parser", "_payload", "_refused", "_since", "_timer")
+
+    def __init__(self, parser: Any, connection: Connection) -> None:
         self._parser = parser
         self._connection = connection
         self._head = b""  # of a frame, as far as it has come
         self._payload = 0  # bytes of the present frame that are still to come
+        self._goes_on = False  # the message of the last data frame has more frames
+        self._since: int | None = None  # where in the last piece the message began that is under way, if it did there
         self._refused = False
+        self._arrival: Arrival | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take what has come."""
         if not self._refused and not self._all_masked(data):
             self._refused = True
+            self._end_arrival()
             self._connection.refuse_frames()
         if self._refused:
             return False, b""
         taken: tuple[bool, bytes] = self._parser.feed_data(data)
+        if self._since is not None or not (self._payload or self._goes_on):
+            self._end_arrival()
+        if self._payload or self._goes_on:
+            self._is_coming(len(data) - (self._since or 0))
         return taken
 
     def feed_eof(self) -> None:
         """Nothing more will come."""
+        self._end_arrival()
         self._parser.feed_eof()
 
+    def _is_coming(self, size: int) -> None:
+        """Count a piece of a message that is not whole."""
+        if self._arrival is None:
+            connection = self._connection
+            self._arrival = connection.incoming.begin(partial(connection.cut, "room"))
+            seconds = connection.settings.body_seconds
+            self._timer = connection._loop.call_later(seconds, connection.cut, "message")
+        self._arrival.came(size + _PIECE_COSTS)
+
+    def _end_arrival(self) -> None:
+        if self._arrival is not None:
+            self._arrival.end()
+            self._arrival = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _all_masked(self, data: bytes) -> bool:
-        position = 0
+        position, self._since = 0, None
         while True:
             step = min(self._payload, len(data) - position)
             self._payload -= step
@@ -98,6 +196,10 @@ class _MaskedOnly:
             if len(head) < size:
                 self._head = head
                 return True
+            if not head[0] & 0x08:  # control frames stand between those of a message
+                self._goes_on = not head[0] & 0x80
+                if head[0] & 0x0F:
+                    self._since = position
             position += size - len(self._head)
             self._head = b""
             self._payload = length if length < 126 else int.from_bytes(head[2 : size - 4], "big")

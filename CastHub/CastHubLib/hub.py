@@ -18,6 +18,7 @@ from CastHubLib.connections import Connections
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.current_context import CurrentContext
 from CastHubLib.heartbeat import Heartbeat
+from CastHubLib.incoming import Incoming
 from CastHubLib.inviting import invite
 from CastHubLib.origins import Origins, opened_by
 from CastHubLib.outbox import Outbox
@@ -33,7 +34,6 @@ from CastLib.events import EVERY
 from CastLib.message import now
 
 _BEARER = "bearer "
-_SMALL_BODY = 64 * 1024  # bytes; shorter ones are not counted while they are read
 
 
 class Hub:
@@ -53,7 +53,8 @@ class Hub:
             everyone=lambda: self.table,
         )
         self.publisher = Publisher(loop, self.table, self.outbox)
-        self.aside = Aside()
+        self.incoming = Incoming(settings.incoming_most)
+        self.aside = Aside(self.incoming)
         self.turns = Turns(loop)
         self.asking = Asking(settings, self.table, self.outbox)
         self.connections = Connections(
@@ -71,14 +72,13 @@ class Hub:
         self.conferences = Conferences(settings, self.table, self.publisher)
         self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
-        self.uploads = Uploads(settings, self.payloads, self.aside)
+        self.uploads = Uploads(settings, self.payloads, self.aside, self.incoming)
         self.context: CurrentContext | None = None
         if settings.context == KEEP:
             self.context = CurrentContext(loop.time, settings, self.table, self.publisher, self.payloads)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
         self.address = PublicAddress(settings)
-        self._being_read = 0
         self.ending = False
         """It closes its sockets: whatever is published now would reach nobody."""
         self.sweep()
@@ -127,32 +127,30 @@ class Hub:
     async def read(self, request: web.Request, most: int) -> bytes:
         """Return a request's body.
 
-        Raises Denied: 413 past ``most`` bytes, 408 when its sender stalls or takes too long, 503 when too much is being
-        read already.
+        Raises Denied: 413 past ``most`` bytes, 408 when its sender stalls or takes too long, 503 when it is the longest
+        of more than is taken at once.
         """
         length = request.content_length
         if length is not None and length > most:
-            raise Denied(413, f"the body has {length} bytes, this address takes {most}")
+            raise _too_long(length, most)
         if request.content.is_eof():
             body = await request.read()  # it has come whole, as most do: no need to watch over it
-        else:
-            body = await self._read_slowly(request, most if length is None else length)
-        if len(body) > most:
-            raise Denied(413, f"the body has {len(body)} bytes, this address takes {most}")
-        return body
+            if len(body) > most:
+                raise _too_long(len(body), most)
+            return body
+        return await self._read_slowly(request, most)
 
-    async def _read_slowly(self, request: web.Request, size: int) -> bytes:
-        settings = self.settings
-        size = size if size > _SMALL_BODY else 0
-        if self._being_read + size > settings.bodies_bytes_most:
-            raise Denied(503, "the hub is reading as many long bodies as it may: try again later")
-        self._being_read += size
-        try:
-            await invite(request)
-            with Patience(request.content, settings.upload_idle_seconds, settings.body_seconds):
-                return await request.read()
-        finally:
-            self._being_read -= size
+    async def _read_slowly(self, request: web.Request, most: int) -> bytes:
+        settings, content, body = self.settings, request.content, bytearray()
+        await invite(request)
+        with Patience(content, self.incoming, settings.upload_idle_seconds, settings.body_seconds) as arrival:
+            while not content.at_eof():
+                piece = await content.readany()
+                body += piece
+                arrival.came(len(piece))
+                if len(body) > most:
+                    raise _too_long(len(body), most)
+        return bytes(body)
 
     def _confirmed(self, subscriber: Subscriber, events: frozenset[str]) -> None:
         """After its confirmation a FHIRcast subscriber hears what is open; a Cast one asks (FHIRcast 2.4.2)."""
@@ -182,6 +180,10 @@ class Hub:
         self.asking.close()
         await self.sockets.close()
         self.aside.close()
+
+
+def _too_long(length: int, most: int) -> Denied:
+    return Denied(413, f"the body has {length} bytes, this address takes {most}")
 
 
 def _token(request: web.Request) -> str:

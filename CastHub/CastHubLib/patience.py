@@ -1,4 +1,4 @@
-"""A sender that stalls in the midst of a body is cut off."""
+"""A sender that stalls in the midst of a body is cut off, and the one of the longest when there is no more room."""
 
 from __future__ import annotations
 
@@ -7,28 +7,37 @@ import asyncio
 from aiohttp import StreamReader
 
 from CastHubLib.answers import Denied
+from CastHubLib.incoming import Arrival, Incoming
 
 
 class Patience:
     """Breaks off reading when nothing has come for ``idle`` seconds, or all of it not within ``most``.
 
-    A sender that stalls, or sends a byte now and then, must not hold its claim for ever.
+    A sender that stalls, or sends a byte now and then, must not hold its claim for ever. The body is counted by what it
+    yields: whoever holds its bytes tells of them.
     """
 
-    def __init__(self, content: StreamReader, idle: float, most: float) -> None:
+    def __init__(self, content: StreamReader, incoming: Incoming, idle: float, most: float) -> None:
         self._content = content
+        self._arrival = incoming.begin(self._no_room)
         self._idle = idle
         self._most = most
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Arrival:
         self._until = asyncio.get_running_loop().time() + self._most
         self._look(-1)
+        return self._arrival
 
     def __exit__(self, *failure: object) -> None:
+        self._arrival.end()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _no_room(self) -> None:
+        told = "the hub is reading as much as it may, and this body is the longest: try again later"
+        self._content.set_exception(Denied(503, told))
 
     def _look(self, seen: int) -> None:
         come, loop = self._content.total_bytes, asyncio.get_running_loop()

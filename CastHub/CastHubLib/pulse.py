@@ -8,7 +8,8 @@ it is seen to take what waits for it: behind a large event on a slow line, a pin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from CastHubLib.core import Subscriber
 from CastHubLib.outbox import write_frame
@@ -24,6 +25,7 @@ class Pulse:
 
     __slots__ = (
         "_asked",
+        "_deaf",
         "_loop",
         "_on_dead",
         "_seconds",
@@ -48,13 +50,22 @@ class Pulse:
         self._subscriber = subscriber
         self._transport = transport
         self._on_dead = on_dead
-        self._asked = False
+        self._asked = self._deaf = False
         self._waiting = 0  # bytes, when it was last looked
         self.heard = False
         """Something has come since the last ping; whoever reads the socket sets it."""
         self.proven = 0
         """How many of the events written to this socket have arrived, as far as pongs tell."""
         self._timer = loop.call_later(seconds, self._ping)
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Whoever reads the socket does not listen meanwhile: that nothing is heard tells nothing."""
+        self._deaf = True
+        try:
+            yield
+        finally:
+            self._deaf, self.heard = False, True
 
     def stop(self) -> None:
         """Ping no more."""
@@ -78,6 +89,7 @@ class Pulse:
         self._timer = self._loop.call_later(self._seconds / 2, self._look)
 
     def _look(self) -> None:
+        self.heard |= self._deaf
         before, self._waiting = self._waiting, self._transport.get_write_buffer_size()
         if not self.heard and self._waiting < before:
             self._timer = self._loop.call_later(self._seconds / 2, self._look)

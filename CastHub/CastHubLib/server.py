@@ -56,6 +56,9 @@ class HubServer:
             access_log=None,
             shutdown_timeout=settings.shutdown_seconds,
             keepalive_timeout=settings.idle_seconds,
+            settings=settings,
+            incoming=self.hub.incoming,
+            turns=self.hub.turns,
             auto_decompress=False,  # a megabyte of zeros would keep the loop for seconds
         )
 

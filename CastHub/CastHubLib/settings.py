@@ -180,10 +180,20 @@ class HubSettings:
     user_unbound_most: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
 
     body_most: int = _bytes(16 * MIB, "A JSON body.")
-    bodies_bytes_most: int = _bytes(
-        256 * MIB, "Bodies of over 64 KiB that are being read at the same time; one more is answered 503."
+    incoming_most: int = _bytes(
+        256 * MIB,
+        "Bodies, envelopes and messages on sockets that are being received or read, together; past it the longest is"
+        " given up (503, a socket is cut).",
     )
-    body_seconds: float = _seconds(300.0, "In which a JSON body or a form must have come whole.", most=86_400)
+    body_seconds: float = _seconds(
+        300.0, "In which a JSON body, a form or a message on a socket must have come whole.", most=86_400
+    )
+    header_seconds: float = _seconds(
+        30.0,
+        "In which a request's headers must have come whole; a new connection's first from its beginning.",
+        most=86_400,
+    )
+    connections_most: int = _setting(25_000, "Connections at once, sockets among them; one more is closed.", least=1)
     form_most: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
     envelope_most: int = _bytes(ENVELOPE_MOST, "A batch's first part: the event with its manifest.")
     files_most: int = _setting(FILES_MOST, "Files of one event or batch.", least=1)

@@ -9,8 +9,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from CastHubLib import log
 from CastHubLib.acknowledgements import Acknowledgements
-from CastHubLib.aside import Aside
+from CastHubLib.aside import AT_ONCE_MOST, Aside
 from CastHubLib.asking import Asking
+from CastHubLib.connection import Connection
 from CastHubLib.connections import Connections
 from CastHubLib.core import Subscriber
 from CastHubLib.outbox import write_frame
@@ -78,9 +79,10 @@ class Sockets:
             autoclose=False,
         )
         await response.prepare(request)
-        transport = request.transport
+        transport, connection = request.transport, request.protocol
         if transport is None:
             return response
+        assert isinstance(connection, Connection)
         socket = WebSocket(transport)
         pulse = self._connections.bind(subscriber, socket)
         if pulse is None:
@@ -91,7 +93,11 @@ class Sockets:
             async for frame in response:
                 pulse.heard = True
                 if frame.type is WSMsgType.TEXT:
-                    await self._received(subscriber, frame.data)
+                    if len(frame.data) > AT_ONCE_MOST:
+                        with connection.reading_paused(), pulse.deaf():
+                            await self._received(subscriber, frame.data)
+                    else:
+                        await self._received(subscriber, frame.data)
                 elif frame.type is WSMsgType.PING and not socket.closing:
                     await response.pong(frame.data)
                 elif frame.type is WSMsgType.PONG:

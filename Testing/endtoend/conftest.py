@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from cast_desk import _no_command_left, peer, user  # noqa: F401  (fixtures)
 from display_desk import desk, folder  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import contract
 import field_readers
 import pytest
 from display_desk import Desk
-from result_parts import MARKER, MARKER_MM3, Head, seg
+from result_parts import MARKER, MARKER_MM3, Head, nifti, seg
 
 from CastLib.message import make_message, parse_message, parse_publish
 
@@ -63,6 +64,31 @@ def test_answers_are_read_as_the_fields_programs_read_them(desk: Desk, head: Hea
     for kind in ("PNGFULLSIZE", "JPGFULLSIZE", "PNGTHUMBNAIL", "JPGTHUMBNAIL"):
         data = ask(desk, kind)
         assert field_readers.picture_nested(data) == field_readers.picture_flat(data)
+
+
+def check_answers(desk: Desk) -> dict[str, Any]:
+    """Against the schemas that the hub serves, which name every member; return STATUS."""
+    status: dict[str, Any] = ask(desk, "STATUS")
+    contract.check("status-of-display", status, whole=True)
+    contract.check("scene-view", ask(desk, "SCENEVIEW"), whole=True)
+    for kind in ("PNGFULLSIZE", "JPGTHUMBNAIL"):
+        contract.check("picture", ask(desk, kind), whole=True)
+    return status
+
+
+def test_answers_are_those_of_the_contract(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    assert check_answers(desk)["context"] == []
+    head = Head(desk, folder)
+    assert "ImagingStudy" == check_answers(desk)["context.type"]
+    head.send(seg(tmp_path / "a.dcm", MARKER, head.slices, labels=("Liver",)))
+    head.send(nifti(tmp_path / "b.nii.gz", MARKER))
+    assert len(field_readers.segmentation_table(check_answers(desk))) == 2
+    desk.until_refused(desk.send("scene-update", [{"key": "scene", "resource": {"ops": [{"op": "drop"}]}}]), 422)
+    assert check_answers(desk)["items"][-1]["key"] == "problem"
+    wants = parse_publish(make_message("sceneview-request", "T", {"id": "r", "patientText": True}))
+    contract.check("scene-view", desk.session.answers["SCENEVIEW"](wants), whole=True)
+    desk.display.close_study()
+    assert "context.type" not in check_answers(desk)
 
 
 def test_the_recorded_scene_update_is_followed_where_it_names_what_is_there(desk: Desk, head: Head) -> None:

@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hub_process import HubProcess
+from npm_packages import npm_packages
 from thirdparty.medplum import MedplumClient
-
-HERE = Path(__file__).resolve().parent
-FILES = ("package.json", "package-lock.json")
-INSTALL_SECONDS = 300
-OLDEST_NODE = 20
-NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ENETUNREACH")
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that holds ``node_modules``, as package-lock.json has them. Skips where that cannot be."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("needs Node and npm: clients from npm are run")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"needs Node {OLDEST_NODE} or newer, and this is {version}")
-    text = b"".join((HERE / name).read_bytes() for name in FILES)
-    beside = Path(sys.prefix) if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK) else None
-    folder = (beside or tmp_path_factory.mktemp("npm")) / "thirdparty-clients" / hashlib.sha256(text).hexdigest()[:16]
-    if not folder.exists():
-        folder.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
-            for name in FILES:
-                shutil.copy(HERE / name, made)
-            _install(npm, made)
-            try:
-                made.rename(folder)
-            except OSError:
-                assert folder.exists(), "another process has installed the same meanwhile"
-    return folder
-
-
-def _install(npm: str, folder: Path) -> None:
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    if done.returncode and any(word in done.stderr for word in NO_NETWORK):
-        pytest.skip("npm reaches no registry, from which the clients come")
-    assert done.returncode == 0, f"npm ci failed:\n{done.stderr[-2000:]}"
+    """The folder that holds the clients' ``node_modules``."""
+    return npm_packages(Path(__file__).parent, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ import pytest
 import websocket
 from hub_process import HubProcess
 from hub_wire import WAIT, Socket, Wire, event
-from thirdparty.medplum import ClientError, MedplumClient
+from node_program import ProgramError
+from thirdparty.medplum import MedplumClient
 
 Start = Callable[..., MedplumClient]
 PACKAGES = ["medplum4", "medplum5"]
@@ -138,7 +139,7 @@ def test_a_denied_client_stays_away(medplum: Start, wire: Wire, package: str, pa
 @pytest.mark.parametrize(("package", "path"), list(zip(PACKAGES, PATHS, strict=True)))
 def test_a_refused_subscription_is_an_error_to_it(medplum: Start, wire: Wire, package: str, path: str) -> None:
     client = medplum(package, wire.url + path, "a.bad.token")
-    with pytest.raises(ClientError):
+    with pytest.raises(ProgramError):
         client.do("subscribe", topic=wire.topic, events=EVENTS)
 
 

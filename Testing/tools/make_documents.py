@@ -39,7 +39,7 @@ def images() -> str:
 
 def contract() -> dict[str, bytes]:
     """What the hub serves under ``/docs/``, by its path from there."""
-    from contract_addresses import openapi
+    from contract_openapi import openapi
     from contract_schemas import SCHEMAS
 
     found = {f"schemas/{name}": as_json(of) for name, of in SCHEMAS.items()}

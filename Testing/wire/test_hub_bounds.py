@@ -13,6 +13,7 @@ import pytest
 import requests
 from hub_process import HubProcess
 from hub_wire import WAIT, Wire, batch_body, event, hub_in_thread, until_status
+from raw_wire import posted
 
 CLIENT = {"subscriber__product__name": "P"}
 BATCH = 'multipart/related; boundary="b"'
@@ -95,18 +96,6 @@ def test_a_user_has_a_share_of_the_requests(tmp_path: Path) -> None:
             until_status(wire, open_requests=0)
 
 
-def posted(
-    wire: Wire, path: str, body: bytes, kind: str = "application/json", length: int | None = None
-) -> socket.socket:
-    """A connection on which a POST has been sent, or its beginning."""
-    host, port = wire.url.removeprefix("http://").split(":")
-    line = socket.create_connection((host, int(port)), WAIT)
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\n"
-    head += f"Authorization: {wire.http.headers['Authorization']}\r\n"
-    line.sendall(f"{head}Content-Length: {length or len(body)}\r\n\r\n".encode() + body)
-    return line
-
-
 def begun(wire: Wire, size: int) -> socket.socket:
     """A batch that has been announced and not sent."""
     files = {"files": [{"fileName": "a.dcm", "byteLength": size}]}
@@ -149,25 +138,6 @@ def test_a_user_has_a_share_of_the_uploads(tmp_path: Path) -> None:
             line.close()
         while wire.send_batch(batch).status_code != 200:
             assert time.monotonic() < until
-
-
-def test_long_bodies_that_are_being_read_are_bounded_together(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, bodies_bytes_most=1_000_000) as url, Wire(url) as wire:
-        line = posted(wire, "/api/hub", b"{", length=900_000)
-        until = time.monotonic() + WAIT
-        while True:
-            other = posted(wire, "/api/hub", b"{", length=200_000)
-            other.settimeout(0.1)
-            try:
-                answer = other.recv(4096)
-                break
-            except TimeoutError:
-                assert time.monotonic() < until
-            finally:
-                other.close()
-        assert answer.startswith(b"HTTP/1.1 503")
-        wire.publish(event("a", wire.topic), 202)
-        line.close()
 
 
 def many(topic: str, count: int) -> bytes:

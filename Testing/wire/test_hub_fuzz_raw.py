@@ -6,7 +6,6 @@ import json
 import random
 import select
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +13,7 @@ import pytest
 from fuzzing import ENVIRONMENT, Target, mutated_bytes, mutated_value
 from hub_process import HubProcess
 from hub_wire import batch_body, event
+from raw_wire import frame
 
 SEED = 30
 WAIT = 30.0
@@ -81,23 +81,6 @@ def test_requests(target: Target, long: bool) -> None:
                 answer = exchange(line, data)
             status = answer[9:12] if answer.startswith(b"HTTP/1.") else b"0"
             target.answered(int(status) if status.isdigit() else 0, lambda data=data: repr(data))
-
-
-def frame(
-    payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = True, length: int | None = None
-) -> bytes:
-    size = len(payload) if length is None else length
-    first, mask = bytes([opcode | 0x80 * fin]), 0x80 * masked
-    if size < 126:
-        head = bytes([size | mask])
-    else:
-        head = (
-            bytes([126 | mask]) + struct.pack("!H", size)
-            if size < 65_536
-            else bytes([127 | mask]) + struct.pack("!Q", size)
-        )
-    key = b"\x01\x02\x03\x04" if masked else b""
-    return first + head + key + (bytes(byte ^ key[at % 4] for at, byte in enumerate(payload)) if masked else payload)
 
 
 def any_frame(right: list[bytes], chance: random.Random) -> bytes:

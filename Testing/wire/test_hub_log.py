@@ -198,8 +198,11 @@ def test_an_event_can_be_followed(start_hub: Callable[..., HubProcess]) -> None:
             assert listener.event()["id"] == body["id"]
         assert lines_about(hub, body["id"]) == ["published"]  # one line an event, not a delivery
         listeners[0].send({"id": body["id"], "status": 202})
+        while "acknowledged" not in lines_about(hub, body["id"]):
+            wire.status()
         listeners[1].send({"id": body["id"], "status": 409})
         until(listeners[0], "SyncError")
+        wire.status()  # the turn in which it was written, and then logged, is over
         assert sorted(lines_about(hub, body["id"])) == ["acknowledged", "acknowledged", "published", "refused"]
 
 
@@ -241,7 +244,9 @@ def test_events_that_waited_are_named_when_they_come_again(start_hub: Callable[.
         bodies = [event("a-b", wire.topic) for _ in range(3)]
         for body in bodies:
             wire.publish(body, 202)
-        wire.bind(endpoint)
+        again = wire.bind(endpoint)
+        assert [again.event()["id"] for _ in bodies] == [body["id"] for body in bodies]
+        wire.status()  # the turn in which they were written, and then logged, is over
         assert [lines_about(hub, body["id"]) for body in bodies] == [
             ["published", "bound"],
             ["published"],

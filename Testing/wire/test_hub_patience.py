@@ -11,12 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hub_process import HubProcess
 from hub_wire import WAIT, Wire, batch_body, event
-
-
-def head(wire: Wire, kind: str, length: int, path: str = "/api/hub") -> bytes:
-    token, host = wire.http.headers["Authorization"], wire.url.removeprefix("http://")
-    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", f"Authorization: {token}", f"Content-Type: {kind}"]
-    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+from raw_wire import head
 
 
 @pytest.fixture(scope="module")
