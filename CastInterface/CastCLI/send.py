@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from CastCLI.contexts import add_context_argument, read_context
+from CastCLI.watch import presence
 from CastLib.actors import IMAGE_DISPLAY
 from CastLib.command_line import (
     EXIT_DONE,
@@ -20,7 +21,7 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.errors import CastError, TimedOut, WrongUsage
-from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
+from CastLib.events import STATUS, STATUS_UPDATE, event_key, is_binary_family
 from CastLib.message import IN_REPLY_TO, Message, Target, new_id
 
 ANY = "*"
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         waiting = _Waiting(session, new_id(), args.wait, output)
         if args.wait:
             session.on_event(waiting.receive)
+            session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
             go_online(session)
         with output.transfer(f"sending {len(files)} files") as progress:
             paths, names = [path for path, _ in files], [name for _, name in files]

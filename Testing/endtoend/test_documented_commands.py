@@ -43,7 +43,13 @@ NOT_RUN = {
     "python Testing/tools/make_documents.py": "test_contract.py compares what it makes",
 }
 #: Verbs that stay until they are stopped, and what each says when it has begun.
-STAY = {"hub": "listening port", "display": "online", "provide": " serves ", "watch": "watching ", "answer": "answering "}
+STAY = {
+    "hub": "listening port",
+    "display": "online",
+    "provide": " serves ",
+    "watch": "watching ",
+    "answer": "answering ",
+}
 
 
 def _commands() -> Iterator[str]:

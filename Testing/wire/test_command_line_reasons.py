@@ -44,6 +44,16 @@ def test_a_wait_ends_when_others_only_look_on(tmp_path, hub, user, file):
     assert "nobody who could answer is connected (1 are connected, which send no results)" in sent.error_text
 
 
+def test_one_who_waits_is_nobody_who_could_answer(tmp_path, hub, user, peer, file):
+    peer(product="SERVICE", actors=("EC",))
+    words = ("send", "nifti-send", str(file), "--wait", "--hub", hub.url, "--user", user)
+    first = CastCommand(tmp_path / "first", *words, "--target-product", "SERVICE")
+    first.wait_for_error_line("sent 1 files")
+    second = run_cast(tmp_path, *words, "--target-actor", "ID")
+    assert second.process.returncode == 4 and "(1 are connected, which send no results)" in second.error_text
+    assert first.process.poll() is None
+
+
 def test_a_wait_ends_when_a_script_sent_nothing(tmp_path, hub, user, file):
     (tmp_path / "Nothing.py").write_text("def onMessage(message, context):\n    pass\n")
     where = ("--hub", hub.url, "--user", user)
