@@ -17,7 +17,7 @@ from hub_process import package_environment
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import Message, Target
 
-PATIENCE = 120.0
+PATIENCE = 600.0  # a bound for a machine that does much else
 
 
 class ProviderProcess:
@@ -87,7 +87,7 @@ class Asker:
     def __init__(self, hub: str, topic: str = "", **settings: Any) -> None:
         self.pump = Pump()
         self.topic = topic or "topic-" + secrets.token_hex(4)
-        settings = {"product": "VIEWER", "announce": False, **settings}
+        settings = {"product": "VIEWER", "announce": False, "call_timeout": PATIENCE, **settings}
         self.session = Session(SessionSettings(hub=hub, user=self.topic, topic=self.topic, **settings), self.pump)
         self.events: list[Message] = []
         self.session.on_event(self.events.append)

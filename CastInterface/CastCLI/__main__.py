@@ -7,9 +7,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from CastLib.command_line import EXIT_INTERRUPTED, run_guarded, set_up_logging
-from CastLib.version import __version__
-
 #: Each verb, the module that holds its ``add_arguments`` and ``run``, and its line of help.
 VERBS = {
     "hub": ("CastHubLib.command", "run a hub until Ctrl-C"),
@@ -29,11 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``cast`` with these arguments (the process's own by default); return its exit code."""
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
-    except KeyboardInterrupt:  # while the verb was still being imported
+    except KeyboardInterrupt:  # before the verb takes care of it itself
+        from CastLib.command_line import EXIT_INTERRUPTED
+
         return EXIT_INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:
+    from CastLib.command_line import run_guarded, set_up_logging  # here, where Ctrl-C ends it without a traceback
+
     verb = arguments[0] if arguments else ""
     if verb not in VERBS:
         _overview().parse_args(arguments or ["--help"])
@@ -48,6 +49,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _overview() -> argparse.ArgumentParser:
+    from CastLib.version import __version__
+
     width = max(map(len, VERBS))
     lines = [f"  {verb:<{width}}  {help_text}" for verb, (_, help_text) in VERBS.items()]
     parser = argparse.ArgumentParser(

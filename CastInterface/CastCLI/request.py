@@ -19,17 +19,27 @@ from CastLib.command_line import (
 from CastLib.errors import CastError, WrongUsage
 from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
 
-#: Data types of the field (docs/data-types.md says who answers them).
-KNOWN = "STATUS, SCENEVIEW, PNGFULLSIZE, PNGTHUMBNAIL, JPGFULLSIZE, JPGTHUMBNAIL, DICOMTAG, DICOMINSTANCE"
+#: The data types that are known, each with who answers it; docs/data-types.md says what comes back.
+KNOWN = {
+    "STATUS": "displays, providers, worklists: what is open, what runs, what went wrong",
+    "SCENEVIEW": "displays: all views, with pictures and geometry",
+    "PNGFULLSIZE, JPGFULLSIZE": "displays: one view (its name as viewId in --context)",
+    "PNGTHUMBNAIL, JPGTHUMBNAIL": "displays: the same, small",
+    "DICOMTAG, DICOMINSTANCE": "viewers of others: one tag, one file",
+    "LIVESCENE": "displays of others: the whole scene",
+    "WORKLISTCONTEXT": "worklists of others",
+    "REPORTCONTENT": "reporting clients of others",
+    "any other word": "whoever runs `cast answer` for it",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast request``."""
-    parser.add_argument(
-        "data_type",
-        metavar="DATATYPE",
-        help=f"what to ask for: {KNOWN}, or any other name that somebody answers",
-    )
+    width = max(map(len, KNOWN))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    lines = [f"  {name:<{width}}  {who}" for name, who in KNOWN.items()]
+    parser.epilog = "data types, and who answers:\n" + "\n".join(lines)
+    parser.add_argument("data_type", metavar="DATATYPE", help="what to ask for, such as STATUS or SCENEVIEW")
     add_context_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write answers, pictures and files there")
     help_text = f"seconds to wait for answers (default: {REQUEST_TIMEOUT:g})"

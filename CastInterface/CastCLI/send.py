@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from CastCLI.contexts import add_context_argument, read_context
+from CastCLI.watch import presence
 from CastLib.actors import IMAGE_DISPLAY
 from CastLib.command_line import (
     EXIT_DONE,
@@ -20,7 +21,7 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.errors import CastError, TimedOut, WrongUsage
-from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
+from CastLib.events import STATUS, STATUS_UPDATE, event_key, is_binary_family
 from CastLib.message import IN_REPLY_TO, Message, Target, new_id
 
 ANY = "*"
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         waiting = _Waiting(session, new_id(), args.wait, output)
         if args.wait:
             session.on_event(waiting.receive)
+            session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
             go_online(session)
         with output.transfer(f"sending {len(files)} files") as progress:
             paths, names = [path for path, _ in files], [name for _, name in files]
@@ -120,26 +122,30 @@ class _Waiting:
 
     def _check_worker(self, sent_to: Target) -> None:
         """Raise CastError when the service that told of its work has left, or all that the files were sent to."""
-        from CastCLI.sessions import others_connected
+        from CastCLI.sessions import others_that_could_answer
 
+        who = Target(name=self._worker) if self._worker else sent_to
         try:
-            there = bool(others_connected(self._session, Target(name=self._worker) if self._worker else sent_to))
+            there = bool(others_that_could_answer(self._session, who))
         except CastError:  # the hub is away: nobody can tell
             there = True
         if there:
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > _GONE:
-            who = f"{self._worker}, which worked on it," if self._worker else "nobody who could answer"
-            raise CastError(f"{who} is {'not ' if self._worker else ''}connected any more; no result came")
+            if self._worker:
+                raise CastError(f"{self._worker}, which worked on it, is not connected any more; no result came")
+            raise CastError("nobody who could answer is connected any more; no result came")
 
     def stay(self, pump: Any, args: argparse.Namespace) -> int:
         """Wait for the answer and save it; raises TimedOut, or CastError when the service says that it failed."""
         from CastCLI.files import fetch_batch
-        from CastCLI.sessions import others_connected
+        from CastCLI.sessions import others_connected, others_that_could_answer
 
         stop = StopSignal().install()
-        if self._answer is None and not self._failure and not others_connected(self._session, target(args)):
-            raise TimedOut("the files were sent, but nobody who could answer is connected (0 are connected)")
+        if not (self._answer or self._failure or others_that_could_answer(self._session, target(args))):
+            count = len(others_connected(self._session, target(args)))
+            looking = f"{count} are connected" + (", which send no results" if count else "")
+            raise TimedOut(f"the files were sent, but nobody who could answer is connected ({looking})")
         look = time.monotonic() + _LOOK
         end = time.monotonic() + args.timeout
         while self._answer is None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from CastCLI.watch import NO_RESULTS
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.command_line import connection
 from CastLib.events import STATUS
 from CastLib.message import Target
 
 ONLINE_SECONDS = 15.0
+_ANSWER_SECONDS = 1.0
 
 
 @contextmanager
@@ -39,3 +41,18 @@ def others_connected(session: Session, target: Target) -> list[str]:
     """The names of the others that a message would reach, as far as they take requests; they are not waited for."""
     expected = session.request(STATUS, target=target, timeout=0).get("expected")
     return [str(name) for name in expected] if isinstance(expected, list) else []
+
+
+def others_that_could_answer(session: Session, target: Target) -> list[str]:
+    """The same without those whose STATUS says that no result ever comes from them."""
+    names = others_connected(session, target)
+    if not names:
+        return []
+    responses = session.request(STATUS, target=target, timeout=_ANSWER_SECONDS).get("responses") or []
+    onlookers = {str(answer.get("subscriber")) for answer in responses if _only_looks_on(answer)}
+    return [name for name in names if name not in onlookers]
+
+
+def _only_looks_on(answer: dict[str, Any]) -> bool:
+    data = answer.get("data")
+    return isinstance(data, dict) and isinstance(data.get("items"), list) and NO_RESULTS in data["items"]

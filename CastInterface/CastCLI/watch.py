@@ -19,6 +19,9 @@ from CastLib.events import STATUS
 from CastLib.manifest import local_file_name
 from CastLib.message import Message
 
+#: What a STATUS says of an application that takes batches and never answers them.
+NO_RESULTS = {"key": "sends results", "value": "never"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast watch``."""
@@ -66,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def presence(product: str) -> dict[str, Any]:
-    """Return a watcher's STATUS: it is asked whenever somebody looks who is there, and must keep nobody waiting."""
-    return {"source": "status", "product": product, "items": [{"key": "availability", "value": "online"}]}
+    """Return the STATUS of a command that stays: it is there, and nobody need wait for a result from it."""
+    items = [{"key": "availability", "value": "online"}, NO_RESULTS]
+    return {"source": "status", "product": product, "items": items}
 
 
 def event_line(message: Message) -> str:

@@ -55,7 +55,7 @@ def answer(hub: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answe
     for index, path in enumerate(SAMPLE):  # names that sort in another order than the slices
         shuffled.append(folder / f"{index * 77 % 181:03d}.dcm")
         shuffled[-1].write_bytes(path.read_bytes())
-    provider = ProviderProcess(SCRIPT, hub.url, folder / "temp", "--job-timeout", "120")
+    provider = ProviderProcess(SCRIPT, hub.url, folder / "temp", "--job-timeout", "600")
     asker = Asker(hub.url)
     asker.send(provider.product, sorted(shuffled))
     asker.until(lambda: asker.results or asker.errors)

@@ -53,7 +53,7 @@ def test_a_file_is_answered_as_it_is_now(tmp_path: Path, wire: Wire) -> None:
     file.write_text('{"title": "second"}')
     assert ask(wire, "REPORTCONTENT")["responses"][0]["data"] == {"title": "second"}
     status = ask(wire, "status")["responses"][0]["data"]
-    assert status["items"] == [{"key": "availability", "value": "online"}], "who looks around sees it"
+    assert {"key": "availability", "value": "online"} in status["items"], "who looks around sees it"
     assert ask(wire, "sceneview")["expected"] == [], "and it is asked for nothing else"
     command.interrupt()
     assert command.finish() == 130

@@ -36,6 +36,34 @@ def test_a_wait_ends_when_nobody_is_there(tmp_path, hub, user, file):
     assert "nobody who could answer is connected (0 are connected)" in sent.error_text
 
 
+def test_a_wait_ends_when_others_only_look_on(tmp_path, hub, user, file):
+    seen = CastCommand(tmp_path / "watch", "watch", "--hub", hub.url, "--user", user)
+    seen.wait_for_error_line("watching")
+    sent = run_cast(tmp_path, "send", "nifti-send", str(file), "--wait", "--hub", hub.url, "--user", user)
+    assert sent.process.returncode == 4
+    assert "nobody who could answer is connected (1 are connected, which send no results)" in sent.error_text
+
+
+def test_one_who_waits_is_nobody_who_could_answer(tmp_path, hub, user, peer, file):
+    peer(product="SERVICE", actors=("EC",))
+    words = ("send", "nifti-send", str(file), "--wait", "--hub", hub.url, "--user", user)
+    first = CastCommand(tmp_path / "first", *words, "--target-product", "SERVICE")
+    first.wait_for_error_line("sent 1 files")
+    second = run_cast(tmp_path, *words, "--target-actor", "ID")
+    assert second.process.returncode == 4 and "(1 are connected, which send no results)" in second.error_text
+    assert first.process.poll() is None
+
+
+def test_a_wait_ends_when_a_script_sent_nothing(tmp_path, hub, user, file):
+    (tmp_path / "Nothing.py").write_text("def onMessage(message, context):\n    pass\n")
+    where = ("--hub", hub.url, "--user", user)
+    service = CastCommand(tmp_path, "provide", "Nothing.py", *where)
+    service.wait_for_error_line("serves")
+    sent = run_cast(tmp_path, "send", "nifti-send", str(file), "--wait", "--target-product", "Nothing", *where)
+    assert sent.process.returncode == 1
+    assert "the script ended without a result: it sent nothing" in sent.error_text
+
+
 def test_two_sends_under_one_name_get_their_own_results(tmp_path, hub, user, peer, file):
     service, pump = peer(product="SERVICE", name="SERVICE-1")
     service.on_request("STATUS", lambda _: {}, in_background=True)
