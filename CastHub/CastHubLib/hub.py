@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from aiohttp import web
 
@@ -34,7 +35,8 @@ from CastLib.events import EVERY
 from CastLib.message import now
 
 _BEARER = "bearer "
-_BODY = "cast.body"  # of a request: read once
+# The body of a request, which is read once. aiohttp wants such a key from 3.14 on, and has none before.
+_BODY: Any = web.RequestKey("cast.body", bytes) if hasattr(web, "RequestKey") else "cast.body"
 
 
 class Hub:
