@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from contextlib import suppress
@@ -89,6 +90,8 @@ async def _serve(settings: HubSettings, *, is_child: bool) -> int:
     server = HubServer(settings)
     server.hub.sign_in.key.load()  # before anyone is answered: its folder may be out of reach
     await server.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays: the collector need not go through it each time
     print(server.url, flush=True)
     reporting = parent.Reporting(server.hub) if is_child else None
     try:

@@ -21,6 +21,8 @@ from CastLib.fields import parse_json
 from CastLib.frames import parse_frame
 from CastLib.message import Acknowledgement, Response
 
+_A_TURN = 100  # frames of one socket that are dealt with before others have their turn
+_BYTES_AS_A_FRAME = 1024  # that take about as long
 _CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its connection is cut
 
 
@@ -90,8 +92,13 @@ class Sockets:
             return response
         self._open.add(socket)
         try:
+            left = _A_TURN
             async for frame in response:
                 pulse.heard = True
+                left -= 1 + (len(frame.data) // _BYTES_AS_A_FRAME if frame.type is WSMsgType.TEXT else 0)
+                if left < 0:  # what has come is not waited for, so nobody else would have a turn
+                    left = _A_TURN
+                    await asyncio.sleep(0)
                 if frame.type is WSMsgType.TEXT:
                     if len(frame.data) > AT_ONCE_MOST:
                         with connection.reading_paused(), pulse.deaf():
