@@ -3,15 +3,17 @@
 Usage: hub_turns.py [--only WORD] [--subscribers 5000]
 
 Each input has a fresh hub on a core of its own (Linux), and somebody who publishes small events all the while. A line
-tells the longest turn as the hub's status has it, and how often the yardstick fits into it: a fixed piece of Python
-work, timed on that core in the same run. Exits with 1 when a turn is over 50 ms; beside other work on the machine that
-means nothing. What clients do here, no honest one does.
+tells the longest turn by the clock, as the hub's status has it; the most processor time of the loop's thread between
+two looks at it (five milliseconds, or the turn), which other work on the machine does not lengthen, and how often the
+yardstick fits into that: a fixed piece of Python work in the same run; and the longest collection of garbage within.
+Exits with 1 when the processor time is over 50 ms. What clients do here, no honest one does.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -33,7 +35,8 @@ from hub_process import HubProcess  # noqa: E402
 from hub_wire import batch_body  # noqa: E402
 from raw_wire import UPGRADE, frame  # noqa: E402
 
-BAR = 0.05  # seconds
+BAR = 0.055  # seconds of the processor: a turn, and what else there was between two looks
+AS_HUB = "--as-hub"
 AT_ONCE = 256 * 1024  # bytes of JSON that the hub reads on its loop
 LONG = 15_000_000  # bytes, under what a body may have
 FORM_BYTES = 60_000
@@ -46,9 +49,9 @@ def yardstick() -> float:
     times = []
     text = json.dumps([{"id": str(number), "values": [number, None, "x"]} for number in range(5000)])
     for _ in range(10):
-        began = time.perf_counter()
+        began = time.thread_time()
         json.dumps(json.loads(text))
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     return min(times)
 
 
@@ -211,6 +214,37 @@ INPUTS: dict[str, Callable[[Load], Awaitable[None]]] = {
 }
 
 
+def as_hub() -> None:
+    """Be a hub that also writes down, at its end, the most processor time between two looks, and of a collection."""
+    from CastHubLib import __main__, turns
+
+    most = {"processor": 0.0, "collection": 0.0}
+    last = begun = 0.0
+    woken = turns.Turns._woken
+
+    def looked(self: turns.Turns) -> None:
+        nonlocal last
+        now = time.thread_time()
+        if last:
+            most["processor"] = max(most["processor"], now - last)
+        last = now
+        woken(self)
+
+    def collected(phase: str, _: object) -> None:
+        nonlocal begun
+        now = time.thread_time()
+        if phase == "stop" and last:
+            most["collection"] = max(most["collection"], now - begun)
+        begun = now
+
+    turns.Turns._woken = looked  # type: ignore[method-assign]
+    gc.callbacks.append(collected)
+    try:
+        sys.exit(__main__.main())
+    finally:
+        Path(os.environ["TURNS_FILE"]).write_text(json.dumps(most))
+
+
 async def measure(load: Load, work: Callable[[Load], Awaitable[None]]) -> float:
     """Seconds of the longest turn."""
     await load.user.sign_in()
@@ -244,9 +278,9 @@ def main() -> int:
     args = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    os.sched_setaffinity(0, {0})
     unit = yardstick()
     print(f"{'yardstick':36}{unit * 1000:8.1f} ms")
+    print(f"{'input':36}{'clock':>9}{'processor':>12}{'yardsticks':>12}{'collection':>12}   (ms)")
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"CAST_HUB_CONTEXT": "keep", "CAST_HUB_GRACE_SECONDS": "1", "CAST_HUB_LOG_LEVEL": "warning"}
@@ -254,16 +288,22 @@ def main() -> int:
         for number, (title, work) in enumerate(INPUTS.items()):
             if args.only not in title:
                 continue
-            hub = start(Path(folder) / str(number))
+            written = os.environ["TURNS_FILE"] = str(Path(folder) / f"{number}.json")
+            hub = start(Path(folder) / str(number), program=(str(Path(__file__).resolve()), AS_HUB))
             try:
                 longest = asyncio.run(run(hub, args.subscribers, work))
             finally:
-                hub.stop()
-            missed += longest > BAR
-            word = "" if longest <= BAR else "OVER"
-            print(f"{title:36}{longest * 1000:8.1f} ms {longest / unit:7.1f} yardsticks  {word}".rstrip(), flush=True)
+                hub.stop(seconds=60)
+            most = json.loads(Path(written).read_text())
+            over = most["processor"] > BAR
+            missed += over
+            row = f"{title:36}{longest * 1000:9.0f}{most['processor'] * 1000:12.1f}{most['processor'] / unit:12.1f}"
+            print(f"{row}{most['collection'] * 1000:12.1f}   {'OVER' if over else ''}".rstrip(), flush=True)
     return 1 if missed else 0
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == [AS_HUB]:
+        del sys.argv[1]
+        as_hub()
     sys.exit(main())
