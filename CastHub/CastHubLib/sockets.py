@@ -52,6 +52,24 @@ class WebSocket:
             self.transport.close()
 
 
+class _Response(web.WebSocketResponse):
+    """The library's, untied at its end.
+
+    It holds an error in whose frames it is itself. In such a ring each connection would stay until the collector goes
+    through all that the hub holds, at one go.
+    """
+
+    async def write_eof(self) -> None:  # type: ignore[override]
+        """Close, and let go of the frames."""
+        try:
+            await super().write_eof()
+        finally:
+            error = self.exception()
+            while error is not None:
+                error.__traceback__ = None
+                error = error.__context__
+
+
 class Sockets:
     """Serves the sockets of all subscribers."""
 
@@ -73,7 +91,7 @@ class Sockets:
 
     async def serve(self, request: web.Request, subscriber: Subscriber) -> web.StreamResponse:
         """Bind a socket to a subscription and read from it until it ends; a second socket replaces the first."""
-        response = web.WebSocketResponse(
+        response = _Response(
             compress=False,
             max_msg_size=self._settings.socket_message_most,
             timeout=_CLOSE_SECONDS,
