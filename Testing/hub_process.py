@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_FOLDERS = [ROOT / "CastInterface", ROOT / "CastServiceProvider", ROOT / "CastHub"]
 START_SECONDS = 120.0
+PROGRAM = ("-m", "CastHubLib")
 
 
 def package_environment() -> dict[str, str]:
@@ -23,11 +24,17 @@ def package_environment() -> dict[str, str]:
 class HubProcess:
     """A hub on a free loopback port with a state folder of its own; ``log`` is the file its lines go to."""
 
-    def __init__(self, folder: Path, *arguments: str, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        python: str = sys.executable,
+        program: tuple[str, ...] = ("-m", "CastHubLib"),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "hub.log"
         self.state = folder / "state"
-        command = [python, "-m", "CastHubLib", "--port", "0", "--state", str(self.state), *arguments]
+        command = [python, *program, "--port", "0", "--state", str(self.state), *arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=package_environment())
         self.url = self._first_line()

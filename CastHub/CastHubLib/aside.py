@@ -17,7 +17,7 @@ from CastHubLib.incoming import Incoming
 from CastLib.errors import CastError
 
 _STEP = 2000  # values that are written in one go
-AT_ONCE_MOST = 256 * 1024  # bytes of JSON that are read or written on the loop: about two milliseconds
+AT_ONCE_MOST = 64 * 1024  # bytes of JSON that are read or written on the loop: of the worst kind 20 milliseconds
 
 T = TypeVar("T")
 

@@ -19,6 +19,7 @@ from CastHubLib.turns import Turns
 
 _PROTOCOL_ERROR = b"\x88\x02" + (1002).to_bytes(2, "big")  # a close frame (RFC 6455, 5.5.1, 7.4.1)
 _CLOSE_SECONDS = 0.5  # for it to arrive
+_FRAMES_A_TURN = 2000  # of one socket that are handed on before others have their turn
 _PIECE_COSTS = 64  # bytes of memory that a piece of a message takes beside its own
 
 
@@ -39,13 +40,14 @@ class _Server(web.Server):
 class Connection(RequestHandler):
     """One connection: it must bring requests in time, and its WebSocket messages have their share of what comes in."""
 
-    __slots__ = ("_headers_timer", "_turns", "incoming", "settings")
+    __slots__ = ("_headers_timer", "_holds", "_turns", "incoming", "settings")
 
     def __init__(self, *arguments: Any, settings: HubSettings, incoming: Incoming, turns: Turns, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._turns = turns
         self.settings = settings
         self.incoming = incoming
+        self._holds = 0
         self._headers_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,15 +84,30 @@ class Connection(RequestHandler):
 
     @contextmanager
     def reading_paused(self) -> Iterator[None]:
-        """Take nothing in meanwhile, as long as nobody else has that wish already."""
-        pauses = not self._reading_paused
-        if pauses:
-            self.pause_reading()
+        """Take nothing in meanwhile."""
+        self.hold()
         try:
             yield
         finally:
-            if pauses:
-                self.resume_reading()
+            self.release()
+
+    def hold(self) -> None:
+        """Take nothing in until it is released as often as it was held, whatever the library wishes meanwhile."""
+        self._holds += 1
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def release(self) -> None:
+        """Undo one hold."""
+        self._holds -= 1
+        if not self._holds and not self._reading_paused and self.transport is not None:
+            self.transport.resume_reading()
+
+    def resume_reading(self, *arguments: Any, **named: Any) -> None:
+        """Go on taking in what comes, as far as nothing holds it."""
+        super().resume_reading(*arguments, **named)
+        if self._holds and self.transport is not None:
+            self.transport.pause_reading()
 
     def set_parser(self, parser: Any, *more: Any, **named: Any) -> None:
         """Called when the connection becomes a WebSocket, with what reads its frames."""
@@ -124,10 +141,22 @@ class Connection(RequestHandler):
 class _Frames:
     """Hands on what a client sends, as long as its frames are masked (RFC 6455, 5.1): proxies rely on it.
 
-    What has come of a message that is not whole is counted, and has its time.
+    What has come of a message that is not whole is counted, and has its time. Of very many frames that come in one
+    piece some are handed on, and the others in the next turns of the loop.
     """
 
-    __slots__ = ("_arrival", "_connection", "_goes_on", "_head", "_parser", "_payload", "_refused", "_since", "_timer")
+    __slots__ = (
+        "_arrival",
+        "_connection",
+        "_goes_on",
+        "_head",
+        "_parser",
+        "_payload",
+        "_refused",
+        "_rest",
+        "_since",
+        "_timer",
+    )
 
     def __init__(self, parser: Any, connection: Connection) -> None:
         self._parser = parser
@@ -137,17 +166,29 @@ class _Frames:
         self._goes_on = False  # the message of the last data frame has more frames
         self._since: int | None = None  # where in the last piece the message began that is under way, if it did there
         self._refused = False
+        self._rest = b""  # what has come and waits for its turn
         self._arrival: Arrival | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take what has come."""
-        if not self._refused and not self._all_masked(data):
+        if self._rest:
+            self._rest += data
+            return False, b""
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> tuple[bool, bytes]:
+        looked_at = 0 if self._refused else self._masked(data)
+        if looked_at is None:
             self._refused = True
             self._end_arrival()
             self._connection.refuse_frames()
-        if self._refused:
+        if self._refused or looked_at is None:
             return False, b""
+        if looked_at < len(data):
+            self._rest, data = data[looked_at:], data[:looked_at]
+            self._connection.hold()
+            self._connection._loop.call_soon(self._go_on)
         taken: tuple[bool, bytes] = self._parser.feed_data(data)
         if self._since is not None or not (self._payload or self._goes_on):
             self._end_arrival()
@@ -155,8 +196,16 @@ class _Frames:
             self._is_coming(len(data) - (self._since or 0))
         return taken
 
+    def _go_on(self) -> None:
+        rest, self._rest = self._rest, b""
+        self._connection.release()
+        broken, _ = self._feed(rest) if rest else (False, b"")
+        if broken:
+            self._connection.close()
+
     def feed_eof(self) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; what waits for its turn is thrown away with the connection."""
+        self._rest = b""
         self._end_arrival()
         self._parser.feed_eof()
 
@@ -177,25 +226,27 @@ class _Frames:
             self._timer.cancel()
             self._timer = None
 
-    def _all_masked(self, data: bytes) -> bool:
-        position, self._since = 0, None
+    def _masked(self, data: bytes) -> int | None:
+        """Return how many bytes may be handed on now; None when there is a frame that is not masked."""
+        position, left, self._since = 0, _FRAMES_A_TURN, None
         while True:
             step = min(self._payload, len(data) - position)
             self._payload -= step
             position += step
-            if position == len(data):
-                return True
+            if position == len(data) or not left:
+                return position
+            left -= 1
             head = self._head + data[position : position + 14 - len(self._head)]
             if len(head) < 2:
                 self._head = head
-                return True
+                return len(data)
             if not head[1] & 0x80:
-                return False
+                return None
             length = head[1] & 0x7F
             size = 6 + {126: 2, 127: 8}.get(length, 0)
             if len(head) < size:
                 self._head = head
-                return True
+                return len(data)
             if not head[0] & 0x08:  # control frames stand between those of a message
                 self._goes_on = not head[0] & 0x80
                 if head[0] & 0x0F:

@@ -20,8 +20,11 @@ from CastHubLib.publishing import Publisher
 from CastHubLib.pulse import Pulse
 from CastHubLib.settings import HubSettings
 from CastHubLib.shares import Shares
+from CastHubLib.spread import Spread
 from CastHubLib.tail import Notification, Tail
 from CastLib.subscription import Subscription, make_confirmation, make_denial
+
+_ENDS_A_TURN = 100  # subscriptions that end because nobody came, before others have their turn
 
 
 class Connections:
@@ -51,7 +54,8 @@ class Connections:
         self._on_ended = on_ended
         self._channels: dict[str, Channel] = {}
         self._shares = Shares(settings)
-        self.departures = Departures(loop, table, publisher)
+        self._late = Spread[tuple[Subscriber, Channel]](loop, _ENDS_A_TURN, self._end_late)
+        self.departures = Departures(loop, table, publisher, more_to_come=lambda: bool(self._late))
         self.unproven = 0
         self.undelivered = 0
 
@@ -322,8 +326,14 @@ class Connections:
             self.end(subscriber, core.LEASE_EXPIRED, "lease expired")
 
     def _waited(self, subscriber: Subscriber, channel: Channel) -> None:
-        """No socket came in time. The others hear of a connection that broke; closing one in order is no error."""
-        self.end(subscriber, core.DISCONNECT if channel.bound_at else core.LEASE_EXPIRED)
+        """No socket came in time."""
+        self._late.add((subscriber, channel))
+
+    def _end_late(self, late: Sequence[tuple[Subscriber, Channel]]) -> None:
+        """The others hear of a connection that broke; closing one in order is no error."""
+        for subscriber, channel in late:
+            if channel.socket is None:  # it may have come after all
+                self.end(subscriber, core.DISCONNECT if channel.bound_at else core.LEASE_EXPIRED)
 
 
 def _ids(kept: Sequence[Notification]) -> dict[str, str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from CastHubLib import core
 from CastHubLib.core import Owner, Subscriber, Table
 from CastHubLib.publishing import Publisher
+from CastHubLib.spread import Spread
 from CastHubLib.sync_error import sync_error
 from CastLib.events import EVERY
 from CastLib.subscription import Subscription
+
+_A_TURN = 20  # departures that are told of before others have their turn
 
 
 class _Gone(NamedTuple):
@@ -27,27 +31,28 @@ class _Gone(NamedTuple):
 
 
 class Departures:
-    """Collects the subscriptions that end in one turn of the loop, and tells of them in the next.
+    """Collects the subscriptions that end together, and tells of them when there are no ``more_to_come``.
 
     Many end at once when a network does. They are told of together, to those that are left: else each would be told
     of to all that are about to go.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, table: Table, publisher: Publisher) -> None:
-        self._loop = loop
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, table: Table, publisher: Publisher, more_to_come: Callable[[], bool]
+    ) -> None:
         self._table = table
         self._publisher = publisher
-        self._gone: list[_Gone] = []
+        self._gone = Spread[_Gone](loop, _A_TURN, self._tell, wait=more_to_come)
 
     def note(self, subscriber: Subscriber, reason: str, broke: bool) -> None:
         """Take note of a subscription that has just left the table."""
-        self._gone.append(_Gone(subscriber, reason, broke))
-        if len(self._gone) == 1:
-            self._loop.call_soon(self.tell)
+        self._gone.add(_Gone(subscriber, reason, broke))
 
     def tell(self) -> None:
-        """Tell the others, in the order in which they went."""
-        gone, self._gone = self._gone, []
+        """Tell the others now, in the order in which they went."""
+        self._gone.all_now()
+
+    def _tell(self, gone: Sequence[_Gone]) -> None:
         gone = [each for each in gone if not (each.may_be_back and is_back(self._table, each.subscriber))]
         last = self._publisher.last_sent_to([each.subscriber for each in gone if each.broke])
         for each in gone:

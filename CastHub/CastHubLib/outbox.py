@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -20,6 +20,8 @@ from CastHubLib.waiting import Waiting
 
 _PAUSE_A_SOCKET = 10e-6  # seconds, about what a write costs: a pause is as long as the writing before it
 _TIMER_TICK = 0.0005  # event loops wake by the millisecond; a shorter pause is not worth a timer
+_SOCKETS_A_TURN = 500  # that are written to before others have their turn
+_BYTES_A_TURN = 8 * 1024 * 1024
 _JOIN_MOST = 1024 * 1024  # bytes gathered before they are written without waiting for the timer
 _SILENT_MOST = 64  # notifications after which a subscriber that has acknowledged none is taken for one that never does
 
@@ -77,7 +79,9 @@ class Outbox:
         self._sockets: dict[str, asyncio.WriteTransport] = {}
         self._gathered: list[_Run] = []
         self._gathered_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._writing: Iterator[None] | None = None
+        self._sockets_written = 0
         self._not_before = 0.0
         self.deliveries = 0
         self.forgotten = 0
@@ -112,62 +116,86 @@ class Outbox:
             self._gathered.append(_Run(receivers))
         self._gathered[-1].add(frame, notification)
         self._gathered_bytes += len(frame)
+        if self._writing is not None:
+            return  # that comes first
         if self._timer is None:
             pause = self._not_before - perf_counter()
             if pause < _TIMER_TICK:
-                self.flush()
+                self._write_some()
             else:
-                self._timer = self._loop.call_later(pause, self.flush)
+                self._timer = self._loop.call_later(pause, self._write_some)
         elif self._gathered_bytes > _JOIN_MOST:
-            self.flush()
+            self._write_some()
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write all that has gathered, now: for who is about to change what goes where."""
+        while self._gathered or self._writing is not None:
+            self._write_some(all_of_it=True)
+
+    def _write_some(self, *, all_of_it: bool = False) -> None:
+        """Write what has gathered, as much of it as one turn of the loop may take, and go on in the next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._gathered:
-            return
-        runs, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        sockets = self._write_all(runs[0]) if len(runs) == 1 else self._write_each(runs)
+        if self._writing is None:
+            runs, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            self._sockets_written = 0
+            self._writing = self._write_all(runs[0]) if len(runs) == 1 else self._write_each(runs)
+        for _ in self._writing:
+            if not all_of_it:
+                self._timer = self._loop.call_soon(self._write_some)
+                return
+        self._writing = None
         self._waiting.look(self._sockets)
-        self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * sockets)
+        self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * self._sockets_written)
+        if self._gathered:
+            self._timer = self._loop.call_soon(self._write_some)
 
-    def _write_all(self, run: _Run) -> int:
-        """The common case, one topic in a burst: the joined bytes are the same object for every socket."""
-        joined, notifications = b"".join(run.frames), len(run.notifications)
+    def _write_all(self, run: _Run) -> Iterator[None]:
+        """The common case, one topic in a burst: the joined bytes are the same object for every socket.
+
+        Yields where a turn has lasted long enough.
+        """
+        joined, notifications = run.join(), len(run.notifications)
         self._waiting.written(len(joined))
-        written = 0
-        for subscriber in run.receivers:
-            socket = self._sockets.get(subscriber.id)
-            if socket is not None and self._write(subscriber, socket, joined):
-                subscriber.written += notifications
-                written += 1
-            if subscriber.tail is not None:
-                self._keep(subscriber, run)
-        self.deliveries += len(run.frames) * written
-        return written
-
-    def _write_each(self, runs: list[_Run]) -> int:
-        waiting: dict[Subscriber, list[bytes]] = {}
-        notifications: dict[Subscriber, int] = {}
-        for run in runs:
-            joined = b"".join(run.frames)
-            self._waiting.written(len(joined))
-            for subscriber in run.receivers:
-                if subscriber.id in self._sockets:
-                    waiting.setdefault(subscriber, []).append(joined)
-                    notifications[subscriber] = notifications.get(subscriber, 0) + len(run.notifications)
-                    self.deliveries += len(run.frames)
-        for subscriber, parts in waiting.items():
-            socket = self._sockets.get(subscriber.id)
-            if socket is not None and self._write(subscriber, socket, b"".join(parts)):
-                subscriber.written += notifications[subscriber]
-        for run in runs:
-            for subscriber in run.receivers:
+        step = max(1, min(_SOCKETS_A_TURN, _BYTES_A_TURN // len(joined)))
+        for begin in range(0, len(run.receivers), step):
+            if begin:
+                yield
+            written = 0
+            for subscriber in run.receivers[begin : begin + step]:
+                socket = self._sockets.get(subscriber.id)
+                if socket is not None and self._write(subscriber, socket, joined):
+                    subscriber.written += notifications
+                    written += 1
                 if subscriber.tail is not None:
                     self._keep(subscriber, run)
-        return len(waiting)
+            self.deliveries += len(run.frames) * written
+            self._sockets_written += written
+
+    def _write_each(self, runs: list[_Run]) -> Iterator[None]:
+        shares: dict[Subscriber, list[_Run]] = {}
+        for run in runs:
+            self._waiting.written(len(run.join()))
+            for subscriber in run.receivers:
+                shares.setdefault(subscriber, []).append(run)
+        size = count = 0
+        for subscriber, its in shares.items():
+            socket = self._sockets.get(subscriber.id)
+            if socket is not None:
+                data = b"".join([run.joined for run in its])
+                size, count = size + len(data), count + 1
+                if self._write(subscriber, socket, data):
+                    subscriber.written += sum(len(run.notifications) for run in its)
+                    self.deliveries += sum(len(run.frames) for run in its)
+            for run in its:
+                if subscriber.tail is not None:
+                    self._keep(subscriber, run)
+            if size > _BYTES_A_TURN or count > _SOCKETS_A_TURN:
+                self._sockets_written += count
+                size = count = 0
+                yield
+        self._sockets_written += count
 
     def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> bool:
         if socket.is_closing():
@@ -201,11 +229,12 @@ class Outbox:
 class _Run:
     """Frames that follow one another to the same receivers."""
 
-    __slots__ = ("frames", "notifications", "receivers", "size")
+    __slots__ = ("frames", "joined", "notifications", "receivers", "size")
 
     def __init__(self, receivers: Receivers) -> None:
         self.receivers = receivers
         self.frames: list[bytes] = []
+        self.joined = b""
         self.notifications: list[Notification] = []
         self.size = 0
 
@@ -214,3 +243,8 @@ class _Run:
         if notification is not None:
             self.notifications.append(notification)
             self.size += len(frame)
+
+    def join(self) -> bytes:
+        """Return all frames as one, for every socket the same object."""
+        self.joined = b"".join(self.frames)
+        return self.joined

@@ -23,6 +23,7 @@ class Patience:
         self._idle = idle
         self._most = most
         self._until = 0.0
+        self._broke_off = False
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Arrival:
@@ -34,18 +35,23 @@ class Patience:
         self._arrival.end()
         if self._timer is not None:
             self._timer.cancel()
+        if self._broke_off:  # what still comes is read for a while and thrown away: unread, it would take the answer
+            self._content.set_exception(None)  # type: ignore[arg-type]
 
     def _no_room(self) -> None:
-        told = "the hub is reading as much as it may, and this body is the longest: try again later"
-        self._content.set_exception(Denied(503, told))
+        self._break_off(503, "the hub is reading as much as it may, and this body is the longest: try again later")
+
+    def _break_off(self, status: int, reason: str) -> None:
+        self._broke_off = True
+        self._content.set_exception(Denied(status, reason))
 
     def _look(self, seen: int) -> None:
         come, loop = self._content.total_bytes, asyncio.get_running_loop()
         left = self._until - loop.time()
         if come == seen:
-            self._content.set_exception(Denied(408, f"no byte of the body came for {self._idle:g} s"))
+            self._break_off(408, f"no byte of the body came for {self._idle:g} s")
         elif left <= 0:
-            self._content.set_exception(Denied(408, f"the body has not come whole within {self._most:g} s"))
+            self._break_off(408, f"the body has not come whole within {self._most:g} s")
         elif left < self._idle:
             self._timer = loop.call_later(left, self._look, -1)
         else:

@@ -21,6 +21,8 @@ from CastLib.fields import parse_json
 from CastLib.frames import parse_frame
 from CastLib.message import ANSWERS_NOT, Acknowledgement, Response
 
+_A_TURN = 100  # frames of one socket that are dealt with before others have their turn
+_BYTES_AS_A_FRAME = 1024  # that take about as long
 _CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its connection is cut
 
 
@@ -50,6 +52,24 @@ class WebSocket:
             self.transport.close()
 
 
+class _Response(web.WebSocketResponse):
+    """The library's, untied at its end.
+
+    It holds an error in whose frames it is itself. In such a ring each connection would stay until the collector goes
+    through all that the hub holds, at one go.
+    """
+
+    async def write_eof(self) -> None:  # type: ignore[override]
+        """Close, and let go of the frames."""
+        try:
+            await super().write_eof()
+        finally:
+            error = self.exception()
+            while error is not None:
+                error.__traceback__ = None
+                error = error.__context__
+
+
 class Sockets:
     """Serves the sockets of all subscribers."""
 
@@ -71,7 +91,7 @@ class Sockets:
 
     async def serve(self, request: web.Request, subscriber: Subscriber) -> web.StreamResponse:
         """Bind a socket to a subscription and read from it until it ends; a second socket replaces the first."""
-        response = web.WebSocketResponse(
+        response = _Response(
             compress=False,
             max_msg_size=self._settings.socket_message_most,
             timeout=_CLOSE_SECONDS,
@@ -90,8 +110,13 @@ class Sockets:
             return response
         self._open.add(socket)
         try:
+            left = _A_TURN
             async for frame in response:
                 pulse.heard = True
+                left -= 1 + (len(frame.data) // _BYTES_AS_A_FRAME if frame.type is WSMsgType.TEXT else 0)
+                if left < 0:  # what has come is not waited for, so nobody else would have a turn
+                    left = _A_TURN
+                    await asyncio.sleep(0)
                 if frame.type is WSMsgType.TEXT:
                     if len(frame.data) > AT_ONCE_MOST:
                         with connection.reading_paused(), pulse.deaf():

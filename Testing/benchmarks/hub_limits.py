@@ -200,8 +200,8 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     return figures
 
 
-def start(folder: Path, *arguments: str) -> HubProcess:
-    hub = HubProcess(folder, *arguments)
+def start(folder: Path, *arguments: str, **more: Any) -> HubProcess:
+    hub = HubProcess(folder, *arguments, **more)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(hub.pid, {0})
         os.sched_setaffinity(0, {1})

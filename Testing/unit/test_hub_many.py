@@ -29,7 +29,7 @@ def test_subscriptions_that_end_together_are_each_told_once_to_who_is_left(monke
     monkeypatch.setattr(core, "receives", counted)
     loop, table = ManualLoop(), Table()
     outbox = Outbox(loop, HubSettings(), on_slow=print, on_lost=print)  # type: ignore[arg-type]
-    departures = Departures(loop, table, Publisher(loop, table, outbox))  # type: ignore[arg-type]
+    departures = Departures(loop, table, Publisher(loop, table, outbox), bool)  # type: ignore[arg-type]
     left = Subscriber("left", make_subscription("t", ["*"], name="left", product="P"), OWNER, 60, tail=Tail())
     table.add(left)
     gone = [

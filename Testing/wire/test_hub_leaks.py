@@ -13,10 +13,12 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+from aiohttp import web
 from drill import reset
 from hub_process import HubProcess
 from hub_wire import Wire, event
 
+from CastHubLib.connection import Connection
 from CastHubLib.core import Subscriber
 from CastHubLib.server import HubServer
 from CastHubLib.settings import HubSettings
@@ -123,3 +125,30 @@ def test_no_object_and_no_task_stays(tmp_path: Path) -> None:
         await server.stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_ends_is_freed_without_the_collector(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = HubServer(HubSettings(port=0, state=tmp_path, grace_seconds=GRACE, bind_seconds=BIND))
+        await server.start()
+        wire = await asyncio.get_running_loop().run_in_executor(None, Wire, server.url)
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        await come_and_go(server.url, wire, 60)
+        await until(lambda: not len(server.hub.table))
+        server.hub.publisher._published.clear()
+        gc.collect()
+        gc.set_debug(0)
+        kinds = (Connection, web.Request, web.WebSocketResponse, Subscriber)
+        rings = [each for each in gc.garbage if isinstance(each, kinds)]
+        gc.garbage.clear()
+        wire.close()
+        await server.stop()
+        assert not rings
+
+    try:
+        asyncio.run(main())
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
