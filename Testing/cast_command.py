@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,13 +83,13 @@ class CastCommand:
         return [json.loads(line) for line in self.lines]
 
 
-def end_commands() -> None:
-    """Kill what a failed test has left running."""
-    while CastCommand.started:
-        process = CastCommand.started.pop().process
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+def end_commands(kept: Sequence[CastCommand] = ()) -> None:
+    """Kill what a failed test has left running, but for those in ``kept``."""
+    for command in [each for each in CastCommand.started if each not in kept]:
+        CastCommand.started.remove(command)
+        if command.process.poll() is None:
+            command.process.kill()
+            command.process.wait()
 
 
 def run_cast(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> CastCommand:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cast_command import end_commands
+from cast_command import CastCommand, end_commands
 from hub_process import HubProcess
 
 from CastLib.client import Pump, Session, SessionSettings
@@ -14,8 +14,9 @@ from CastLib.client import Pump, Session, SessionSettings
 
 @pytest.fixture(autouse=True)
 def _no_command_left() -> Iterator[None]:
+    kept = list(CastCommand.started)  # those of the whole module
     yield
-    end_commands()
+    end_commands(kept)
 
 
 @pytest.fixture

@@ -169,8 +169,12 @@ def test_a_sender_that_disappears_leaves_nothing(tmp_path: Path, memory: int) ->
 def test_a_sender_that_stalls_is_cut_off(tmp_path: Path) -> None:
     with hub_in_thread(tmp_path, upload_idle_seconds=0.2) as url, Wire(url) as wire:
         raw = _begin(wire, batch_body(envelope(wire.topic, [entry("a.dcm", 100)]), [b"abc"], end=False))
-        answer = b"".join(iter(lambda: raw.recv(4096), b""))
-        assert b" 408 " in answer.split(b"\r\n")[0] and b"no byte" in answer
+        answer = b""
+        while b"no byte" not in answer:
+            piece = raw.recv(4096)
+            assert piece, answer
+            answer += piece
+        assert b" 408 " in answer.split(b"\r\n")[0]
         assert _within(lambda: wire.status()["payloads"]["bytes"] == 0)
         raw.close()
 
