@@ -24,6 +24,8 @@ from CastHubLib.spread import Spread
 from CastHubLib.tail import Notification, Tail
 from CastLib.subscription import Subscription, make_confirmation, make_denial
 
+_Late = tuple[Subscriber, Channel, "asyncio.TimerHandle | None"]
+
 _ENDS_A_TURN = 100  # subscriptions that end because nobody came, before others have their turn
 
 
@@ -54,7 +56,7 @@ class Connections:
         self._on_ended = on_ended
         self._channels: dict[str, Channel] = {}
         self._shares = Shares(settings)
-        self._late = Spread[tuple[Subscriber, Channel]](loop, _ENDS_A_TURN, self._end_late)
+        self._late = Spread[_Late](loop, _ENDS_A_TURN, self._end_late)
         self.departures = Departures(loop, table, publisher, more_to_come=lambda: bool(self._late))
         self.unproven = 0
         self.undelivered = 0
@@ -327,12 +329,12 @@ class Connections:
 
     def _waited(self, subscriber: Subscriber, channel: Channel) -> None:
         """No socket came in time."""
-        self._late.add((subscriber, channel))
+        self._late.add((subscriber, channel, channel.timer))
 
-    def _end_late(self, late: Sequence[tuple[Subscriber, Channel]]) -> None:
+    def _end_late(self, late: Sequence[_Late]) -> None:
         """The others hear of a connection that broke; closing one in order is no error."""
-        for subscriber, channel in late:
-            if channel.socket is None:  # it may have come after all
+        for subscriber, channel, timer in late:
+            if channel.timer is timer:  # else it came, or was renewed, after all
                 self.end(subscriber, core.DISCONNECT if channel.bound_at else core.LEASE_EXPIRED)
 
 
