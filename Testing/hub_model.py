@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from manual_loop import Handle, ManualLoop
 
-from CastHubLib.core import renewed
+from CastHubLib.routing.table import renewed
 from CastHubLib.settings import HubSettings
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message

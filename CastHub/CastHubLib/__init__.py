@@ -1,7 +1,8 @@
-"""The hub: routing core without I/O, and the aiohttp server around it.
+"""The hub: it takes messages and batches from applications and passes them on to those that have subscribed.
 
-A reader's way through it: ``core`` (who gets what), ``collation`` (requests), ``outbox`` (frames to sockets),
-``connections`` (a socket's life), ``publication`` and ``aside`` (bodies), ``payloads`` and ``batches`` (bytes),
-``signin`` and ``origins`` (who may), ``routes_*`` (addresses), ``server`` (all of it together), ``command`` (the
-command line).
+Inside: ``routing`` (who gets what, as values), ``access`` (who may), ``delivery`` (subscriptions and their sockets),
+``payloads`` (batches), ``extras`` (what a hub may keep or show when told to), ``http`` (the addresses, and all of it
+together). Beside them stand what every folder uses (``settings``, ``log``, ``responses``, ``incoming``, work off the
+loop), and on top ``command``. An import goes from ``http`` down to ``routing``, never up; from outside only ``command``
+is called.
 """

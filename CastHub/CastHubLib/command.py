@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM (exit code 0) or Ctrl-C (130); raises CastError when the hub cannot start."""
     if args.end_with_stdin:
-        from CastHubLib.parent import log_aside
+        from CastHubLib.child_process import log_aside
 
         log_aside()
     resolved = resolve({name: value for name, value in vars(args).items() if name in SETTINGS}, args.settings)
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_DONE
     args.log_level = settings.log_level  # what run_guarded looks at
     from CastHubLib import log
-    from CastHubLib.memory import keep_freed
+    from CastHubLib.payloads.memory import keep_freed
 
     log.set_up(settings.log_level, settings.log_form)
     _allow_many_sockets()
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(settings: HubSettings, *, is_child: bool) -> int:
-    from CastHubLib import parent
-    from CastHubLib.server import HubServer
+    from CastHubLib import child_process as parent
+    from CastHubLib.http.server import HubServer
 
     stopped = _watch_signals()
     if is_child:
@@ -107,7 +107,7 @@ def _collect_seldom() -> None:
     """Have the collector go through all that the hub holds as seldom as its memory allows: nobody has a turn meanwhile.
 
     That takes a quarter of a second with 5,000 subscribers. What is there at the start stays, and need not be looked
-    at; what ends is not tied into rings (``sockets``), and freed without it.
+    at; what ends is not tied into rings (``delivery.sockets``), and freed without it.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
 """A hub as a child process of Slicer: started, watched and ended without ever making the main thread wait.
 
-The child is ``PythonSlicer -m CastHubLib --end-with-stdin`` (see ``CastHubLib/parent.py``): it ends when Slicer does,
-crash included, and tells on its stdout who is connected.
+The child is ``PythonSlicer -m CastHubLib --end-with-stdin`` (see ``CastHubLib/child_process.py``): it ends when Slicer
+does, crash included, and tells on its stdout who is connected.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def test_the_installed_extension_is_whole_and_works_by_itself(tmp_path: Path) ->
     [
         ("CastInterface", "CastLib/message.py"),
         ("CastInterface", "CastInterfaceLib/panels/looks.py"),
-        ("CastHub", "CastHubLib/server.py"),  # imported inside a function only
+        ("CastHub", "CastHubLib/http/server.py"),  # imported inside a function only
     ],
 )
 def test_a_script_forgotten_in_the_list_is_found(tmp_path: Path, module: str, forgotten: str) -> None:
@@ -95,7 +95,7 @@ def test_a_script_forgotten_in_the_list_is_found(tmp_path: Path, module: str, fo
 
 def test_a_listed_file_that_is_not_there_stops_cmake(tmp_path: Path) -> None:
     tree = copy_of_tree(tmp_path / "tree")
-    change_list(tree, "CastHub", "CastHubLib/server.py", "  CastHubLib/sevrer.py\n")
+    change_list(tree, "CastHub", "CastHubLib/http/server.py", "  CastHubLib/sevrer.py\n")
     configured = configure(tree, tmp_path / "build")
     assert configured.returncode != 0
     assert "nonexistent file or directory 'CastHubLib/sevrer.py'" in " ".join(configured.stderr.split())

@@ -14,6 +14,9 @@ INTERFACE_LIB = ROOT / "CastInterface" / "CastInterfaceLib"
 CLI = ROOT / "CastInterface" / "CastCLI"
 PROVIDER_LIB = ROOT / "CastServiceProvider" / "CastServiceProviderLib"
 HUB_LIB = ROOT / "CastHub" / "CastHubLib"
+#: The hub's folders, the lowest first.
+TOP_OF_HUB = ("__main__", "command", "child_process")
+HUB_FLOORS = ("routing", "access", "delivery", "payloads", "extras", "http")
 MODULE_FILES = [ROOT / name / f"{name}.py" for name in ("CastInterface", "CastServiceProvider", "CastHub")]
 
 SHELLS = {"CastInterfaceLib", "CastServiceProviderLib", "CastHubLib"}
@@ -107,16 +110,29 @@ def test_the_hub_imports_no_other_shell_and_no_client(path: Path) -> None:
     assert not any(name.startswith("CastLib.client") for name in names)
 
 
-@each([HUB_LIB / "core.py"])
+@each(python_files(HUB_LIB / "routing"))
 def test_the_routing_core_opens_nothing_and_reads_no_clock(path: Path) -> None:
     names = imports_of(path)
     assert packages(names) <= {"CastLib", "CastHubLib"}
     assert not {name.partition(".")[0] for name in names} & DOORS
 
 
+@each([path for path in python_files(HUB_LIB) if path.parent != HUB_LIB])
+def test_a_folder_of_the_hub_imports_those_below_it_alone(path: Path) -> None:
+    allowed = {path.parent.name, *HUB_FLOORS[: HUB_FLOORS.index(path.parent.name)]}
+    folders = {name.split(".")[1] for name in imports_of(path) if name.startswith("CastHubLib.")} & set(HUB_FLOORS)
+    assert folders <= allowed
+
+
+@each([path for path in python_files(HUB_LIB) if path.parent == HUB_LIB and path.stem not in TOP_OF_HUB])
+def test_what_stands_beside_the_folders_of_the_hub_imports_none_above_routing(path: Path) -> None:
+    folders = {name.split(".")[1] for name in imports_of(path) if name.startswith("CastHubLib.")} & set(HUB_FLOORS)
+    assert folders <= {"routing"}
+
+
 @each([path for path in python_files(HUB_LIB) if path.stem not in ("hub", "current_context")])
 def test_only_the_hub_that_joins_all_knows_of_the_current_context(path: Path) -> None:
-    assert "CastHubLib.current_context" not in imports_of(path)
+    assert "CastHubLib.extras.current_context" not in imports_of(path)
 
 
 @each([*python_files(ROOT / "Testing" / "conformance"), ROOT / "Testing" / "hub_wire.py"])

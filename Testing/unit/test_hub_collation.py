@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from CastHubLib.collation import OpenRequest, OpenRequests, request_frame
-from CastHubLib.core import Owner, Subscriber
+from CastHubLib.routing.requests import OpenRequest, OpenRequests, request_frame
+from CastHubLib.routing.table import Owner, Subscriber
 from CastLib.message import Response, Sender, make_response, parse_publish, parse_request, parse_response
 from CastLib.subscription import make_subscription
 

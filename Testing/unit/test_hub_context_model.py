@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CastHubLib.core import Owner, Subscriber, Table
-from CastHubLib.current_context import CurrentContext
-from CastHubLib.outbox import json_frame
-from CastHubLib.payloads import PayloadStore
-from CastHubLib.publication import Publication
+from CastHubLib.delivery.outbox import json_frame
+from CastHubLib.delivery.publication import Publication
+from CastHubLib.extras.current_context import CurrentContext
+from CastHubLib.payloads.store import PayloadStore
+from CastHubLib.routing.table import Owner, Subscriber, Table
 from CastHubLib.settings import HubSettings
 from CastLib.message import make_message, parse_publish
 from CastLib.subscription import make_subscription

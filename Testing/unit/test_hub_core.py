@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CastHubLib.core import Owner, Subscriber, Table, granted_lease, subscription_removed
+from CastHubLib.routing.table import Owner, Subscriber, Table, granted_lease, subscription_removed
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message, Sender, Target, make_message, parse_publish
 from CastLib.subscription import make_subscription

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CastHubLib.core import Owner, Subscriber, Table
-from CastHubLib.groups import Group, Groups, GroupsFull
+from CastHubLib.errors import GroupsFull
+from CastHubLib.routing.groups import Group, Groups
+from CastHubLib.routing.table import Owner, Subscriber, Table
 from CastLib.errors import FieldError
 from CastLib.message import make_message, parse_publish
 from CastLib.subscription import make_subscription

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from manual_loop import ManualLoop
 
-from CastHubLib import core
-from CastHubLib.core import DISCONNECT, Owner, Subscriber, Table
-from CastHubLib.departures import Departures
-from CastHubLib.outbox import Outbox
-from CastHubLib.publishing import Publisher
+from CastHubLib.delivery.departures import Departures
+from CastHubLib.delivery.outbox import Outbox
+from CastHubLib.delivery.publisher import Publisher
+from CastHubLib.routing import table as core
+from CastHubLib.routing.resume_queue import Kept, Notification, Tail
+from CastHubLib.routing.table import DISCONNECT, Owner, Subscriber, Table
 from CastHubLib.settings import HubSettings
-from CastHubLib.tail import Kept, Notification, Tail
 from CastLib.subscription import make_subscription
 
 OWNER, MANY = Owner("u", "t"), 400

@@ -25,14 +25,14 @@ from hypothesis.stateful import (
 )
 from manual_loop import ManualLoop
 
-from CastHubLib.acknowledgements import Acknowledgements
-from CastHubLib.asking import Asking
-from CastHubLib.conferences import Conferences
-from CastHubLib.connections import Connections
-from CastHubLib.core import UNSUBSCRIBE, Owner, Subscriber, Table
-from CastHubLib.outbox import Outbox
-from CastHubLib.publishing import Publisher
-from CastHubLib.pulse import Pulse
+from CastHubLib.delivery.acknowledgements import Acknowledgements
+from CastHubLib.delivery.group_events import Conferences
+from CastHubLib.delivery.keepalive import Pulse
+from CastHubLib.delivery.outbox import Outbox
+from CastHubLib.delivery.publisher import Publisher
+from CastHubLib.delivery.request_calls import Asking
+from CastHubLib.delivery.subscriptions import Connections
+from CastHubLib.routing.table import UNSUBSCRIBE, Owner, Subscriber, Table
 from CastHubLib.settings import HubSettings
 from CastLib.message import Acknowledgement, Sender, Target, make_message, parse_publish
 from CastLib.subscription import make_subscription

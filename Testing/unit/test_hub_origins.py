@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from CastHubLib.origins import Origins, is_loopback_name
-from CastHubLib.server import check_settings
+from CastHubLib.access.origins import Origins, is_loopback_name
+from CastHubLib.http.server import check_settings
 from CastHubLib.settings import HubSettings
 from CastLib.errors import CastError
 

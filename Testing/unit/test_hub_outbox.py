@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from CastHubLib.core import Owner, Subscriber
-from CastHubLib.outbox import Outbox, text_frame, write_frame
+from CastHubLib.delivery.outbox import Outbox, text_frame, write_frame
+from CastHubLib.routing.resume_queue import Kept, Notification, Tail
+from CastHubLib.routing.table import Owner, Subscriber
 from CastHubLib.settings import HubSettings
-from CastHubLib.tail import Kept, Notification, Tail
 from CastLib.subscription import make_subscription
 
 

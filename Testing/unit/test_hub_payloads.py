@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-from CastHubLib import content
-from CastHubLib.content import StoreFull
-from CastHubLib.core import Owner
-from CastHubLib.payloads import Batch, Chunk, PayloadStore, lay_out
+from CastHubLib.errors import StoreFull
+from CastHubLib.payloads.store import Batch, Chunk, PayloadStore, content, lay_out
+from CastHubLib.routing.table import Owner
 from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK
 
@@ -101,7 +100,7 @@ def test_a_hub_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(size: int) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    monkeypatch.setattr("CastHubLib.content.Room", none)
+    monkeypatch.setattr("CastHubLib.payloads.content.Room", none)
     payloads = store()
     with pytest.raises(StoreFull, match="has no memory for this batch"):
         payloads.claim(ALICE, [10], 0.0)
@@ -218,7 +217,7 @@ def test_small_batches_share_files_which_go_with_the_last_of_them(monkeypatch: p
 
 PIECES = """
 import resource
-from CastHubLib.memory import keep_freed
+from CastHubLib.payloads.memory import keep_freed
 keep_freed()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 before = faults()

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from manual_loop import ManualLoop
 
-from CastHubLib.core import Owner, Subscriber
-from CastHubLib.pulse import Pulse, ping_frame
+from CastHubLib.delivery.keepalive import Pulse, ping_frame
+from CastHubLib.routing.table import Owner, Subscriber
 from CastLib.subscription import make_subscription
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import jwt
 import pytest
 
-from CastHubLib.core import Owner
-from CastHubLib.keys import KEY_FILE, SigningKey
+from CastHubLib.access.sign_in import SignIn
+from CastHubLib.access.signing_key import KEY_FILE, SigningKey
+from CastHubLib.errors import SignInRefused
+from CastHubLib.routing.table import Owner
 from CastHubLib.settings import HubSettings
-from CastHubLib.signin import SignIn, SignInRefused
 from CastLib.errors import CastError, FieldError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import json_values
 
-from CastHubLib.json_text import member, with_member
+from CastHubLib.extras.json_text import member, with_member
 
 objects = st.dictionaries(st.text('ab"\\{}:, ', max_size=3), json_values, max_size=5)
 looks = st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"ensure_ascii": False}, {"indent": "\t"}])

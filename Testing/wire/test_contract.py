@@ -68,7 +68,7 @@ def test_each_schema_is_a_schema_and_all_it_refers_to_is_there(name: str) -> Non
 def test_every_address_of_the_hub_is_described_and_no_other(tmp_path: Path) -> None:
     import asyncio
 
-    from CastHubLib.server import HubServer
+    from CastHubLib.http.server import HubServer
     from CastHubLib.settings import HubSettings
 
     async def served() -> set[tuple[str, str]]:

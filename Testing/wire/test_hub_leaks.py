@@ -18,9 +18,9 @@ from drill import reset
 from hub_process import HubProcess
 from hub_wire import Wire, event
 
-from CastHubLib.connection import Connection
-from CastHubLib.core import Subscriber
-from CastHubLib.server import HubServer
+from CastHubLib.delivery.connection import Connection
+from CastHubLib.http.server import HubServer
+from CastHubLib.routing.table import Subscriber
 from CastHubLib.settings import HubSettings
 
 GRACE, BIND = 0.5, 2.0

@@ -1,0 +1,72 @@
+"""How the hub says no: one shape for HTTP errors, with a sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from CastHubLib.errors import Denied, GroupsFull, SignInRefused, StoreFull
+from CastLib.errors import CastError, FieldError, FileRefused
+
+JSON = "application/json"
+_AGAIN_SECONDS = "5"  # for a hub that is full, or ends and is perhaps started again
+
+
+def json_answer(value: Any, status: int = 200) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(body=json.dumps(value).encode(), status=status, content_type=JSON)
+
+
+def html_page(body: bytes, policy: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a page that no other page may frame, and that tells nobody where its reader came from."""
+    safe = {
+        "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+    return web.Response(body=body, content_type="text/html", charset="utf-8", headers={**safe, **(headers or {})})
+
+
+def error_answer(error: CastError) -> web.Response:
+    """Return the answer to a request that raised ``error``: JSON with ``message``, and what else is known.
+
+    A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
+    """
+    if isinstance(error, SignInRefused):
+        told = {"message": str(error), "error": error.code, "error_description": str(error)}
+        return json_answer(told, error.status)
+    if isinstance(error, FileRefused):
+        return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
+    if isinstance(error, FieldError):
+        return json_answer({"message": str(error), "field": error.field}, 400)
+    return refusal(_status(error), str(error))
+
+
+def refusal(status: int, reason: str) -> web.Response:
+    """Return a plain error answer."""
+    answer = json_answer({"message": reason}, status)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
+    if status == 503:
+        answer.headers["Retry-After"] = _AGAIN_SECONDS
+    return answer
+
+
+def text_refusal(error: CastError) -> web.Response:
+    """Return an error of subscribing on the strict path, the reason as plain text (FHIRcast 2.4.1, 2.4.4)."""
+    answer = error_answer(error)
+    answer.headers.popall("Content-Type")
+    answer.content_type, answer.charset = "text/plain", "utf-8"
+    answer.text = str(error)
+    return answer
+
+
+def _status(error: CastError) -> int:
+    if isinstance(error, Denied):
+        return error.status
+    return 507 if isinstance(error, StoreFull) else 503 if isinstance(error, GroupsFull) else 500
