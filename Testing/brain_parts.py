@@ -17,7 +17,7 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
 from CastLib.message import make_message
 from CastServiceProviderLib.context import ScriptContext

@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from CastInterfaceLib.voxels import ijk_to_ras
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastServiceProviderLib.segmentation_result import TISSUE as TISSUE_CATEGORY
 from CastServiceProviderLib.segmentation_result import Code, SegmentDescription, write_segmentation
 

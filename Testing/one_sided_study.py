@@ -13,7 +13,7 @@ import pydicom
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 
 #: Centres of the cavities, RAS in mm: white matter around them on both sides of the brain.
 CAVITIES = ((-26.0, 25.0, 19.0), (-28.0, -17.0, 25.0))

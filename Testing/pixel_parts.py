@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from CastInterfaceLib.voxels import Voxels, read_voxels
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 
 SIZE, SPACING = (6, 40, 32), (12.0, 5.0, 4.0)
 HU = head_phantom.head(*SIZE, SPACING)

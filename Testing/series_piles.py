@@ -11,7 +11,7 @@ import head_phantom
 import numpy as np
 import pydicom
 
-from CastLib.dicom_series import Series, scan
+from CastLib.dicom.series import Series, scan
 
 COUNT = 8
 

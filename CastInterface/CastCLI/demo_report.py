@@ -15,7 +15,7 @@ from CastLib.errors import CastError
 if TYPE_CHECKING:
     from CastCLI.demo_worklist import Played
     from CastCLI.output import Output, Steps
-    from CastLib.dicom_series import Series
+    from CastLib.dicom.series import Series
 
 
 @dataclass(frozen=True, slots=True)

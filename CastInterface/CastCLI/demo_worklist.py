@@ -13,7 +13,7 @@ from CastCLI.demo_processes import Applications
 from CastCLI.output import Steps
 from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY, WORKLIST_CLIENT
 from CastLib.client import Pump, Session, SessionSettings
-from CastLib.dicom_series import Series, read_series
+from CastLib.dicom.series import Series, read_series
 from CastLib.errors import CastError, TimedOut
 from CastLib.events import DICOM_SEND, IMAGING_STUDY_OPEN, SCENEVIEW, STATUS, STATUS_UPDATE
 from CastLib.message import Message, Target

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from CastLib.dicom.folder_files import files_of, shown_name
 from CastLib.errors import CastError, FileRefused
-from CastLib.folder_files import files_of, shown_name
 from CastLib.manifest import check_file_name, local_file_name, parse_received_manifest, suffix_of
 from CastLib.message import Message
 
@@ -69,7 +69,7 @@ def _is_dicom(path: Path) -> bool:
         if file.read(132)[128:] == b"DICM":
             return True
     try:
-        from CastLib.dicom_reading import is_dicom
+        from CastLib.dicom.reading import is_dicom
     except ImportError:  # without pydicom files as old as that are not known
         return False
     return is_dicom(path)

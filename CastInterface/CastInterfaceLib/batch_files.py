@@ -16,7 +16,7 @@ from CastInterfaceLib.identity import (
     uid_in_manifest,
 )
 from CastInterfaceLib.study_source import NotShown, of_another, payload_entries
-from CastLib.dicom_series import Scan, Series, scan
+from CastLib.dicom.series import Scan, Series, scan
 from CastLib.manifest import FileEntry
 from CastLib.message import Message
 

@@ -15,8 +15,8 @@ from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastLib.client import Session, SessionSettings, State
-from CastLib.dicom_patient import Patient
 from CastLib.message import Message
+from CastLib.patient import Patient
 
 log = logging.getLogger("cast.display")
 

@@ -15,7 +15,7 @@ import slicer
 from CastInterfaceLib.host import Host, View, nodes_of_class
 from CastInterfaceLib.image_words import PATIENT_ID, PATIENT_NAME
 from CastInterfaceLib.study_loading import STUDY
-from CastLib.dicom_patient import Patient
+from CastLib.patient import Patient
 
 #: On a node: the study that was in the views when the user made it, `NO_STUDY` when none was.
 DRAWN_ON = "Cast.DrawnOn"

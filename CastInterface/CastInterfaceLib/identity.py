@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 from CastLib.fhir_resource import bare_uid
 from CastLib.manifest import FileEntry
 from CastLib.message import Message
+from CastLib.patient import Patient
 from CastLib.study_context import StudyReference, parse_study
 
 OTHER_STUDY = "other-study"

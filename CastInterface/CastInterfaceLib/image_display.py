@@ -41,7 +41,7 @@ from CastInterfaceLib.telling import Telling
 from CastInterfaceLib.temporary_folders import TemporaryFolder
 from CastInterfaceLib.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastLib.client import Pump, Session
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
 from CastLib.message import Message

@@ -32,7 +32,7 @@ from CastInterfaceLib.status import label_map_item, segmentation_item
 from CastInterfaceLib.study_loading import SERIES, STUDY, is_shown, show_volume, volume_corners
 from CastInterfaceLib.study_source import NotShown, as_not_shown, payload_entries, segmentation_files
 from CastLib.client import Pump, Session
-from CastLib.dicom_series import scan
+from CastLib.dicom.series import scan
 from CastLib.errors import CastError, TransferError
 from CastLib.events import event_key
 from CastLib.manifest import FileEntry

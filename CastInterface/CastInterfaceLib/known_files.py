@@ -11,7 +11,7 @@ from typing import Any
 from CastInterfaceLib.dicom_database import instance_files
 from CastInterfaceLib.image_words import PATIENT_ID
 from CastInterfaceLib.study_loading import INSTANCES
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 
 _read: dict[tuple[str, str], Path] = {}  # by PatientID and SOPInstanceUID: two patients' files may carry the same UIDs
 

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from CastInterfaceLib.grids import Grid
-from CastLib.dicom_patient import Patient
+from CastLib.patient import Patient
 
 #: More segments than that make no segmentation: each is drawn in 3D and listed.
 SEGMENTS_MOST = 1000

@@ -13,9 +13,9 @@ import numpy as np
 
 from CastInterfaceLib.identity import OTHER_STUDY, Claim, Contradiction, contradiction_among
 from CastInterfaceLib.jobs import Job
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 from CastLib.message import Message
+from CastLib.patient import Patient
 from CastLib.study_context import StudyReference, study_resource
 
 OPENING = "opening"

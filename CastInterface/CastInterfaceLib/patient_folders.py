@@ -10,8 +10,8 @@ from typing import Any
 
 import slicer
 
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
+from CastLib.patient import Patient
 
 _LEVELS = ("Study", "Patient")
 

@@ -27,7 +27,7 @@ from CastInterfaceLib.segmentation_source import volume_for
 from CastInterfaceLib.study_loading import is_shown, name_volume, show_volume, volume_corners
 from CastInterfaceLib.study_source import segmentation_files
 from CastInterfaceLib.trial_files import can_be_written, files_to_write
-from CastLib.dicom_series import scan
+from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 
-from CastLib.dicom_headers import text_of
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_series import Series
-from CastLib.dicom_stack import Slice, locate
-from CastLib.dicom_volumes import ORIENTATION_TOLERANCE
+from CastLib.dicom.headers import text_of
+from CastLib.dicom.series import Series
+from CastLib.dicom.stack import Slice, locate
+from CastLib.dicom.volumes import ORIENTATION_TOLERANCE
 from CastLib.errors import CastError, FieldError
+from CastLib.patient import Patient
 
 #: mm that positions read twice may differ: none, but for how they are computed with.
 POSITION_TOLERANCE = 1e-3

@@ -22,10 +22,10 @@ from CastInterfaceLib.label_maps import (
 )
 from CastInterfaceLib.segmentation_frames import FRACTIONAL, LABELMAP, Frames
 from CastInterfaceLib.segmentation_places import FramePlaces, place_frames
-from CastLib.dicom_headers import SEG_CLASSES
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_reading import read_whole
+from CastLib.dicom.headers import SEG_CLASSES
+from CastLib.dicom.reading import read_whole
 from CastLib.errors import CastError
+from CastLib.patient import Patient
 
 #: Layers that segments which overlap may need; each is as large as the volume.
 LAYERS_MOST = 64

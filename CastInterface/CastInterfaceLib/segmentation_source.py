@@ -11,8 +11,8 @@ from CastInterfaceLib.grids import Grid, check_other_grid
 from CastInterfaceLib.image_words import PATIENT_ID, PATIENT_NAME
 from CastInterfaceLib.label_maps import Segmentation
 from CastInterfaceLib.study_loading import FRAME_OF_REFERENCE, INSTANCES, SERIES, STUDY, geometry_of
-from CastLib.dicom_patient import Patient
 from CastLib.errors import CastError
+from CastLib.patient import Patient
 
 
 def volume_for(nodes: Iterable[Any], segmentation: Segmentation) -> Any:

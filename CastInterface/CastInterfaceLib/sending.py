@@ -17,7 +17,7 @@ from CastInterfaceLib.node_files import NodeFiles
 from CastInterfaceLib.slices_in_3d import Box
 from CastInterfaceLib.study_loading import array_of, body_of, name_volume
 from CastLib.client import Pump, Session
-from CastLib.dicom_series import Series, scan
+from CastLib.dicom.series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
 from CastLib.fields import share_of
 from CastLib.message import Message, Sender, Target, answered_id, new_id

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from CastLib.dicom_stack import Geometry
+from CastLib.dicom.stack import Geometry
 
 #: A grid for uneven slices has at most this many places for each slice: the finest useful step is the smallest gap,
 #: but one pair of slices close together must not make the volume many times as large.

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from CastLib.held import Seconds, now
+from CastLib.thread_time import Seconds, now
 
 log = logging.getLogger("cast.slow")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
 
-from CastLib.dicom_headers import is_lost_image, text_of, uid_of
-from CastLib.dicom_reading import read_header
+from CastLib.dicom.folder_files import FoundFile, files_beneath
+from CastLib.dicom.headers import is_lost_image, text_of, uid_of
+from CastLib.dicom.reading import read_header
 from CastLib.errors import CastError, FieldError
-from CastLib.folder_files import FoundFile, files_beneath
 
 _TAGS = [
     "StudyInstanceUID",

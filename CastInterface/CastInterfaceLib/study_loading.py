@@ -27,7 +27,7 @@ from CastInterfaceLib.patient_folders import put_under_patient, remove_empty, ta
 from CastInterfaceLib.slices_in_3d import Box, box_corners, show_slices_in_3d
 from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Voxels
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 
 # Node attributes that tell which study, series and instances a node was made from.
 STUDY = "DICOM.StudyInstanceUID"

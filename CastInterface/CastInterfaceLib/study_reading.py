@@ -34,7 +34,7 @@ from CastInterfaceLib.study_source import (
 from CastInterfaceLib.temporary_folders import remove_leftovers
 from CastInterfaceLib.voxels import read_voxels
 from CastLib.client import Pump, Session
-from CastLib.dicom_series import Scan, Series, scan
+from CastLib.dicom.series import Scan, Series, scan
 from CastLib.errors import CastError, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message

@@ -29,7 +29,7 @@ from CastInterfaceLib.study_loading import (
     show_volume,
 )
 from CastInterfaceLib.study_source import NotShown, unknown_series
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 from CastLib.errors import CastError
 from CastLib.message import Message
 

@@ -18,8 +18,8 @@ from CastInterfaceLib.identity import (
     people_among,
 )
 from CastInterfaceLib.jobs import Cancelled
-from CastLib.dicom_headers import SEG_CLASSES
-from CastLib.dicom_series import Scan, Series
+from CastLib.dicom.headers import SEG_CLASSES
+from CastLib.dicom.series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message

@@ -15,7 +15,7 @@ from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.status import study_context
 from CastLib.client import Session
-from CastLib.client.remembered import RememberedIds
+from CastLib.client.recent_ids import RememberedIds
 from CastLib.events import STATUS_UPDATE, STRUCTURE_REPORT_UPDATE
 from CastLib.message import IN_REPLY_TO, Message, progress_target
 

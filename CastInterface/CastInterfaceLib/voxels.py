@@ -23,8 +23,8 @@ from CastInterfaceLib.modality_values import joined_kind, modality_values, scale
 from CastInterfaceLib.same_file import need_same
 from CastInterfaceLib.slice_places import SlicePlaces, between, places_of
 from CastInterfaceLib.stored_pixels import PixelForm, pixel_form, stored_pixels
-from CastLib.dicom_reading import read_whole
-from CastLib.dicom_series import Geometry, Series
+from CastLib.dicom.reading import read_whole
+from CastLib.dicom.series import Geometry, Series
 from CastLib.errors import CastError, FieldError
 
 log = logging.getLogger("cast.display")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from CastLib.dicom_patient import Patient
 from CastLib.fhir_resource import Identifier, identifiers, member, objects, text
+from CastLib.patient import Patient
 
 _RECORD_NUMBER = re.compile(r"\b(mr|mrn|pi|patient ?id|medical record( number)?)\b")
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
 from CastLib.fhir_patient import read_patient
 from CastLib.fhir_resource import DICOM_UID, bare_uid, identifiers, is_uid, member, objects, text
 from CastLib.fields import need_object
 from CastLib.message import Message
+from CastLib.patient import Patient
 
 OPEN_MODE = "urn:cast:open-mode"
 DICOMWEB_ROOT = "urn:cast:dicomweb-root"

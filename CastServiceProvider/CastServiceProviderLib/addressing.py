@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY
-from CastLib.dicom_headers import SEG_CLASSES
+from CastLib.dicom.headers import SEG_CLASSES
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
 from CastLib.manifest import FileEntry, parse_received_manifest

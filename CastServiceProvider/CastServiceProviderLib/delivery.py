@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.client import Session
-from CastLib.client.failures import is_passing
+from CastLib.client.errors import is_passing
 from CastLib.errors import CastError
 from CastLib.events import STATUS, STATUS_UPDATE
 from CastLib.message import IN_REPLY_TO, Message, Target, new_id, progress_target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from CastLib.dicom_reading import read_header
+from CastLib.dicom.reading import read_header
 
 #: What the description of a segment without a voxel says (PS3.3 C.8.20.4).
 NOTHING_FOUND = "Nothing was found."

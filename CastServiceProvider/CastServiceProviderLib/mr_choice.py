@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pydicom
 
-from CastLib.dicom_reading import read_header
-from CastLib.dicom_series import Scan, Series, scan
+from CastLib.dicom.reading import read_header
+from CastLib.dicom.series import Scan, Series, scan
 from CastLib.errors import CastError
 from CastServiceProviderLib.mr_weighting import Weighting, weighting
 from CastServiceProviderLib.series_choice import Asked, name_of

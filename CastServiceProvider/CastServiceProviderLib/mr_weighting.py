@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pydicom
 
-from CastLib.dicom_headers import text_of
+from CastLib.dicom.headers import text_of
 
 # Milliseconds; the ranges that textbooks of MR give for a head, at 1.5 and 3 tesla.
 LONGEST_T1_ECHO = 40.0  # echo time: above, T2 rules the contrast

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from CastLib.dicom_series import scan
+from CastLib.dicom.series import scan
 from CastLib.errors import FieldError
 from CastLib.events import DICOM_SEND, event_key
 from CastLib.manifest import check_file_name

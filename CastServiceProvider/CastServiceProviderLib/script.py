@@ -44,7 +44,7 @@ def onMessage(message, context):
     files = context.files()
     context.progress(f"Working on {{len(files)}} files", 0.5)
 
-    # Read the files sorted:     from CastLib.dicom_series import read_series
+    # Read the files sorted:     from CastLib.dicom.series import read_series
     # Write a DICOM SEG:         from CastServiceProviderLib.segmentation_result import write_segmentation
     # As an example, the files go back as they came:
     context.send_files(files, event=message["event"]["hub.event"])

@@ -19,8 +19,8 @@ import pydicom
 from pydicom.sr.coding import Code as DicomCode
 from pydicom.valuerep import DS, PersonName
 
-from CastLib.dicom_reading import read_header
-from CastLib.dicom_series import Geometry, Series, read_series
+from CastLib.dicom.reading import read_header
+from CastLib.dicom.series import Geometry, Series, read_series
 from CastLib.errors import FieldError
 from CastLib.version import __version__
 from CastServiceProviderLib.findings import NOTHING_FOUND

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from CastLib.dicom_series import Series
+from CastLib.dicom.series import Series
 from CastLib.errors import CastError
 from CastLib.fhir_resource import bare_uid
 from CastLib.manifest import FileEntry

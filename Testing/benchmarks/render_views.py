@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "CastInterface"))
 
 from CastInterfaceLib.command import load_engine  # noqa: E402
-from CastLib.dicom_series import read_series  # noqa: E402
+from CastLib.dicom.series import read_series  # noqa: E402
 
 LATER = 10
 

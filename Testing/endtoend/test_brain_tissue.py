@@ -17,7 +17,7 @@ import pydicom
 import pytest
 from provider_process import Asker, ProviderProcess, temporary_files
 
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastServiceProviderLib.segmentation_result import TISSUE, Code, SegmentDescription, write_segmentation
 
 ROOT = Path(__file__).resolve().parents[2]

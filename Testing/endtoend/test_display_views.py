@@ -31,7 +31,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossl
 
 from CastInterfaceLib.segmentation_reading import read_segmentation
 from CastInterfaceLib.voxels import Voxels, read_voxels
-from CastLib.dicom_series import Series, read_series
+from CastLib.dicom.series import Series, read_series
 from CastLib.errors import CastError
 
 if TYPE_CHECKING:

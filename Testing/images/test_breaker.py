@@ -15,9 +15,9 @@ from result_parts import MARKER, Head, nifti, seg
 
 from CastInterfaceLib.segmentation_reading import read_segmentation
 from CastInterfaceLib.voxels import read_voxels
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
+from CastLib.patient import Patient
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from CastInterfaceLib.codestream import declared_size
 from CastInterfaceLib.frame_decoder import STARTS_MOST, CalledOff, FrameDecoder, NotDecoded
 from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.voxels import read_voxels
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="there is no signal that stops a process")
 

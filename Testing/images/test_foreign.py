@@ -220,7 +220,7 @@ def adopt(desk: Desk, folder: Path) -> tuple[str, Any]:
     from CastInterfaceLib.slices_in_3d import box_corners  # noqa: F401  (the engine must be there)
     from CastInterfaceLib.study_loading import add_volume, prepare_volume
     from CastInterfaceLib.voxels import read_voxels
-    from CastLib.dicom_series import read_series
+    from CastLib.dicom.series import read_series
 
     write_phantom(folder)
     (series,) = read_series([folder])

@@ -22,7 +22,7 @@ from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.modality_values import drawable
 from CastInterfaceLib.study_loading import prepare_volume
 from CastInterfaceLib.voxels import read_voxels
-from CastLib.dicom_series import scan
+from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 
 SYNTAXES = (*ENCODED, *PLAIN, uid.ExplicitVRBigEndian)

@@ -21,8 +21,8 @@ from pydicom.pixels import pixel_array
 from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.stored_pixels import stored_pixels
 from CastInterfaceLib.voxels import read_voxels
-from CastLib.dicom_reading import read_whole
-from CastLib.dicom_series import read_series
+from CastLib.dicom.reading import read_whole
+from CastLib.dicom.series import read_series
 
 OTHERS = Path(pydicom.data.__file__).parent / "test_files"
 #: Not to be compared: several frames, more than 8 bits a colour, colours of a palette.

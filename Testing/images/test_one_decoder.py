@@ -23,7 +23,7 @@ from pydicom.encaps import encapsulate
 from CastInterfaceLib import frame_decoder
 from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.voxels import Voxels, read_voxels
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 
 SLICES, LOST = 7, (2, 4)
 SIZE = (SLICES, 40, 32)

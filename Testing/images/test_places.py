@@ -24,8 +24,8 @@ from pydicom.sr.codedict import codes
 from CastInterfaceLib import voxels
 from CastInterfaceLib.slice_places import ON_PLACE, PLACES_PER_SLICE, SlicePlaces, places_of
 from CastInterfaceLib.voxels import Voxels, read_voxels
-from CastLib.dicom_series import Series, read_series
-from CastLib.dicom_stack import Geometry
+from CastLib.dicom.series import Series, read_series
+from CastLib.dicom.stack import Geometry
 from CastLib.errors import CastError
 
 FINE = 0.5  # mm between the planes of the head that stacks are cut from

@@ -251,7 +251,7 @@ def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
     part: InterfacePart, hub: HubProcess, tmp_path: Path
 ) -> None:
     from CastInterfaceLib.study_loading import name_volume
-    from CastLib.dicom_series import read_series
+    from CastLib.dicom.series import read_series
 
     write_phantom(tmp_path / "study")
     uid = study_uid_in(tmp_path / "study")

@@ -34,7 +34,7 @@ def show_phantom(folder: Path) -> Any:
     from CastInterfaceLib.slices_in_3d import box_corners
     from CastInterfaceLib.study_loading import add_volume, geometry_of, prepare_volume, show_volume
     from CastInterfaceLib.voxels import read_voxels
-    from CastLib.dicom_series import read_series
+    from CastLib.dicom.series import read_series
 
     room = WindowHost(PICTURE)
     (series,) = read_series(write_phantom(folder, WindowWidth="1200", WindowCenter="600"))

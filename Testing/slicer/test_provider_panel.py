@@ -30,7 +30,7 @@ RAISES = 'def onMessage(message, context):\n    raise ValueError("No brain was f
 THRESHOLD = """
 import pydicom
 import numpy as np
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastServiceProviderLib.segmentation_result import TISSUE, Code, SegmentDescription, write_segmentation
 
 def onMessage(message, context):

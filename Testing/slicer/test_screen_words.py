@@ -21,7 +21,7 @@ def room(host: Any, tmp_path: Path) -> Any:
     from CastInterfaceLib.slices_in_3d import box_corners
     from CastInterfaceLib.study_loading import add_volume, array_of, body_of, geometry_of, prepare_volume, show_volume
     from CastInterfaceLib.voxels import read_voxels
-    from CastLib.dicom_series import read_series
+    from CastLib.dicom.series import read_series
 
     room = WindowHost(SIZE)
     (series,) = read_series(write_phantom(tmp_path))

@@ -13,7 +13,7 @@ from weakref import WeakMethod
 import shiboken6
 from PySide6 import QtCore
 
-from CastLib.held import Held
+from CastLib.thread_time import Held
 
 from .main_thread import check_thread
 from .origins import is_products

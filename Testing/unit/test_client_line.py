@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from CastLib.client.line import Line
+from CastLib.client.buffered_socket import Line
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from CastLib.client.address import HubAddress
 from CastLib.client.backoff import Backoff
 from CastLib.client.batch import choose_entries, fetch_into
-from CastLib.client.calls import dump
-from CastLib.client.failures import HubUnusable, is_passing, not_reachable, refusal
+from CastLib.client.errors import HubUnusable, is_passing, not_reachable, refusal
+from CastLib.client.hub_api import dump
 from CastLib.client.network import CA_VARIABLES, Network, find_ca_bundle, find_proxy
-from CastLib.client.remembered import RememberedIds
+from CastLib.client.recent_ids import RememberedIds
 from CastLib.client.settings import SessionSettings
 from CastLib.client.state import State
 from CastLib.client.upload import BatchBody, manifest_context

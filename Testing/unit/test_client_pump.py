@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from CastLib import held
+from CastLib import thread_time as held
 from CastLib.client import Pump
 from CastLib.client.pump import BUDGET
 from CastLib.errors import TimedOut

@@ -1,4 +1,4 @@
-"""Files that would take memory or time out of all proportion: told in a sentence (CastLib.dicom_reading)."""
+"""Files that would take memory or time out of all proportion: told in a sentence (CastLib.dicom.reading)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from CastLib import dicom_layout
-from CastLib.dicom_reading import read_header, read_whole
-from CastLib.dicom_series import scan
+from CastLib.dicom import layout as dicom_layout
+from CastLib.dicom.reading import read_header, read_whole
+from CastLib.dicom.series import scan
 from CastLib.errors import FieldError
 
 MIB = 1024 * 1024

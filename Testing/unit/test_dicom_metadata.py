@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from CastLib.client.upload import manifest_context
-from CastLib.dicom_metadata import dicom_metadata
+from CastLib.dicom.metadata import dicom_metadata
 from CastLib.errors import TransferError
 from CastLib.manifest import parse_manifest
 from CastSample import folder
@@ -56,7 +56,7 @@ def test_damage_is_no_error(damage, place, tmp_path_factory):
 
 
 def test_without_pydicom_a_client_sends_all_the_same(monkeypatch):
-    monkeypatch.setitem(sys.modules, "CastLib.dicom_metadata", None)
+    monkeypatch.setitem(sys.modules, "CastLib.dicom.metadata", None)
     entry = manifest_context(SAMPLE[:1], None)[0]["files"][0]
     assert "dicomMetadata" not in entry and entry["byteLength"] > 0
 

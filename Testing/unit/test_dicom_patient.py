@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from CastLib.dicom_patient import Patient
+from CastLib.patient import Patient
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import sys
 from CastLib.command_line import set_up_logging
 set_up_logging("debug")
 if {quiet}:
-    from CastLib.dicom_series import scan
-    from CastLib.dicom_metadata import dicom_metadata
+    from CastLib.dicom.series import scan
+    from CastLib.dicom.metadata import dicom_metadata
     assert scan(sys.argv[1:]).series and dicom_metadata(sys.argv[1])
 else:
     import pydicom

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from CastInterfaceLib.dicom_writing import SeriesUids, series_paths, write_series
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
 
 OBLIQUE = np.array([[-0.8, 0.36, 0.0, 10.0], [-0.6, -0.48, 0.0, -20.5], [0.0, 0.0, 2.5, 30.25], [0, 0, 0, 1.0]])

@@ -88,7 +88,14 @@ def late():
 @each([path for path in python_files(CAST_LIB) if path.parent == CAST_LIB and path.name != "command_line.py"])
 def test_cast_values_import_the_standard_library_only(path: Path) -> None:
     names = imports_of(path)
-    assert packages(names) <= {"CastLib"} | (DICOM if path.name.startswith("dicom_") else set())
+    assert packages(names) <= {"CastLib"}
+    assert not any(name.startswith(("CastLib.client", "CastLib.dicom")) for name in names)
+
+
+@each(python_files(CAST_LIB / "dicom"))
+def test_what_reads_dicom_imports_the_values_and_pydicom(path: Path) -> None:
+    names = imports_of(path)
+    assert packages(names) <= {"CastLib"} | DICOM
     assert not any(name.startswith("CastLib.client") for name in names)
 
 

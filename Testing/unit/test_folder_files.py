@@ -1,4 +1,4 @@
-"""Files as folders hold them: links, pipes, odd names, hidden ones (CastLib.folder_files and who walks with it)."""
+"""Files as folders hold them: links, pipes, odd names, hidden ones (CastLib.dicom.folder_files)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from CastCLI.files import collect_files
 from CastInterfaceLib.study_files import StudyFiles
-from CastLib.dicom_series import scan
+from CastLib.dicom.folder_files import files_of, shown_name
+from CastLib.dicom.series import scan
 from CastLib.errors import CastError
-from CastLib.folder_files import files_of, shown_name
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and any bytes in names")
 

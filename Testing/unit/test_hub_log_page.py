@@ -13,7 +13,7 @@ LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "failure": "er
 def logged() -> set[tuple[str, str]]:
     """Word and level of each call of the hub's log."""
     found = {("library", "error")}
-    for path in (ROOT / "CastHub" / "CastHubLib").glob("*.py"):
+    for path in (ROOT / "CastHub" / "CastHubLib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

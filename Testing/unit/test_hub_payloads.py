@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from CastHubLib.errors import StoreFull
-from CastHubLib.payloads.store import Batch, Chunk, PayloadStore, content, lay_out
+from CastHubLib.payloads import content
+from CastHubLib.payloads.store import Batch, Chunk, PayloadStore, lay_out
 from CastHubLib.routing.table import Owner
 from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK

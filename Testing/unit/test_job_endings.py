@@ -278,7 +278,7 @@ def test_the_asker_hears_of_which_organs_nothing_was_found(desk: Desk) -> None:
     found = desk.run(
         f"""
         import numpy
-        from CastLib.dicom_series import read_series
+        from CastLib.dicom.series import read_series
         import CastServiceProviderLib.segmentation_result as seg
         files = {files!r}
         volume = read_series(files)[0].volume

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import json_values
 
-from CastLib.client.calls import dump
+from CastLib.client.hub_api import dump
 from CastLib.errors import FieldError, FileRefused
 from CastLib.manifest import (
     check_file_name,

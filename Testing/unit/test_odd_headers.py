@@ -1,4 +1,4 @@
-"""Headers with values that are none, and series that are no volume (CastLib.dicom_headers, CastLib.dicom_volumes)."""
+"""Headers with values that are none, and series that are no volume (CastLib.dicom.headers, CastLib.dicom.volumes)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import SegmentationStorage
 from series_piles import COUNT, found, stack
 
-from CastLib.dicom_series import scan
+from CastLib.dicom.series import scan
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from pydicom.errors import InvalidDicomError
 
 from CastCLI.files import collect_files
 from CastInterfaceLib.study_files import StudyFiles
-from CastLib.dicom_reading import is_dicom, read_whole
-from CastLib.dicom_series import scan
+from CastLib.dicom.reading import is_dicom, read_whole
+from CastLib.dicom.series import scan
 
 
 def slices(name: str) -> list[pydicom.Dataset]:

@@ -13,7 +13,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from CastLib.dicom_patient import Patient
+from CastLib.patient import Patient
 from CastServiceProviderLib.segmentation_result import TISSUE, Code, SegmentDescription, write_segmentation
 
 NAMES = {

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastLib.errors import FieldError
 from CastServiceProviderLib.findings import NOTHING_FOUND, empty_segments
 from CastServiceProviderLib.segmentation_result import (

@@ -1,4 +1,4 @@
-"""Files to series: order, geometry and what is refused (CastLib.dicom_series)."""
+"""Files to series: order, geometry and what is refused (CastLib.dicom.series)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage
 
-from CastLib.dicom_series import read_series, scan
+from CastLib.dicom.series import read_series, scan
 from CastLib.errors import CastError, FieldError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy"

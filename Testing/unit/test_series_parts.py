@@ -1,4 +1,4 @@
-"""What the files of one SeriesInstanceUID make when they are more, or other, than one stack (CastLib.dicom_volumes)."""
+"""What the files of one SeriesInstanceUID make when they are more, or other, than one stack (CastLib.dicom.volumes)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from series_piles import COUNT, again, found, rename, stack
 
-from CastLib.dicom_series import read_series
+from CastLib.dicom.series import read_series
 from CastLib.errors import FieldError
 
 

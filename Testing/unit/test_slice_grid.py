@@ -1,4 +1,4 @@
-"""Slices on an even grid, with holes in it, or unevenly spaced (CastLib.slice_grid)."""
+"""Slices on an even grid, with holes in it, or unevenly spaced (CastLib.dicom.slice_grid)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CastLib.slice_grid import find_grid, tolerance
+from CastLib.dicom.slice_grid import find_grid, tolerance
 
 
 def running(gaps: list[float]) -> list[float]:

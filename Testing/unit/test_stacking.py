@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from CastLib.dicom_stack import Slice
-from CastLib.dicom_volumes import parts_of
+from CastLib.dicom.stack import Slice
+from CastLib.dicom.volumes import parts_of
 
 
 def turned(angles: tuple[float, float, float]) -> np.ndarray:

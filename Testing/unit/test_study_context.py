@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from strategies import json_values
 
-from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
 from CastLib.message import make_message, parse_publish
+from CastLib.patient import Patient
 from CastLib.study_context import http_address, make_study_context, parse_study
 
 UID = "1.2.840.113619.2.1"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from CastLib.dicom_patient import Patient
 from CastLib.errors import FieldError
 from CastLib.message import make_message, parse_publish
+from CastLib.patient import Patient
 from CastLib.study_context import StudyReference, make_study_context, parse_study
 
 UID = "1.2.840.113619.2.55.7"

@@ -9,7 +9,7 @@ import pytest
 from overhearing import OverhearingRelay
 
 from CastLib.client import Pump, Session, SessionSettings
-from CastLib.client.calls import dump
+from CastLib.client.hub_api import dump
 from CastLib.errors import FieldError, Refused
 from CastLib.message import Message, Target
 

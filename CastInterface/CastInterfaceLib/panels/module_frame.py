@@ -40,7 +40,7 @@ CLIENT = (
     "CastLib.client.http",
     "CastLib.client.receiver",
     "CastLib.client.session",
-    "CastLib.dicom_series",
+    "CastLib.dicom.series",
     "CastInterfaceLib.study_loading",
     "CastInterfaceLib.host_slicer",
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from CastLib.client.download import TransferCancelled
-    from CastLib.client.failures import HubUnusable
+    from CastLib.client.errors import HubUnusable
     from CastLib.client.pump import Pump
     from CastLib.client.session import Session
     from CastLib.client.settings import SessionSettings

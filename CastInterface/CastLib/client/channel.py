@@ -9,8 +9,8 @@ from typing import Any
 
 import websocket
 
-from CastLib.client.failures import HubUnusable, not_reachable
-from CastLib.client.line import Line
+from CastLib.client.buffered_socket import Line
+from CastLib.client.errors import HubUnusable, not_reachable
 from CastLib.client.network import Network
 from CastLib.errors import HubNotReachable, Refused
 

@@ -16,8 +16,8 @@ import requests
 import urllib3
 
 from CastLib.client.backoff import Backoff
-from CastLib.client.calls import HubCalls
-from CastLib.client.failures import HubUnusable, cause, is_passing
+from CastLib.client.errors import HubUnusable, cause, is_passing
+from CastLib.client.hub_api import HubCalls
 from CastLib.client.upload import Progress
 from CastLib.errors import CastError, HubNotReachable, Refused, TransferError
 

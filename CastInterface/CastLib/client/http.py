@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from CastLib.client.address import HubAddress, WrongAddress
-from CastLib.client.failures import HubUnusable, not_reachable, refusal
+from CastLib.client.errors import HubUnusable, not_reachable, refusal
 from CastLib.client.network import Network
 from CastLib.errors import CastError, FieldError, TimedOut
 from CastLib.fields import need_object, parse_json

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
 from CastLib.errors import TimedOut
-from CastLib.held import Held, Seconds, name_of
+from CastLib.thread_time import Held, Seconds, name_of
 
 _log = logging.getLogger("cast.pump")
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 
 from CastLib.client.backoff import Backoff
-from CastLib.client.calls import HubCalls, dump
 from CastLib.client.channel import Channel
-from CastLib.client.failures import is_passing
+from CastLib.client.errors import is_passing
+from CastLib.client.hub_api import HubCalls, dump
 from CastLib.client.pump import Pump
-from CastLib.client.remembered import RememberedIds
+from CastLib.client.recent_ids import RememberedIds
 from CastLib.client.settings import SessionSettings
 from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused

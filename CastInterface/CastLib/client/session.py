@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.client.address import HubAddress
-from CastLib.client.answers import Answer, Answers
 from CastLib.client.batch import Choose, choose_entries, fetch_into
-from CastLib.client.calls import HubCalls, dump
 from CastLib.client.download import Download
-from CastLib.client.failures import without_frames
+from CastLib.client.errors import without_frames
 from CastLib.client.http import Http
+from CastLib.client.hub_api import HubCalls, dump
 from CastLib.client.network import Network
 from CastLib.client.pump import Pump
 from CastLib.client.receiver import Receiver
-from CastLib.client.remembered import RememberedIds
+from CastLib.client.recent_ids import RememberedIds
+from CastLib.client.request_handlers import Answer, Answers
 from CastLib.client.settings import SessionSettings
 from CastLib.client.sign_in import SignIn
 from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State

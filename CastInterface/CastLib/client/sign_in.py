@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from CastLib.client.failures import HubUnusable, without_hub
+from CastLib.client.errors import HubUnusable, without_hub
 from CastLib.client.http import Http, json_object
 from CastLib.client.settings import SessionSettings
 from CastLib.errors import Refused

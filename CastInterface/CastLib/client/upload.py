@@ -133,7 +133,7 @@ def _pieces(path: Path, size: int, buffer: memoryview) -> Iterator[memoryview]:
 def _dicom_metadata(path: Path) -> dict[str, Any]:
     """The file's identity, {} without pydicom: a client needs it for nothing else."""
     try:
-        from CastLib.dicom_metadata import dicom_metadata
+        from CastLib.dicom.metadata import dicom_metadata
     except ImportError:
         return {}
     try:

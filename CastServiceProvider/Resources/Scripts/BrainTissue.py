@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut
 
-from CastLib.dicom_reading import read_whole
+from CastLib.dicom.reading import read_whole
 from CastServiceProviderLib.brain_checks import check_brain, check_noise
 from CastServiceProviderLib.mr_choice import choose_mr
 from CastServiceProviderLib.segmentation_result import (

@@ -9,10 +9,10 @@ from typing import Any
 import pydicom
 from pydicom.multival import MultiValue
 
-from CastLib.dicom_patient import PATIENT_TAGS
-from CastLib.dicom_reading import read_image_header
+from CastLib.dicom.folder_files import CANNOT_BE_OPENED, EMPTY, NOT_THERE, FoundFile
+from CastLib.dicom.reading import read_image_header
 from CastLib.errors import FieldError
-from CastLib.folder_files import CANNOT_BE_OPENED, EMPTY, NOT_THERE, FoundFile
+from CastLib.patient import PATIENT_TAGS
 
 #: What tells images at one place apart by their kind …
 KIND_TAGS = (

@@ -2,7 +2,7 @@
 
 pydicom warns of odd values and quotes them, which puts patient data into whatever log the host keeps. Nothing here
 depends on those warnings: what is wrong with a file is told by the readers, without its values. It also believes every
-length: so the stream is walked first (`CastLib.dicom_layout`), and pydicom gets only elements that are whole.
+length: so the stream is walked first (`CastLib.dicom.layout`), and pydicom gets only elements that are whole.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from CastLib.dicom_layout import PIXEL_TAGS, UNDEFINED, Element, is_sequence
-from CastLib.dicom_stream import HEADER_MOST, DicomStream, open_stream
+from CastLib.dicom.folder_files import why_no_file
+from CastLib.dicom.layout import PIXEL_TAGS, UNDEFINED, Element, is_sequence
+from CastLib.dicom.stream import HEADER_MOST, DicomStream, open_stream
 from CastLib.errors import FieldError
-from CastLib.folder_files import why_no_file
 
 # For the whole process: values are decoded when they are asked for, long after reading, on any thread.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)

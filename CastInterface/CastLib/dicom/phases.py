@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from CastLib.dicom_headers import KIND_TAGS, TIME_TAGS, number_of, text_of
-from CastLib.dicom_repeats import LeftOut, later_of
-from CastLib.dicom_stack import Slice, same_place
-from CastLib.folder_files import shown_name
-from CastLib.slice_grid import find_grid
+from CastLib.dicom.folder_files import shown_name
+from CastLib.dicom.headers import KIND_TAGS, TIME_TAGS, number_of, text_of
+from CastLib.dicom.repeats import LeftOut, later_of
+from CastLib.dicom.slice_grid import find_grid
+from CastLib.dicom.stack import Slice, same_place
 
 #: Up to this share of its places a volume may hold slices that were acquired again; more than that is a second volume.
 AGAIN_SHARE = 0.25

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from CastLib.dicom_headers import KIND_TAGS, TIME_TAGS, number_of, text_of, uid_of
-from CastLib.dicom_stack import Slice
-from CastLib.folder_files import shown_name
+from CastLib.dicom.folder_files import shown_name
+from CastLib.dicom.headers import KIND_TAGS, TIME_TAGS, number_of, text_of, uid_of
+from CastLib.dicom.stack import Slice
 
 LeftOut = list[tuple[Path, str]]
 

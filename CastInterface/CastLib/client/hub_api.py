@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import requests
 
-from CastLib.client.failures import HubUnusable, without_hub
+from CastLib.client.errors import HubUnusable, without_hub
 from CastLib.client.http import Http, json_object
 from CastLib.client.sign_in import SignIn
 from CastLib.client.upload import BatchBody, JsonBody

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from CastLib.dicom_reading import read_header
+from CastLib.dicom.reading import read_header
 
 _KEYWORDS = [
     "SOPClassUID",

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 from pydicom.uid import UID
 
-from CastLib.dicom_headers import SEG_CLASSES, number_of, text_of, uid_of
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_phases import grouped, tell_apart
-from CastLib.dicom_repeats import LeftOut, without_copies
-from CastLib.dicom_stack import Geometry, Slice, aside, locate, make_stack
+from CastLib.dicom.headers import SEG_CLASSES, number_of, text_of, uid_of
+from CastLib.dicom.phases import grouped, tell_apart
+from CastLib.dicom.repeats import LeftOut, without_copies
+from CastLib.dicom.slice_grid import PLACE_TOLERANCE, PLACES_PER_SLICE
+from CastLib.dicom.stack import Geometry, Slice, aside, locate, make_stack
 from CastLib.errors import FieldError
-from CastLib.slice_grid import PLACE_TOLERANCE, PLACES_PER_SLICE
+from CastLib.patient import Patient
 
 ORIENTATION_TOLERANCE = 1e-3  # of a unit vector's component; scanners write 6 digits, old ones 4
 #: How far slices may be shifted sideways: a share of a pixel, and for what rounded directions add up to, of the length.

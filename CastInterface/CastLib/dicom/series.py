@@ -15,12 +15,12 @@ from pathlib import Path
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from CastLib.dicom_headers import is_lost_image, read_slice_header, text_of, uid_of
-from CastLib.dicom_patient import Patient
-from CastLib.dicom_stack import Geometry, Slice, Vector
-from CastLib.dicom_volumes import Part, parts_of
+from CastLib.dicom.folder_files import files_of
+from CastLib.dicom.headers import is_lost_image, read_slice_header, text_of, uid_of
+from CastLib.dicom.stack import Geometry, Slice, Vector
+from CastLib.dicom.volumes import Part, parts_of
 from CastLib.errors import FieldError
-from CastLib.folder_files import files_of
+from CastLib.patient import Patient
 
 __all__ = ["Geometry", "Scan", "Series", "read_series", "scan"]
 

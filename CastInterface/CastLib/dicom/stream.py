@@ -17,7 +17,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from CastLib.dicom_layout import UNDEFINED, Element, Walk, encoding_at
+from CastLib.dicom.layout import UNDEFINED, Element, Walk, encoding_at
 from CastLib.errors import FieldError
 
 #: Bytes of all that is read before the pixels.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from CastLib.client.calls import dump
+from CastLib.client.hub_api import dump
 from CastLib.client.pump import Pump
 from CastLib.client.workers import Workers
 from CastLib.errors import CastError, FieldError

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pydicom
+from typing import Any
 
 #: What a reader of headers must read for `Patient.of`.
 PATIENT_TAGS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
@@ -27,8 +24,8 @@ class Patient:
     birth_date: str = ""
 
     @classmethod
-    def of(cls, header: pydicom.Dataset) -> Patient:
-        """Return the patient of a file's header."""
+    def of(cls, header: Any) -> Patient:
+        """Return the patient of a file's header (a ``pydicom.Dataset``)."""
         return cls(*(str(header.get(keyword) or "").strip(" \0") for keyword in PATIENT_TAGS))
 
     def contradiction(self, other: Patient) -> str:

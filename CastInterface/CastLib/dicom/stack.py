@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pydicom
 
-from CastLib.dicom_headers import number_of, numbers_of
+from CastLib.dicom.headers import number_of, numbers_of
+from CastLib.dicom.slice_grid import PLACE_TOLERANCE, ROUNDING, find_grid
 from CastLib.errors import FieldError
-from CastLib.slice_grid import PLACE_TOLERANCE, ROUNDING, find_grid
 
 LENGTH_LEAST, LENGTH_MOST = 1e-6, 1e4  # mm that pixels and slices can be apart
 COORDINATE_MOST = 1e5  # mm from the origin of the frame of reference
