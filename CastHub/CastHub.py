@@ -1,6 +1,6 @@
 """The Slicer module "Cast Hub": runs a Cast hub from Slicer.
 
-Only what Slicer calls stands here; the work is done in CastInterfaceLib (panel, child process) and CastHubLib (hub),
+Only what Slicer calls stands here; the work is done in CastHubWidgets (panel, child process) and CastHubLib (hub),
 which are imported when the module is used.
 """
 
@@ -17,7 +17,7 @@ from slicer.ScriptedLoadableModule import (
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastHub-requirements.txt"
-IMPORTS = ("requests", "CastInterfaceLib.hub_process", "CastInterfaceLib.panels.hub_panel")
+IMPORTS = ("requests", "CastHubWidgets.hub_process", "CastHubWidgets.hub_panel")
 
 
 class CastHub(ScriptedLoadableModule):
@@ -47,13 +47,13 @@ class CastHubWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.panels.module_frame import ModuleFrame
+        from CastSlicerLib.module_frame import ModuleFrame
 
         self.frame = ModuleFrame(self, _("Cast Hub"), None, IMPORTS, self.makePanel)
 
     def makePanel(self, ui):
-        from CastInterfaceLib.dependencies import install_requirements
-        from CastInterfaceLib.panels.hub_panel import HubPanel
+        from CastHubWidgets.hub_panel import HubPanel
+        from CastSlicerLib.dependencies import install_requirements
 
         logic = CastHubLogic()
         return logic, HubPanel(ui, logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
@@ -71,7 +71,7 @@ class CastHubWidget(ScriptedLoadableModuleWidget):
             self.frame.cleanup()
 
     def onReload(self):
-        from CastInterfaceLib.reloading import forget_libraries
+        from CastSlicerLib.reloading import forget_libraries
 
         forget_libraries()
         ScriptedLoadableModuleWidget.onReload(self)
@@ -90,8 +90,8 @@ class CastHubLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
-        from CastInterfaceLib.hub_process import HubProcess
-        from CastInterfaceLib.pump_timer import slicer_timer
+        from CastHubWidgets.hub_process import HubProcess
+        from CastSlicerLib.pump_timer import slicer_timer
 
         self.hub = HubProcess(slicer_timer(), REQUIREMENTS)
 
@@ -126,7 +126,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
     """Slicer's own "Reload and Test": needs no network but this computer's own."""
 
     def setUp(self):
-        from CastInterfaceLib.self_test import skip_unless_installed
+        from CastSlicerLib.self_test import skip_unless_installed
 
         skip_unless_installed(self, REQUIREMENTS)
         self.logic = CastHubLogic()
@@ -135,7 +135,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
         self.logic.cleanup()
 
     def runTest(self):
-        from CastInterfaceLib.self_test import run_each
+        from CastSlicerLib.self_test import run_each
 
         run_each(self, self.test_starts_answers_and_stops, self.test_a_taken_port_is_told)
 
@@ -143,7 +143,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
         import json
         from http.client import HTTPConnection  # the client of "Cast Interface" wants packages that a hub does without
 
-        from CastInterfaceLib.self_test import wait_until
+        from CastSlicerLib.self_test import wait_until
 
         self.assertEqual(self.logic.state.kind, "stopped")
         connection = HTTPConnection(self.startHub().partition("//")[2], timeout=30)
@@ -155,7 +155,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
         self.assertEqual(self.logic.state.problem, "")
 
     def test_a_taken_port_is_told(self):
-        from CastInterfaceLib.self_test import wait_until
+        from CastSlicerLib.self_test import wait_until
 
         address = self.startHub()
         second = CastHubLogic()
@@ -167,7 +167,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
             second.cleanup()
 
     def startHub(self):
-        from CastInterfaceLib.self_test import wait_until
+        from CastSlicerLib.self_test import wait_until
 
         self.logic.start(0)
         wait_until(lambda: self.logic.state.kind not in ("starting", "stopping"))

@@ -53,7 +53,7 @@ class CastInterfaceWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.panels.module_frame import CLIENT, ModuleFrame
+        from CastSlicerLib.module_frame import CLIENT, ModuleFrame
 
         self.frame = ModuleFrame(self, _("Cast Interface"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
 
@@ -76,7 +76,7 @@ class CastInterfaceWidget(ScriptedLoadableModuleWidget):
             self.frame.cleanup()
 
     def onReload(self):
-        from CastInterfaceLib.reloading import forget_libraries
+        from CastSlicerLib.reloading import forget_libraries
 
         forget_libraries()
         ScriptedLoadableModuleWidget.onReload(self)
@@ -112,7 +112,7 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
     """Slicer's own "Reload and Test": needs no hub and no network but this machine's own."""
 
     def setUp(self):
-        from CastInterfaceLib.self_test import skip_unless_installed
+        from CastSlicerLib.self_test import skip_unless_installed
 
         skip_unless_installed(self, REQUIREMENTS)
         slicer.mrmlScene.Clear(0)
@@ -122,7 +122,7 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
         self.logic.cleanup()
 
     def runTest(self):
-        from CastInterfaceLib.self_test import run_each
+        from CastSlicerLib.self_test import run_each
 
         run_each(self, self.test_starts_offline, self.test_no_hub_is_waited_for, self.test_a_volume_can_be_written)
 
@@ -133,7 +133,7 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
             self.logic.publish("ImagingStudy-open", [])
 
     def test_no_hub_is_waited_for(self):
-        from CastInterfaceLib.self_test import wait_until
+        from CastSlicerLib.self_test import wait_until
 
         states = []
         self.logic.onStateChanged(lambda state: states.append(state.kind))
@@ -147,7 +147,7 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
         import tempfile
 
         from CastInterfaceLib.node_files import files_of_node
-        from CastInterfaceLib.self_test import add_volume
+        from CastSlicerLib.self_test import add_volume
 
         volume = add_volume("Test volume", 4, 5, 6)
         with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """The Slicer module "Cast Service Provider": offers processing scripts as services on a Cast hub.
 
-Only what Slicer calls stands here; the work is done in CastServiceProviderLib (services, jobs) and CastInterfaceLib
-(panel), which are imported when the module is used.
+Only what Slicer calls stands here; the work is done in CastServiceProviderLib (services, jobs) and
+CastServiceProviderWidgets (panel), which are imported when the module is used.
 """
 
 from pathlib import Path
@@ -21,8 +21,8 @@ HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastServiceProvider-requirements.txt"
 IMPORTS = (
     "CastServiceProviderLib.services",
-    "CastInterfaceLib.provider_logic",
-    "CastInterfaceLib.panels.provider_panel",
+    "CastServiceProviderWidgets.provider_logic",
+    "CastServiceProviderWidgets.provider_panel",
 )
 SCRIPTS = Path(__file__).parent / "Resources" / "Scripts"
 
@@ -54,12 +54,12 @@ class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from CastInterfaceLib.panels.module_frame import CLIENT, ModuleFrame
+        from CastSlicerLib.module_frame import CLIENT, ModuleFrame
 
         self.frame = ModuleFrame(self, _("Cast Service Provider"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
 
     def makePanel(self, ui):
-        from CastInterfaceLib.panels.provider_panel import ProviderPanel
+        from CastServiceProviderWidgets.provider_panel import ProviderPanel
 
         logic = CastServiceProviderLogic()
         return logic, ProviderPanel(ui, logic.provider, str(SCRIPTS))
@@ -77,7 +77,7 @@ class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
             self.frame.cleanup()
 
     def onReload(self):
-        from CastInterfaceLib.reloading import forget_libraries
+        from CastSlicerLib.reloading import forget_libraries
 
         forget_libraries()
         ScriptedLoadableModuleWidget.onReload(self)
@@ -97,11 +97,11 @@ class CastServiceProviderLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
-        from CastInterfaceLib.provider_logic import ProviderLogic
         from CastLib.slicer_python import slicer_python
         from CastServiceProviderLib.job_settings import JobSettings
         from CastServiceProviderLib.script import write_skeleton
         from CastServiceProviderLib.services import HubAccess, Services
+        from CastServiceProviderWidgets.provider_logic import ProviderLogic
 
         settings = JobSettings(python=slicer_python())
         self.provider = ProviderLogic(
@@ -151,7 +151,7 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
     def setUp(self):
         import tempfile
 
-        from CastInterfaceLib.self_test import skip_unless_installed
+        from CastSlicerLib.self_test import skip_unless_installed
 
         skip_unless_installed(self, REQUIREMENTS)
         slicer.mrmlScene.Clear(0)
@@ -168,7 +168,7 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
             qt.QSettings().setValue("CastServiceProvider/Services", self.kept)
 
     def runTest(self):
-        from CastInterfaceLib.self_test import run_each
+        from CastSlicerLib.self_test import run_each
 
         run_each(self, self.test_a_script_is_tried, self.test_a_script_that_raises_says_why)
 
@@ -186,7 +186,7 @@ class CastServiceProviderTest(ScriptedLoadableModuleTest):
         self.assertEqual(str(error), "as it should")
 
     def tryOut(self, service):
-        from CastInterfaceLib.self_test import add_volume, wait_until
+        from CastSlicerLib.self_test import add_volume, wait_until
 
         ended = []
         self.logic.tryOut(

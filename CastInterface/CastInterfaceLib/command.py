@@ -105,9 +105,9 @@ def run(args: argparse.Namespace) -> int:
     host_kind = load_engine()
     if stop.wait(0):
         return stop.exit_code
-    from CastInterfaceLib.collecting import MainThreadCollector
     from CastInterfaceLib.image_display import ImageDisplay
     from CastLib.client import Pump, Session, SessionSettings
+    from CastSlicerLib.garbage import MainThreadCollector
 
     pump = Pump()
     host = host_kind(args.layout, args.size)

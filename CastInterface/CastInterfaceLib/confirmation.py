@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.study_source import open_elsewhere, worklists_say
 from CastLib.actors import WORKLIST_CLIENT
@@ -23,6 +22,7 @@ from CastLib.errors import CastError, FieldError
 from CastLib.events import IMAGING_STUDY_OPEN, STATUS
 from CastLib.message import Message, Target, make_message, parse_publish
 from CastLib.study_context import parse_study
+from CastSlicerLib.jobs import Job, Jobs
 
 Context = list[Any] | dict[str, Any]
 log = logging.getLogger("cast.display")

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from CastInterfaceLib.background import Background
 from CastInterfaceLib.foreign_nodes import leave_views
 from CastInterfaceLib.host_slicer import SlicerHost, patient_text_allowed
 from CastInterfaceLib.image_display import ImageDisplay
-from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.study_loading import remove_nodes
 from CastInterfaceLib.study_scene import ToldResult
 from CastLib.client import Session, SessionSettings, State
 from CastLib.message import Message
 from CastLib.patient import Patient
+from CastSlicerLib.background import Background
+from CastSlicerLib.pump_timer import PumpTimer
 
 log = logging.getLogger("cast.display")
 

@@ -14,11 +14,11 @@ from CastInterfaceLib.layouts import DRAWABLE, Slot, Split, layout_name, parse_l
 from CastInterfaceLib.offscreen_view import OffscreenView
 from CastInterfaceLib.screen_words import ScreenWords
 from CastInterfaceLib.slice_view import SliceView
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.threed_view import ThreeDView
-from CastInterfaceLib.user_settings import read_setting
 from CastLib.client import Pump
 from CastLib.errors import CastError
+from CastSlicerLib.slow_calls import slow_call
+from CastSlicerLib.user_settings import read_setting
 
 PICTURE_SIZE = (1024, 1024)
 

@@ -11,19 +11,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from CastInterfaceLib.background import Background, Ended
-from CastInterfaceLib.callbacks import remover
 from CastInterfaceLib.connection import ACTOR, PRODUCT, Connection
 from CastInterfaceLib.host_slicer import open_host
-from CastInterfaceLib.jobs import Job
-from CastInterfaceLib.local_hub import LOCAL_HUB, hub_status
 from CastInterfaceLib.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.peers import Peers
-from CastInterfaceLib.pump_timer import slicer_timer
 from CastLib.client import Session, SessionSettings, State
 from CastLib.errors import CastError
 from CastLib.events import EVERY, STATUS, event_key, request_event
 from CastLib.message import Message, Target
+from CastSlicerLib.background import Background, Ended
+from CastSlicerLib.callbacks import remover
+from CastSlicerLib.jobs import Job
+from CastSlicerLib.local_hub import LOCAL_HUB, hub_status
+from CastSlicerLib.pump_timer import slicer_timer
 
 log = logging.getLogger("cast.display")
 

@@ -15,7 +15,6 @@ from CastInterfaceLib.confirmation import Confirmation, open_event
 from CastInterfaceLib.held_batches import HeldBatches
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_results import ImageResults, is_image_result
-from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.known_files import note_files
 from CastInterfaceLib.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.problems import Problems
@@ -46,6 +45,7 @@ from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
 from CastLib.message import Message
 from CastLib.study_context import make_study_context, parse_study
+from CastSlicerLib.jobs import Job, Jobs
 
 log = logging.getLogger("cast.display")
 

@@ -14,10 +14,10 @@ from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_file import ImageFile, drawable
 from CastInterfaceLib.label_reading import stem
 from CastInterfaceLib.look import look_of
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import PreparedVolume, prepare_volume, set_look
 from CastInterfaceLib.voxels import Voxels
 from CastLib.errors import CastError
+from CastSlicerLib.slow_calls import slow_call
 
 OVERLAY_OPACITY = 0.5
 

@@ -19,7 +19,6 @@ from CastInterfaceLib.grids import Grid, Misplaced, check_other_grid, fit_places
 from CastInterfaceLib.host import Host
 from CastInterfaceLib.image_file import read_image_file
 from CastInterfaceLib.image_overlay import PreparedImage, add_image, lattice, prepare_image
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.label_reading import IMAGE, read_labels, said
 from CastInterfaceLib.segmentation_display import (
     PreparedSegmentation,
@@ -37,6 +36,7 @@ from CastLib.errors import CastError, TransferError
 from CastLib.events import event_key
 from CastLib.manifest import FileEntry
 from CastLib.message import Message
+from CastSlicerLib.jobs import Job
 
 FAMILIES = ("nifti", "nrrd")
 

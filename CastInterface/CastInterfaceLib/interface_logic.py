@@ -14,9 +14,7 @@ from typing import Any
 
 import slicer
 
-from CastInterfaceLib.background import Ended
 from CastInterfaceLib.hub_member import HubMember
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.node_files import NodeFiles, files_of_node, volumes_with_image
 from CastInterfaceLib.open_now import OpenNow, open_now
@@ -24,6 +22,8 @@ from CastInterfaceLib.sending import Progress, Result, Sending, Sendings
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, STATUS_UPDATE, event_key
 from CastLib.message import Message, Target
+from CastSlicerLib.background import Ended
+from CastSlicerLib.jobs import Job
 
 
 class InterfaceLogic(HubMember):

@@ -11,10 +11,10 @@ import slicer
 
 from CastInterfaceLib.host import nodes_of_class
 from CastInterfaceLib.known_files import known_files
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import SERIES, STUDY
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND
+from CastSlicerLib.slow_calls import slow_call
 
 NAME_LONGEST = 60  # characters of a volume's name in its file's: systems want all of it within 255 bytes
 

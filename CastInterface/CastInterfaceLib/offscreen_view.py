@@ -17,7 +17,7 @@ import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from CastInterfaceLib.annotations import Annotations
-from CastInterfaceLib.slow_calls import slow_call
+from CastSlicerLib.slow_calls import slow_call
 
 
 class OffscreenView:

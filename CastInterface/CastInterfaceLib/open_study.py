@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from CastInterfaceLib.identity import OTHER_STUDY, Claim, Contradiction, contradiction_among
-from CastInterfaceLib.jobs import Job
 from CastLib.dicom.series import Series
 from CastLib.message import Message
 from CastLib.patient import Patient
 from CastLib.study_context import StudyReference, study_resource
+from CastSlicerLib.jobs import Job
 
 OPENING = "opening"
 AWAITED = "awaited"  # refused for want of images, shown as soon as they are sent

@@ -15,7 +15,6 @@ from typing import Any
 from CastInterfaceLib.foreign_nodes import note_study, patient_of, study_of
 from CastInterfaceLib.identity import OTHER_STUDY, Claim, contradiction_among, uid_in_manifest
 from CastInterfaceLib.image_results import ImageResults, ShownResult
-from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.status import problem_item
 from CastInterfaceLib.study_loading import SERIES, remove_nodes
@@ -31,6 +30,7 @@ from CastInterfaceLib.study_source import (
 from CastLib.client import Session
 from CastLib.fhir_resource import bare_uid
 from CastLib.message import Message
+from CastSlicerLib.jobs import Job, Jobs
 
 log = logging.getLogger("cast.display")
 

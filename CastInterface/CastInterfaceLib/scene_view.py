@@ -34,12 +34,12 @@ import numpy as np
 from CastInterfaceLib.annotations import Annotations, annotate
 from CastInterfaceLib.foreign_nodes import foreign_in
 from CastInterfaceLib.host import Host
-from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.layouts import Rect, arrange, as_items, extent, slots
 from CastInterfaceLib.png import Picture, encode_png, shrink
 from CastInterfaceLib.viewports import describe, patient_of, view_titles
 from CastLib.client import Pump
 from CastLib.errors import CastError, TimedOut
+from CastSlicerLib.jobs import Cancelled
 
 THUMBNAIL_WIDTH = 160
 

@@ -17,8 +17,8 @@ from CastInterfaceLib.label_maps import Segmentation, SegmentMask, middle_of, ou
 from CastInterfaceLib.segment_surfaces import closed_surface
 from CastInterfaceLib.segmentation_reading import read_segmentation
 from CastInterfaceLib.slices_in_3d import Box, box_corners, hide_slices_in_3d
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.study_loading import INSTANCES, SERIES, STUDY
+from CastSlicerLib.slow_calls import slow_call
 
 #: Tags of a segment: its number in the file it came in, and how opaque it is in 3D where that is not wholly.
 SEGMENT_NUMBER = "Cast.Number"

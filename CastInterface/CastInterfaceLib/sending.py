@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from CastInterfaceLib.background import Background, Ended
 from CastInterfaceLib.connection import Connection
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.message_log import cut
 from CastInterfaceLib.node_files import NodeFiles
 from CastInterfaceLib.slices_in_3d import Box
@@ -21,6 +19,8 @@ from CastLib.dicom.series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
 from CastLib.fields import share_of
 from CastLib.message import Message, Sender, Target, answered_id, new_id
+from CastSlicerLib.background import Background, Ended
+from CastSlicerLib.jobs import Job
 
 Progress = Callable[[str, "float | None"], object]
 Result = Callable[[Sequence[str], str], object]

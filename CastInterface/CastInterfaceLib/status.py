@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from CastInterfaceLib.image_words import person_name
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.label_maps import Segmentation
 from CastInterfaceLib.open_study import SHOWN, OpenStudy
 from CastInterfaceLib.study_files import LocalStudy
+from CastSlicerLib.jobs import Job
 
 # Studies told in one answer; a longer list would crowd out the scene view.
 STUDIES_MOST = 200

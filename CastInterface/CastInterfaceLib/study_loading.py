@@ -25,9 +25,9 @@ from CastInterfaceLib.look import Look, look_of
 from CastInterfaceLib.modality_values import drawable
 from CastInterfaceLib.patient_folders import put_under_patient, remove_empty, take_out
 from CastInterfaceLib.slices_in_3d import Box, box_corners, show_slices_in_3d
-from CastInterfaceLib.slow_calls import slow_call
 from CastInterfaceLib.voxels import Voxels
 from CastLib.dicom.series import Series
+from CastSlicerLib.slow_calls import slow_call
 
 # Node attributes that tell which study, series and instances a node was made from.
 STUDY = "DICOM.StudyInstanceUID"

@@ -13,7 +13,6 @@ from typing import Protocol
 from CastInterfaceLib.batch_files import check_announced, files_of_study, merged, new_instances
 from CastInterfaceLib.frame_decoder import FrameDecoder
 from CastInterfaceLib.identity import Claim, Contradiction
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.problems import left_out_sentences
 from CastInterfaceLib.segmentation_display import PreparedSegmentation, prepare_segmentation
@@ -38,6 +37,7 @@ from CastLib.dicom.series import Scan, Series, scan
 from CastLib.errors import CastError, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
+from CastSlicerLib.jobs import Job
 
 log = logging.getLogger("cast.display")
 

@@ -17,13 +17,13 @@ from CastInterfaceLib.identity import (
     contradiction_among,
     people_among,
 )
-from CastInterfaceLib.jobs import Cancelled
 from CastLib.dicom.headers import SEG_CLASSES
 from CastLib.dicom.series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry, parse_received_manifest
 from CastLib.message import Message
 from CastLib.study_context import StudyReference
+from CastSlicerLib.jobs import Cancelled
 
 _FORMS = {
     "dicomweb": "from a DICOMweb server",

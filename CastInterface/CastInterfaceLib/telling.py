@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from CastInterfaceLib.jobs import Job, Jobs
 from CastInterfaceLib.open_study import OpenStudy
 from CastInterfaceLib.status import study_context
 from CastLib.client import Session
 from CastLib.client.recent_ids import RememberedIds
 from CastLib.events import STATUS_UPDATE, STRUCTURE_REPORT_UPDATE
 from CastLib.message import IN_REPLY_TO, Message, progress_target
+from CastSlicerLib.jobs import Job, Jobs
 
 log = logging.getLogger("cast.display")
 

@@ -4,7 +4,7 @@ Usage: main_thread.py [TEST FILE ...]
 
 Runs the tests of the panels (those named, else all that drive a panel) in the stand-in for Slicer and reports the
 longest slot and the longest callback of each test, most held first: by the clock, and by the processor. The bar is
-50 ms; calls to Slicer, VTK and packages that cannot be cut (`CastInterfaceLib.slow_calls`) are not counted. The
+50 ms; calls to Slicer, VTK and packages that cannot be cut (`CastSlicerLib.slow_calls`) are not counted. The
 yardstick, filling a table of 2,000 rows, is measured before and after: a figure on a slow or busy machine is read
 beside it.
 """

@@ -26,9 +26,9 @@ from pydicom.encaps import encapsulate, get_frame
 from CastInterfaceLib import frame_decoder
 from CastInterfaceLib.codestream import declared_size
 from CastInterfaceLib.frame_decoder import STARTS_MOST, CalledOff, FrameDecoder, NotDecoded
-from CastInterfaceLib.jobs import Cancelled
 from CastInterfaceLib.voxels import read_voxels
 from CastLib.dicom.series import read_series
+from CastSlicerLib.jobs import Cancelled
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="there is no signal that stops a process")
 

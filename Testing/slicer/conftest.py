@@ -40,7 +40,7 @@ def slicer_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     tmp_path_factory.getbasetemp()  # before the host turns temporary files into a folder of its own
     from slicer_host import start_host
 
-    from CastInterfaceLib import local_hub
+    from CastSlicerLib import local_hub
 
     local_hub.LOCAL_HUB = NO_HUB
     host = start_host()
@@ -89,7 +89,7 @@ def held() -> dict[str, Any]:
 
     from slicer_host.pythonqt_signals import slots_held
 
-    timer = sys.modules.get("CastInterfaceLib.pump_timer")
+    timer = sys.modules.get("CastSlicerLib.pump_timer")
     return {"slot": slots_held, **({"callback": timer.slicer_pump().held} if timer is not None else {})}
 
 

@@ -23,7 +23,7 @@ def test_the_snippets_work_when_pasted(
     import slicer
 
     either_host.load_module("CastInterface")
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     add_volume("Volume", 4, 4, 4)
     console: dict[str, Any] = {"slicer": slicer}

@@ -18,7 +18,7 @@ ABSENT = "no-such-package-anywhere>=1.0"
 
 
 def install_requirements(path: Path, module: str) -> bool:
-    from CastInterfaceLib import dependencies
+    from CastSlicerLib import dependencies
 
     return dependencies.install_requirements(path, module)
 
@@ -40,7 +40,7 @@ def without_packaging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_what_is_missing_here_is_told(requirements: Path) -> None:
-    from CastInterfaceLib.dependencies import missing_requirements
+    from CastSlicerLib.dependencies import missing_requirements
 
     assert [str(one) for one in missing_requirements(requirements)] == [ABSENT]
 
@@ -104,7 +104,7 @@ def test_a_package_that_is_too_old_is_named_and_left_alone(host: Any, requiremen
 
 
 def test_the_panel_says_what_is_missing_and_offers_it_again(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import CastInterfaceLib.dependencies as dependencies
+    import CastSlicerLib.dependencies as dependencies
 
     real = dependencies.read_requirements
     host.load_module("CastHub")  # so that its folder is known
@@ -138,7 +138,7 @@ def make_wheel(folder: Path, name: str, version: str, requires: str = "") -> Non
 
 def test_pip_keeps_to_the_constraints(tmp_path: Path, pip: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """Real pip, on what is installed here: one that fits is added, one that wants another pydicom is not."""
-    from CastInterfaceLib.dependencies import installed_versions
+    from CastSlicerLib.dependencies import installed_versions
 
     make_wheel(tmp_path, "fits_beside", "1.0", f"pydicom=={metadata.version('pydicom')}")
     make_wheel(tmp_path, "wants_newer", "1.0", "pydicom>=999")

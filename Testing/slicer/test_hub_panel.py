@@ -155,7 +155,7 @@ def test_started_and_stopped_by_keyboard_alone(part: HubPart) -> None:
 def test_what_the_interpreter_prints_is_no_address_and_no_report(
     part: HubPart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CastInterfaceLib import hub_process
+    from CastHubWidgets import hub_process
 
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho welcome\n(sleep 1; echo 'half a word {{') &\nexec {sys.executable} \"$@\"\n")

@@ -81,7 +81,7 @@ def test_the_test_button_tells_whether_a_hub_answers(part: InterfacePart, hub: H
 
 
 def test_colours_follow_when_slicer_turns_dark(part: InterfacePart, hub: HubProcess) -> None:
-    from CastInterfaceLib.panels.looks import BAD, BUSY
+    from CastSlicerLib.palette import BAD, BUSY
 
     part.connect(hub.url, "dark")
     part.open_section("ask")
@@ -124,7 +124,7 @@ def test_a_connection_that_other_code_made_is_the_one_shown_and_kept(part: Inter
     part.until(lambda: "tumour board" in part.ui.stateLabel.text.replace("\u200b", ""))
     shown = part.ui.hubBox.currentText, part.ui.userEdit.text, part.ui.topicEdit.text
     assert shown == (hub.url, "scripted", "tumour board")
-    from CastInterfaceLib.panels.saved_hubs import SavedHubs
+    from CastSlicerLib.saved_hubs import SavedHubs
 
     assert SavedHubs().last() == shown and "http://typed.example:1" not in SavedHubs().addresses()
 
@@ -338,7 +338,7 @@ def test_what_the_user_takes_out_of_the_scene_is_open_no_more(
 def test_what_the_hub_opened_goes_with_the_module_and_the_users_own_stays(
     part: InterfacePart, hub: HubProcess, tmp_path: Path
 ) -> None:
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     write_phantom(tmp_path / "study")
     uid = study_uid_in(tmp_path / "study")
@@ -462,7 +462,7 @@ def test_a_loaded_volume_goes_to_a_service_and_its_result_comes_into_the_scene(
 
 
 def test_a_volume_without_dicom_files_goes_as_nrrd(part: InterfacePart, hub: HubProcess, tmp_path: Path) -> None:
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     add_volume("Made here", 8, 9, 10)
     part.connect(hub.url, "nrrd")
@@ -478,7 +478,7 @@ def test_a_volume_without_dicom_files_goes_as_nrrd(part: InterfacePart, hub: Hub
 
 def test_a_volume_with_a_name_longer_than_a_files_may_be_is_written(host: Any, tmp_path: Path) -> None:
     from CastInterfaceLib.node_files import files_of_node
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     for ending, event in ((".nrrd", "nrrd-send"), (".nii.gz", "nifti-send")):
         (path,) = files_of_node(add_volume("脳" * 300, 4, 5, 6), event, tmp_path).paths
@@ -555,8 +555,8 @@ def test_only_the_last_500_messages_are_kept(part: InterfacePart) -> None:
 
 
 def test_no_handler_holds_the_main_thread(part: InterfacePart, hub: HubProcess, tmp_path: Path) -> None:
-    from CastInterfaceLib.pump_timer import slicer_pump
-    from CastInterfaceLib.slow_calls import longest_calls
+    from CastSlicerLib.pump_timer import slicer_pump
+    from CastSlicerLib.slow_calls import longest_calls
 
     write_phantom(tmp_path / "study")
     part.host.import_dicom(tmp_path / "study")
@@ -574,7 +574,7 @@ def test_no_handler_holds_the_main_thread(part: InterfacePart, hub: HubProcess, 
 
 
 def test_nothing_stays_running_after_disconnecting(either_host: Any, hub: HubProcess) -> None:
-    from CastInterfaceLib.pump_timer import slicer_timer
+    from CastSlicerLib.pump_timer import slicer_timer
 
     part = InterfacePart(either_host)
     part.connect(hub.url, "leaving")
@@ -603,7 +603,7 @@ def test_missing_packages_are_offered_and_not_installed_by_themselves(
 ) -> None:
     from packaging.requirements import Requirement
 
-    import CastInterfaceLib.panels.module_frame as dependencies
+    import CastSlicerLib.module_frame as dependencies
 
     present: list[bool] = []
     real = dependencies.missing_requirements

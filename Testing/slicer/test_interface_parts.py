@@ -134,7 +134,7 @@ def test_shrinking_takes_the_mean_and_keeps_proportions() -> None:
 
 
 def test_what_qt_cannot_keep_of_a_text_is_marked(host: Any) -> None:
-    from CastInterfaceLib.panels.looks import plain
+    from CastSlicerLib.palette import plain
 
     assert plain("a\0b\x07\x9b\ud83d c\n\td") == "a\ufffdb\ufffd\ufffd\ufffd c\n\td"
     assert plain("頭 🧠 Ж é") == "頭 🧠 Ж é"
@@ -143,7 +143,7 @@ def test_what_qt_cannot_keep_of_a_text_is_marked(host: Any) -> None:
 def test_choices_whose_texts_qt_would_cut_are_filled_once(host: Any) -> None:
     import qt
 
-    from CastInterfaceLib.panels.looks import set_choices
+    from CastSlicerLib.palette import set_choices
 
     box, filled = qt.QComboBox(), []
     box.connect("currentIndexChanged(int)", filled.append)
@@ -156,8 +156,8 @@ def test_choices_whose_texts_qt_would_cut_are_filled_once(host: Any) -> None:
 def test_a_selected_row_that_tells_of_a_failure_stays_red(host: Any) -> None:
     import qt
 
-    from CastInterfaceLib.panels.looks import BAD, GOOD
-    from CastInterfaceLib.panels.tables import fill_row, keep_bad_red
+    from CastSlicerLib.palette import BAD, GOOD
+    from CastSlicerLib.tables import fill_row, keep_bad_red
 
     table = qt.QTableWidget(2, 1)
     for row, look in enumerate((GOOD, BAD)):

@@ -119,7 +119,7 @@ def test_a_batch_of_some_size_goes_out_and_comes_in_while_the_loop_keeps_the_loc
     starving_host: Any, hub: HubProcess, tmp_path: Path
 ) -> None:
     part = InterfacePart(starving_host)
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     volume = add_volume("Large", 256, 256, 400)
     part.connect(hub.url, "starving")

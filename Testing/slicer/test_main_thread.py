@@ -32,7 +32,7 @@ for name in sys.argv[2:]:
     module = host.load_module(name)
     at_once = module.widget.frame.ready
     assert host.spin(lambda: module.widget.frame.ready, 120), name
-    from CastInterfaceLib.slow_calls import longest_calls
+    from CastSlicerLib.slow_calls import longest_calls
     facts = [at_once, slots_held.pieces, str(slots_held), longest_calls()]
     print(json.dumps([name, *facts]), flush=True)
     host.unload_all()
@@ -72,7 +72,7 @@ def test_a_module_that_goes_while_its_panel_is_being_made_leaves_nothing(host: A
 
 
 def test_a_panel_that_cannot_be_made_is_told(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from CastInterfaceLib.panels import module_frame
+    from CastSlicerLib import module_frame
 
     def fail(name: str) -> None:
         raise ImportError("no module named teapot")
@@ -88,7 +88,7 @@ def test_a_panel_that_cannot_be_made_is_told(host: Any, monkeypatch: pytest.Monk
 def test_a_burst_of_messages_is_taken_in_many_ticks(host: Any) -> None:
     from slicer_host.pythonqt_signals import slots_held
 
-    from CastInterfaceLib.pump_timer import acquire, release, slicer_pump
+    from CastSlicerLib.pump_timer import acquire, release, slicer_pump
 
     taken: list[int] = []
 

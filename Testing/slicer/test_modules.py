@@ -102,9 +102,9 @@ def test_the_self_test_is_skipped_where_packages_are_missing(
 ) -> None:
     """Slicer's build machines run every extension's tests and install nothing for them."""
     module = host.load_module(name)
-    import CastInterfaceLib.self_test
+    import CastSlicerLib.self_test
 
-    monkeypatch.setattr(CastInterfaceLib.self_test, "missing_requirements", lambda path: ["websocket-client>=1.7"])
+    monkeypatch.setattr(CastSlicerLib.self_test, "missing_requirements", lambda path: ["websocket-client>=1.7"])
     with pytest.raises(unittest.SkipTest, match="websocket-client"):
         module.test()
 

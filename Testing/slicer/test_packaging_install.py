@@ -81,7 +81,7 @@ def test_the_installed_extension_is_whole_and_works_by_itself(tmp_path: Path) ->
     ("module", "forgotten"),
     [
         ("CastInterface", "CastLib/message.py"),
-        ("CastInterface", "CastInterfaceLib/panels/looks.py"),
+        ("CastInterface", "CastSlicerLib/palette.py"),
         ("CastHub", "CastHubLib/http/server.py"),  # imported inside a function only
     ],
 )

@@ -345,7 +345,7 @@ def test_hub_and_id_are_kept_and_the_secret_is_not(part: ProviderPart, hub: HubP
 def test_the_example_is_tried_on_the_loaded_sample(either_host: Any, tmp_path: Path) -> None:
     import slicer
 
-    from CastInterfaceLib.pump_timer import slicer_pump
+    from CastSlicerLib.pump_timer import slicer_pump
 
     part = empty(ProviderPart(either_host))
     part.add(ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py")
@@ -463,7 +463,7 @@ def test_missing_packages_are_offered_and_not_installed_by_themselves(
 ) -> None:
     from packaging.requirements import Requirement
 
-    import CastInterfaceLib.panels.module_frame as dependencies
+    import CastSlicerLib.module_frame as dependencies
 
     monkeypatch.setattr(dependencies, "missing_requirements", lambda path: [Requirement("websocket-client>=1.7")])
     module = host.load_module("CastServiceProvider")

@@ -49,7 +49,7 @@ def change(view: Any, done: Callable[[], object]) -> np.ndarray:
 
 
 def test_the_screen_names_the_patient_and_the_picture_does_not(room: Any) -> None:
-    from CastInterfaceLib.user_settings import write_setting
+    from CastSlicerLib.user_settings import write_setting
 
     volume = room.slice_views[0].volume
     for view in (*room.slice_views, *room.threed_views):
@@ -90,7 +90,7 @@ def test_slicers_own_corner_annotations_stay_on_the_screen(room: Any) -> None:
 
 
 def test_a_volume_of_the_users_own_is_left_without_words(room: Any) -> None:
-    from CastInterfaceLib.self_test import add_volume
+    from CastSlicerLib.self_test import add_volume
 
     view = room.slice_views[0]
     own = add_volume("Own", 32, 32, 32)

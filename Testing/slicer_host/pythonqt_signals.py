@@ -28,7 +28,7 @@ slot_errors: list[BaseException] = []
 
 def seconds_in_slow_calls() -> tuple[float, float]:
     """What the product spent in the calls to Slicer and VTK that it names."""
-    module = sys.modules.get("CastInterfaceLib.slow_calls")
+    module = sys.modules.get("CastSlicerLib.slow_calls")
     return module.seconds_inside() if module is not None else (0.0, 0.0)
 
 

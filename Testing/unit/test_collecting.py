@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from CastInterfaceLib import collecting
-from CastInterfaceLib.collecting import MainThreadCollector
+from CastSlicerLib import garbage as collecting
+from CastSlicerLib.garbage import MainThreadCollector
 
 
 class Owned:
@@ -95,7 +95,7 @@ def test_very_many_new_objects_are_looked_at_once():
 
 
 def test_old_garbage_goes_too(monkeypatch):
-    monkeypatch.setattr("CastInterfaceLib.collecting._WHOLE_EVERY", 0.0)
+    monkeypatch.setattr("CastSlicerLib.garbage._WHOLE_EVERY", 0.0)
     gc.set_threshold(10, 1, 1)
     collector = MainThreadCollector()
     collector.begin()

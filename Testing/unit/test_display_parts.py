@@ -20,7 +20,6 @@ from CastInterfaceLib import scene_view
 from CastInterfaceLib.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
 from CastInterfaceLib.batch_files import files_of_study
 from CastInterfaceLib.identity import Claim
-from CastInterfaceLib.jobs import Cancelled, Job, Jobs
 from CastInterfaceLib.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
 from CastInterfaceLib.look import look_of
 from CastInterfaceLib.study_files import AmbiguousAccession, StudyFiles
@@ -28,6 +27,7 @@ from CastInterfaceLib.study_source import NotShown, claims_of_batch, missing_stu
 from CastLib.client import Pump
 from CastLib.message import make_message, parse_publish
 from CastLib.study_context import StudyReference
+from CastSlicerLib.jobs import Cancelled, Job, Jobs
 
 FOUR_UP = """<layout type="vertical"><item><layout type="horizontal">
 <item><view class="vtkMRMLSliceNode" singletontag="Red"/></item>

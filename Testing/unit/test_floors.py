@@ -11,15 +11,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CAST_LIB = ROOT / "CastInterface" / "CastLib"
 INTERFACE_LIB = ROOT / "CastInterface" / "CastInterfaceLib"
+SLICER_LIB = ROOT / "CastInterface" / "CastSlicerLib"
 CLI = ROOT / "CastInterface" / "CastCLI"
 PROVIDER_LIB = ROOT / "CastServiceProvider" / "CastServiceProviderLib"
+PROVIDER_WIDGETS = ROOT / "CastServiceProvider" / "CastServiceProviderWidgets"
 HUB_LIB = ROOT / "CastHub" / "CastHubLib"
+HUB_WIDGETS = ROOT / "CastHub" / "CastHubWidgets"
 #: The hub's folders, the lowest first.
 TOP_OF_HUB = ("__main__", "command", "child_process")
 HUB_FLOORS = ("routing", "access", "delivery", "payloads", "extras", "http")
 MODULE_FILES = [ROOT / name / f"{name}.py" for name in ("CastInterface", "CastServiceProvider", "CastHub")]
 
 SHELLS = {"CastInterfaceLib", "CastServiceProviderLib", "CastHubLib"}
+WIDGETS = {"CastServiceProviderWidgets", "CastHubWidgets"}
+OURS = {*SHELLS, *WIDGETS, "CastLib", "CastSlicerLib", "CastCLI"}
 DICOM = {"pydicom", "numpy"}
 DOORS = {
     "asyncio",
@@ -155,7 +160,23 @@ def test_the_provider_imports_no_other_shell_and_no_slicer(path: Path) -> None:
 
 @each(python_files(INTERFACE_LIB))
 def test_the_display_imports_no_other_shell(path: Path) -> None:
-    assert not packages(imports_of(path)) & (SHELLS - {"CastInterfaceLib"})
+    assert packages(imports_of(path)) & OURS <= {"CastInterfaceLib", "CastSlicerLib", "CastLib"}
+
+
+@each(python_files(SLICER_LIB))
+def test_what_the_modules_share_imports_none_of_them(path: Path) -> None:
+    assert packages(imports_of(path)) & OURS <= {"CastSlicerLib", "CastLib"}
+
+
+@each(python_files(HUB_WIDGETS))
+def test_the_hubs_panel_imports_no_other_module_and_no_hub(path: Path) -> None:
+    assert packages(imports_of(path)) & OURS <= {"CastHubWidgets", "CastSlicerLib", "CastLib"}
+
+
+@each(python_files(PROVIDER_WIDGETS))
+def test_the_providers_panel_imports_no_hub(path: Path) -> None:
+    below = {"CastServiceProviderWidgets", "CastServiceProviderLib", "CastInterfaceLib", "CastSlicerLib", "CastLib"}
+    assert packages(imports_of(path)) & OURS <= below
 
 
 @each(python_files(CLI))
@@ -174,7 +195,7 @@ def test_the_command_line_imports_shells_only_when_asked_for(path: Path) -> None
 
 @each(MODULE_FILES)
 def test_a_module_file_imports_only_slicer_and_what_is_below(path: Path) -> None:
-    own = {path.stem + "Lib", "CastLib", "CastInterfaceLib"}  # all widgets stand in CastInterfaceLib
+    own = {path.stem + "Lib", path.stem + "Widgets", "CastLib", "CastSlicerLib"}
     assert packages(imports_of(path)) <= {"slicer", "vtk", "qt", "ctk"} | own
 
 

@@ -10,11 +10,11 @@ import qt
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.jobs import Cancelled, Job
 from CastInterfaceLib.message_log import cut
-from CastInterfaceLib.panels.looks import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
 from CastInterfaceLib.pictures import PeerPicture, pictures_of, save_pictures
 from CastLib.events import SCENEVIEW, STATUS
+from CastSlicerLib.jobs import Cancelled, Job
+from CastSlicerLib.palette import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
 
 
 class AskSection:

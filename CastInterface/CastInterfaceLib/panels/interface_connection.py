@@ -8,8 +8,9 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import (
+from CastLib.client import State
+from CastSlicerLib.jobs import Cancelled
+from CastSlicerLib.palette import (
     BAD,
     BUSY,
     GOOD,
@@ -20,8 +21,7 @@ from CastInterfaceLib.panels.looks import (
     telling,
     without_command,
 )
-from CastInterfaceLib.panels.saved_hubs import SavedHubs
-from CastLib.client import State
+from CastSlicerLib.saved_hubs import SavedHubs
 
 LOOK_EVERY = 5.0  # seconds between looks for a hub on this machine
 

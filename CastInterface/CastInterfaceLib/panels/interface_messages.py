@@ -9,8 +9,8 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.message_log import MOST, RECEIVED, Record
-from CastInterfaceLib.panels.looks import plain, set_icon
-from CastInterfaceLib.panels.tables import fit_columns, low_rows
+from CastSlicerLib.palette import plain, set_icon
+from CastSlicerLib.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
 STEP = 40

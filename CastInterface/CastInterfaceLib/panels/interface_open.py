@@ -10,9 +10,9 @@ from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
 from CastInterfaceLib.open_now import OpenNow
-from CastInterfaceLib.panels.looks import BUSY, color_icon, plain, set_icon, show_text
-from CastInterfaceLib.panels.tables import fit_columns, fit_rows, stretch
 from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
+from CastSlicerLib.palette import BUSY, color_icon, plain, set_icon, show_text
+from CastSlicerLib.tables import fit_columns, fit_rows, stretch
 
 PROBLEMS_MOST = 3
 ROWS_SEEN = 8  # rows before the table scrolls

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.local_hub import LOCAL_HUB
 from CastInterfaceLib.panels.interface_ask import AskSection
 from CastInterfaceLib.panels.interface_connection import ConnectionSection
 from CastInterfaceLib.panels.interface_messages import MessagesSection
 from CastInterfaceLib.panels.interface_open import OpenSection
 from CastInterfaceLib.panels.interface_send import SendSection
-from CastInterfaceLib.panels.sections import SectionsPanel
+from CastSlicerLib.local_hub import LOCAL_HUB
+from CastSlicerLib.sections import SectionsPanel
 
 
 class InterfacePanel(SectionsPanel):

@@ -11,10 +11,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.jobs import Cancelled, Job
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
-from CastInterfaceLib.panels.tables import fill_row, fit_rows, keep_bad_red, stretch
 from CastLib.actors import EVIDENCE_CREATOR
+from CastSlicerLib.jobs import Cancelled, Job
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
+from CastSlicerLib.tables import fill_row, fit_rows, keep_bad_red, stretch
 
 STUDY = "study"
 MOST = 20  # sends that are listed

@@ -7,13 +7,13 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.local_hub import LOCAL_HUB
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, set_icon, show_text, telling, without_command
-from CastInterfaceLib.panels.provider_jobs import JobsSection, TrySection, last_words
-from CastInterfaceLib.panels.saved_hubs import SavedHubs
-from CastInterfaceLib.panels.sections import SectionsPanel
-from CastInterfaceLib.panels.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
-from CastInterfaceLib.provider_logic import ProviderLogic
+from CastServiceProviderWidgets.provider_jobs import JobsSection, TrySection, last_words
+from CastServiceProviderWidgets.provider_logic import ProviderLogic
+from CastSlicerLib.local_hub import LOCAL_HUB
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, set_icon, show_text, telling, without_command
+from CastSlicerLib.saved_hubs import SavedHubs
+from CastSlicerLib.sections import SectionsPanel
+from CastSlicerLib.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it

@@ -12,12 +12,9 @@ from typing import Any
 
 import slicer
 
-from CastInterfaceLib.background import Background, Ended
 from CastInterfaceLib.host_slicer import open_host
-from CastInterfaceLib.jobs import Job
 from CastInterfaceLib.known_files import known_files
 from CastInterfaceLib.node_files import files_of_node, volumes_with_image
-from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.segmentation_display import (
     PreparedSegmentation,
     prepare_segmentation,
@@ -26,10 +23,13 @@ from CastInterfaceLib.segmentation_display import (
 from CastInterfaceLib.segmentation_source import volume_for
 from CastInterfaceLib.study_loading import is_shown, name_volume, show_volume, volume_corners
 from CastInterfaceLib.study_source import segmentation_files
-from CastInterfaceLib.trial_files import can_be_written, files_to_write
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
+from CastServiceProviderWidgets.trial_files import can_be_written, files_to_write
+from CastSlicerLib.background import Background, Ended
+from CastSlicerLib.jobs import Job
+from CastSlicerLib.pump_timer import PumpTimer
 
 log = logging.getLogger("cast.provider")
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import qt
 
-from CastInterfaceLib.collecting import MainThreadCollector
-from CastInterfaceLib.slow_calls import seconds_inside
 from CastLib.client import Pump
+from CastSlicerLib.garbage import MainThreadCollector
+from CastSlicerLib.slow_calls import seconds_inside
 
 INTERVAL_MS = 10  # with the pump's sleep of 1 ms: frames within 10 ms for 10 % of the main thread
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import ctk
 import qt
 
-from CastInterfaceLib.panels.slots import Slots
+from CastSlicerLib.slots import Slots
 
 REFRESH_MS = 250
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
-from CastInterfaceLib import hub_process
-from CastInterfaceLib.hub_process import HubState
+from CastHubWidgets import hub_process
+from CastHubWidgets.hub_process import HubState
 
 
 def state_words(state: HubState) -> str:

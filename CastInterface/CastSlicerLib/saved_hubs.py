@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from CastInterfaceLib.user_settings import read_setting, read_texts, write_setting
+from CastSlicerLib.user_settings import read_setting, read_texts, write_setting
 
 _HUBS = "CastInterface/Hubs"
 _LAST = "CastInterface/Last"

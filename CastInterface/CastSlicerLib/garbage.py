@@ -15,7 +15,7 @@ import gc
 import threading
 import time
 
-from CastInterfaceLib.slow_calls import slow_call
+from CastSlicerLib.slow_calls import slow_call
 
 _MANY = 10_000  # new objects: an import on a thread makes them, or the headers of a study, and most of them stay
 _WHOLE_EVERY = 60.0  # seconds between looks at everything, which may take a tenth of a second in a large process

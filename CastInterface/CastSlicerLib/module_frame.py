@@ -21,9 +21,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.dependencies import install_requirements, missing_requirements
-from CastInterfaceLib.panels.slots import Slots
-from CastInterfaceLib.slow_calls import slow_call
+from CastSlicerLib.dependencies import install_requirements, missing_requirements
+from CastSlicerLib.slots import Slots
+from CastSlicerLib.slow_calls import slow_call
 
 # Slicer's own log takes everything from DEBUG on: what we write for each message belongs there only when somebody asks,
 # by giving this logger another level.

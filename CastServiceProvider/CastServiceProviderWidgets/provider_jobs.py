@@ -10,11 +10,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.jobs import Cancelled
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text, telling
-from CastInterfaceLib.panels.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
-from CastInterfaceLib.provider_logic import ProviderLogic
-from CastInterfaceLib.provider_trials import TrialResult, Trials
+from CastServiceProviderWidgets.provider_logic import ProviderLogic
+from CastServiceProviderWidgets.trials import TrialResult, Trials
+from CastSlicerLib.jobs import Cancelled
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text, telling
+from CastSlicerLib.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
 
 ROWS_SEEN = 6  # rows of the table of jobs before it scrolls
 NAMES_MOST = 3  # names of saved files that are told

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from CastInterfaceLib.jobs import Cancelled, Job, Jobs
-from CastInterfaceLib.pump_timer import PumpTimer
+from CastSlicerLib.jobs import Cancelled, Job, Jobs
+from CastSlicerLib.pump_timer import PumpTimer
 
 Ended = Callable[[Any, "Exception | None"], object]
 

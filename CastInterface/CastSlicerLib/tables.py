@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import qt
 import slicer
 
-from CastInterfaceLib.panels.looks import BAD, color_of, is_dark, plain
+from CastSlicerLib.palette import BAD, color_of, is_dark, plain
 
 Cell = tuple[str, str, "tuple[str, str] | None"]
 

@@ -20,8 +20,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.slow_calls import slow_call
 from CastLib.errors import CastError
+from CastSlicerLib.slow_calls import slow_call
 
 log = logging.getLogger("cast.packages")
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-PACKAGES = ("CastLib", "CastInterfaceLib", "CastServiceProviderLib", "CastHubLib")
+PACKAGES = (
+    "CastLib",
+    "CastSlicerLib",
+    "CastInterfaceLib",
+    "CastServiceProviderLib",
+    "CastServiceProviderWidgets",
+    "CastHubLib",
+    "CastHubWidgets",
+)
 
 
 def forget_libraries() -> None:

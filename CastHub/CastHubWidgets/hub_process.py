@@ -19,15 +19,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from CastInterfaceLib.callbacks import remover
-from CastInterfaceLib.dependencies import missing_requirements
-from CastInterfaceLib.jobs import Job, Jobs
-from CastInterfaceLib.local_hub import hub_status
-from CastInterfaceLib.pump_timer import PumpTimer
-from CastInterfaceLib.slow_calls import slow_call
 from CastLib.client import Pump
 from CastLib.errors import CastError
 from CastLib.slicer_python import slicer_python
+from CastSlicerLib.callbacks import remover
+from CastSlicerLib.dependencies import missing_requirements
+from CastSlicerLib.jobs import Job, Jobs
+from CastSlicerLib.local_hub import hub_status
+from CastSlicerLib.pump_timer import PumpTimer
+from CastSlicerLib.slow_calls import slow_call
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 2018

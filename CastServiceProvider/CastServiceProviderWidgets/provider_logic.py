@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from CastInterfaceLib.background import Background
-from CastInterfaceLib.provider_trials import Trials
-from CastInterfaceLib.pump_timer import slicer_timer
-from CastInterfaceLib.user_settings import read_setting, read_texts, write_setting
 from CastLib.errors import CastError
+from CastServiceProviderWidgets.trials import Trials
+from CastSlicerLib.background import Background
+from CastSlicerLib.pump_timer import slicer_timer
+from CastSlicerLib.user_settings import read_setting, read_texts, write_setting
 
 _SERVICES = "CastServiceProvider/Services"
 _ACCESS = "CastServiceProvider/Access"

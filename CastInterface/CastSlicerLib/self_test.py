@@ -11,7 +11,7 @@ from typing import Any
 import slicer
 import vtk
 
-from CastInterfaceLib.dependencies import missing_requirements
+from CastSlicerLib.dependencies import missing_requirements
 
 
 def run_each(case: unittest.TestCase, *tests: Callable[[], object]) -> None:

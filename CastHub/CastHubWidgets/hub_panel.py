@@ -7,12 +7,12 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from CastInterfaceLib import hub_process
-from CastInterfaceLib.hub_process import HubProcess
-from CastInterfaceLib.panels.hub_words import state_words
-from CastInterfaceLib.panels.looks import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light, telling
-from CastInterfaceLib.panels.tables import fit_rows, stretch
+from CastHubWidgets import hub_process
+from CastHubWidgets.hub_process import HubProcess
+from CastHubWidgets.hub_words import state_words
 from CastLib.actors import actor_words
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light, telling
+from CastSlicerLib.tables import fit_rows, stretch
 
 STATUS_PAGE = "/api/hub/status"
 
