@@ -18,9 +18,9 @@ from slicer.ScriptedLoadableModule import (
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastInterface-requirements.txt"
 IMPORTS = (
-    "CastInterfaceLib.study_reading",
-    "CastInterfaceLib.image_display",
-    "CastInterfaceLib.interface_logic",
+    "CastInterfaceLib.study.reader",
+    "CastInterfaceLib.display.image_display",
+    "CastInterfaceLib.logic.interface_logic",
     "CastInterfaceLib.panels.interface_panel",
 )
 
@@ -83,7 +83,7 @@ class CastInterfaceWidget(ScriptedLoadableModuleWidget):
 
 
 class CastInterfaceLogic(ScriptedLoadableModuleLogic):
-    """The module without its panel, for other extensions: has all that ``CastInterfaceLib.interface_logic``
+    """The module without its panel, for other extensions: has all that ``CastInterfaceLib.logic.interface_logic``
     and ``hub_member`` document.
 
     Usage, in Slicer's Python console::
@@ -95,7 +95,7 @@ class CastInterfaceLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
-        from CastInterfaceLib.interface_logic import InterfaceLogic
+        from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 
         self._interface = InterfaceLogic()
 
@@ -146,7 +146,7 @@ class CastInterfaceTest(ScriptedLoadableModuleTest):
     def test_a_volume_can_be_written(self):
         import tempfile
 
-        from CastInterfaceLib.node_files import files_of_node
+        from CastInterfaceLib.scene.volume_files import files_of_node
         from CastSlicerLib.self_test import add_volume
 
         volume = add_volume("Test volume", 4, 5, 6)

@@ -13,16 +13,16 @@ import pydicom
 import pytest
 from display_parts import SIGHTS, decode
 
-from CastInterfaceLib import study_reading
-from CastInterfaceLib.study_files import StudyFiles
+from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump
 from CastLib.errors import TransferError
 from CastLib.message import Message, make_message, parse_publish
 from CastLib.study_context import make_study_context
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
-    from CastInterfaceLib.image_display import ImageDisplay
+    from CastInterfaceLib.display.image_display import ImageDisplay
+    from CastInterfaceLib.views.engine_viewer import EngineHost
     from CastLib.manifest import FileEntry
 
 
@@ -161,7 +161,7 @@ class Desk:
 
 
 def volumes_of(desk: Desk) -> list[Any]:
-    from CastInterfaceLib.host import nodes_of_class
+    from CastInterfaceLib.scene.viewer import nodes_of_class
 
     return nodes_of_class(desk.host.scene, "vtkMRMLScalarVolumeNode")
 
@@ -173,7 +173,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    from CastInterfaceLib.image_display import ImageDisplay
+    from CastInterfaceLib.display.image_display import ImageDisplay
 
     monkeypatch.setattr(study_reading, "PAYLOAD_GRACE", 0.1)
     folder.mkdir()

@@ -20,7 +20,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from CastInterfaceLib.voxels import ijk_to_ras
+from CastInterfaceLib.study.voxels import ijk_to_ras
 from CastLib.dicom.series import read_series
 from CastServiceProviderLib.segmentation_result import TISSUE as TISSUE_CATEGORY
 from CastServiceProviderLib.segmentation_result import Code, SegmentDescription, write_segmentation

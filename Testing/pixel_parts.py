@@ -10,7 +10,7 @@ import head_phantom
 import numpy as np
 from pydicom.dataset import Dataset
 
-from CastInterfaceLib.voxels import Voxels, read_voxels
+from CastInterfaceLib.study.voxels import Voxels, read_voxels
 from CastLib.dicom.series import read_series
 
 SIZE, SPACING = (6, 40, 32), (12.0, 5.0, 4.0)

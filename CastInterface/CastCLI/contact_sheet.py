@@ -42,7 +42,7 @@ def write_contact_sheet(
     segments: Sequence[SegmentLine],
 ) -> None:
     """Write the sheet as PNG. Each row is a title and its views, encoded pictures of any size."""
-    from CastInterfaceLib.lettering import clean, draw_text, elide
+    from CastInterfaceLib.views.lettering import clean, draw_text, elide
 
     columns = max(len(views) for _, views in rows)
     width = 2 * _MARGIN + columns * _VIEW + (columns - 1) * _GAP
@@ -66,7 +66,7 @@ def write_contact_sheet(
 
 def _draw_warning(draw: ImageDraw.ImageDraw, width: int) -> None:
     """Say in the upper right corner what the sheet is not."""
-    from CastInterfaceLib.lettering import draw_text, text_width
+    from CastInterfaceLib.views.lettering import draw_text, text_width
 
     across = text_width(NOT_FOR_DIAGNOSIS, 24)
     left = width - _MARGIN - across - 32
@@ -84,7 +84,7 @@ def _place_view(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, in
 
 def _draw_legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, segments: Sequence[SegmentLine]) -> None:
     """Draw the segments side by side: colour, name, volume."""
-    from CastInterfaceLib.lettering import clean, draw_text, elide
+    from CastInterfaceLib.views.lettering import clean, draw_text, elide
 
     if not segments:
         return

@@ -100,7 +100,7 @@ def _study_line(series: Series) -> str:
 
 def read_segments(path: Path) -> tuple[SegmentLine, ...]:
     """Return each segment of a DICOM SEG with its colour and its volume, counted from its own pixels."""
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     segmentation = read_segmentation(path)
     voxel_ml = segmentation.voxel_volume / 1000.0

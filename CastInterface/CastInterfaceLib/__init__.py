@@ -1,5 +1,5 @@
-"""The image display: opening and closing studies in a scene, drawing views, telling what they show.
+"""The image display: it opens and closes studies in a scene, draws views and answers what they show.
 
-A tour: ``command`` starts it, ``image_display`` is the role, ``host`` what it needs of the place it runs in, and
-``host_engine`` the room for Slicer's engine alone.
+Floors, from the top: ``panels``, ``logic``, ``display``, ``views``, ``scene``, ``study``; an import goes down only.
+``command`` starts a display without Slicer's window.
 """

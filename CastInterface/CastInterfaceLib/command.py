@@ -26,8 +26,8 @@ from CastLib.errors import CastError
 from CastLib.slicer_python import in_slicer
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
-    from CastInterfaceLib.study_files import StudyFiles
+    from CastInterfaceLib.study.local_studies import StudyFiles
+    from CastInterfaceLib.views.engine_viewer import EngineHost
     from CastLib.client import Pump
 
 log = logging.getLogger("cast.display")
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     host_kind = load_engine()
     if stop.wait(0):
         return stop.exit_code
-    from CastInterfaceLib.image_display import ImageDisplay
+    from CastInterfaceLib.display.image_display import ImageDisplay
     from CastLib.client import Pump, Session, SessionSettings
     from CastSlicerLib.garbage import MainThreadCollector
 
@@ -138,11 +138,11 @@ def run(args: argparse.Namespace) -> int:
 
 def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFiles:
     """Where studies are looked for: in the folders named, else in Slicer's database where it is there."""
-    from CastInterfaceLib.study_files import StudyFiles
+    from CastInterfaceLib.study.local_studies import StudyFiles
 
     if folders or not in_slicer():
         return StudyFiles(folders)
-    from CastInterfaceLib.dicom_database import DatabaseStudies
+    from CastInterfaceLib.scene.dicom_database import DatabaseStudies
 
     return DatabaseStudies(pump)
 
@@ -150,7 +150,7 @@ def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFile
 def load_engine() -> type[EngineHost]:
     """Import the engine and make sure that it can draw. Raises CastError with what to install."""
     if in_slicer():
-        from CastInterfaceLib.host_headless import HeadlessHost
+        from CastInterfaceLib.views.headless_viewer import HeadlessHost
 
         return HeadlessHost
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
@@ -170,7 +170,7 @@ def load_engine() -> type[EngineHost]:
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     try:
-        from CastInterfaceLib.host_engine import EngineHost  # takes seconds, while the trial runs
+        from CastInterfaceLib.views.engine_viewer import EngineHost  # takes seconds, while the trial runs
     except ImportError as error:
         trial.kill()
         trial.wait()

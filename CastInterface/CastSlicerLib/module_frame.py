@@ -41,8 +41,8 @@ CLIENT = (
     "CastLib.client.receiver",
     "CastLib.client.session",
     "CastLib.dicom.series",
-    "CastInterfaceLib.study_loading",
-    "CastInterfaceLib.host_slicer",
+    "CastInterfaceLib.scene.volumes",
+    "CastInterfaceLib.views.window_viewer",
 )
 
 

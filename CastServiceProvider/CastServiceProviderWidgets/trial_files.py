@@ -8,9 +8,9 @@ from typing import Any
 
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
-from CastInterfaceLib.dicom_writing import SeriesUids, series_paths, write_series
-from CastInterfaceLib.node_files import NodeFiles
-from CastInterfaceLib.study_loading import FRAME_OF_REFERENCE, SERIES, STUDY, geometry_of
+from CastInterfaceLib.scene.volume_files import NodeFiles
+from CastInterfaceLib.scene.volumes import FRAME_OF_REFERENCE, SERIES, STUDY, geometry_of
+from CastInterfaceLib.study.dicom_writing import SeriesUids, series_paths, write_series
 from CastLib.events import DICOM_SEND
 
 

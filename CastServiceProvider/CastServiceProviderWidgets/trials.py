@@ -12,17 +12,14 @@ from typing import Any
 
 import slicer
 
-from CastInterfaceLib.host_slicer import open_host
-from CastInterfaceLib.known_files import known_files
-from CastInterfaceLib.node_files import files_of_node, volumes_with_image
-from CastInterfaceLib.segmentation_display import (
-    PreparedSegmentation,
-    prepare_segmentation,
-    show_segmentation,
-)
-from CastInterfaceLib.segmentation_source import volume_for
-from CastInterfaceLib.study_loading import is_shown, name_volume, show_volume, volume_corners
-from CastInterfaceLib.study_source import segmentation_files
+from CastInterfaceLib.scene.known_files import known_files
+from CastInterfaceLib.scene.segmentation_source import volume_for
+from CastInterfaceLib.scene.segmentations import show_segmentation
+from CastInterfaceLib.scene.volume_files import files_of_node, volumes_with_image
+from CastInterfaceLib.scene.volumes import is_shown, name_volume, show_volume, volume_corners
+from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, prepare_segmentation
+from CastInterfaceLib.study.sources import segmentation_files
+from CastInterfaceLib.views.window_viewer import open_host
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND

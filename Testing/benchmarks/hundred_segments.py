@@ -83,8 +83,8 @@ def measure(file: Path) -> None:
     from CastInterfaceLib.command import load_engine
 
     host = load_engine()("four-up", (512, 512))
-    from CastInterfaceLib.segmentation_display import prepare_segments
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.prepared_segmentation import prepare_segments
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     print(f"engine loaded                     {peak():7.0f} MB")
     began = time.perf_counter()

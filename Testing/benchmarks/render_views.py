@@ -27,10 +27,12 @@ def main() -> None:
     began = time.perf_counter()
     kind = load_engine()
     print(f"engine loaded and tried  {time.perf_counter() - began:6.2f} s")
-    from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation
-    from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, prepare_volume, show_volume
-    from CastInterfaceLib.voxels import read_voxels
+    from CastInterfaceLib.scene.segmentations import show_segmentation
+    from CastInterfaceLib.scene.volumes import add_volume, show_volume
+    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
+    from CastInterfaceLib.study.prepared_volume import prepare_volume
+    from CastInterfaceLib.study.voxels import read_voxels
 
     began = time.perf_counter()
     host = kind("four-up", (512, 512))
@@ -57,8 +59,8 @@ def main() -> None:
 
 def measure(host, what):
     """Print the time of the first picture and the median of later ones, each after a change of the view."""
-    from CastInterfaceLib.png import encode_png
-    from CastInterfaceLib.scene_view import draw_views, encode_views
+    from CastInterfaceLib.views.png import encode_png
+    from CastInterfaceLib.views.scene_view import draw_views, encode_views
 
     for size in (512, 1024):
         host.resize(size, size)

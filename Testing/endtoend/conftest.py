@@ -10,7 +10,7 @@ from cast_desk import _no_command_left, peer, user  # noqa: F401  (fixtures)
 from display_desk import desk, folder  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineHost
 
 SIZE = (256, 256)
 

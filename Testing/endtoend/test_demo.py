@@ -9,7 +9,7 @@ import pytest
 from cast_command import CastCommand
 from PIL import Image
 
-from CastInterfaceLib.segmentation_reading import read_segmentation
+from CastInterfaceLib.study.segmentation_file import read_segmentation
 
 DEMO_SECONDS = 400
 VIEWS = ("axial", "coronal", "sagittal", "3d")

@@ -10,7 +10,7 @@ import pytest
 from display_desk import Desk, volumes_of
 from display_parts import study_uid_of, write_phantom
 
-from CastInterfaceLib import study_reading
+from CastInterfaceLib.study import reader as study_reading
 from CastLib.study_context import make_study_context
 
 

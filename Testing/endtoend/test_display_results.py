@@ -120,7 +120,7 @@ def labels_like(volume: Any) -> np.ndarray:
 
 
 def shown_nodes(desk: Desk, kind: str) -> list[Any]:
-    from CastInterfaceLib.host import nodes_of_class
+    from CastInterfaceLib.scene.viewer import nodes_of_class
 
     return nodes_of_class(desk.host.scene, kind)
 
@@ -144,7 +144,7 @@ def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(tmp_path / name))
         assert storage.WriteData(node)
-        from CastInterfaceLib.study_loading import remove_node
+        from CastInterfaceLib.scene.volumes import remove_node
 
         remove_node(desk.host.scene, node)
         file = tmp_path / name

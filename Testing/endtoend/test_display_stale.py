@@ -14,14 +14,15 @@ from display_parts import study_uid_of, write_phantom
 from hub_process import HubProcess
 from relay import Relay
 
-from CastInterfaceLib import confirmation, study_reading
-from CastInterfaceLib.study_files import StudyFiles
+from CastInterfaceLib.display import confirmation
+from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import make_message, parse_publish
 from CastLib.study_context import make_study_context
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineHost
 
 PATIENCE = 40.0
 SMALL = (24, 24, 8)
@@ -32,7 +33,7 @@ class Place:
     """A real hub, a display at it through a relay, and a worklist that answers STATUS with ``open``."""
 
     def __init__(self, host: EngineHost, hub: HubProcess, studies: Path) -> None:
-        from CastInterfaceLib.image_display import ImageDisplay
+        from CastInterfaceLib.display.image_display import ImageDisplay
 
         self.host, self.pump, self.topic = host, Pump(), f"topic-{secrets.token_hex(4)}"
         self.uids = [study_uid_of(write_phantom(studies / name, counts=SMALL)[0]) for name in "ab"]

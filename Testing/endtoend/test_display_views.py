@@ -29,13 +29,13 @@ from display_parts import (
 )
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
-from CastInterfaceLib.segmentation_reading import read_segmentation
-from CastInterfaceLib.voxels import Voxels, read_voxels
+from CastInterfaceLib.study.segmentation_file import read_segmentation
+from CastInterfaceLib.study.voxels import Voxels, read_voxels
 from CastLib.dicom.series import Series, read_series
 from CastLib.errors import CastError
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineHost
 
 ORIENTATIONS = {"axial": AXIAL, "sagittal": SAGITTAL, "oblique": oblique(), "from above": AXIAL * [1, -1, -1]}
 
@@ -43,9 +43,9 @@ ORIENTATIONS = {"axial": AXIAL, "sagittal": SAGITTAL, "oblique": oblique(), "fro
 @pytest.fixture
 def host(engine: EngineHost) -> Iterator[EngineHost]:
     """The engine, with an empty scene before and after."""
-    from CastInterfaceLib.host import nodes_of_class
-    from CastInterfaceLib.slices_in_3d import hide_slices_in_3d
-    from CastInterfaceLib.study_loading import remove_node
+    from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
+    from CastInterfaceLib.scene.viewer import nodes_of_class
+    from CastInterfaceLib.scene.volumes import remove_node
 
     yield engine
     for kind in ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode"):
@@ -55,8 +55,9 @@ def host(engine: EngineHost) -> Iterator[EngineHost]:
 
 
 def show(host: EngineHost, series: Series) -> tuple[Any, Voxels, np.ndarray]:
-    from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, prepare_volume, show_volume
+    from CastInterfaceLib.scene.volumes import add_volume, show_volume
+    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.prepared_volume import prepare_volume
 
     voxels = read_voxels(series)
     volume = add_volume(host.scene, series, prepare_volume(voxels))
@@ -66,7 +67,7 @@ def show(host: EngineHost, series: Series) -> tuple[Any, Voxels, np.ndarray]:
 
 
 def viewports(host: EngineHost) -> dict[str, dict[str, Any]]:
-    from CastInterfaceLib.scene_view import make_scene_view
+    from CastInterfaceLib.views.scene_view import make_scene_view
 
     return {viewport["orientation"]: viewport for viewport in make_scene_view(host, "test")["viewports"]}
 
@@ -147,7 +148,7 @@ def test_geometry_and_voxels_are_exactly_those_of_the_files(host: EngineHost, tm
 
 
 def matrix_of(volume: Any) -> np.ndarray:
-    from CastInterfaceLib.study_loading import geometry_of
+    from CastInterfaceLib.scene.volumes import geometry_of
 
     return geometry_of(volume)
 
@@ -204,14 +205,15 @@ def test_inverted_brightness_and_the_files_window(host: EngineHost, tmp_path: Pa
 
 
 def volumes(host: EngineHost) -> list[Any]:
-    from CastInterfaceLib.host import nodes_of_class
+    from CastInterfaceLib.scene.viewer import nodes_of_class
 
     return nodes_of_class(host.scene, "vtkMRMLScalarVolumeNode")
 
 
 def show_with_segmentation(host: EngineHost, folder: Path, file: Path) -> Any:
-    from CastInterfaceLib.segmentation_display import prepare_segmentation, show_segmentation
-    from CastInterfaceLib.segmentation_source import volume_for
+    from CastInterfaceLib.scene.segmentation_source import volume_for
+    from CastInterfaceLib.scene.segmentations import show_segmentation
+    from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
 
     _, _, body = show(host, read_series([folder])[0])
     prepared = prepare_segmentation(file)
@@ -310,8 +312,8 @@ def test_an_empty_mask_fails_the_check(host: EngineHost, tmp_path: Path) -> None
 
 
 def test_a_segmentation_is_shown_over_its_own_series_only(host: EngineHost, tmp_path: Path) -> None:
-    from CastInterfaceLib.segmentation_display import prepare_segmentation
-    from CastInterfaceLib.segmentation_source import volume_for
+    from CastInterfaceLib.scene.segmentation_source import volume_for
+    from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
 
     first = write_phantom(tmp_path / "one")
     write_phantom(tmp_path / "two", study_uid=str(pydicom.dcmread(first[0]).StudyInstanceUID))
@@ -396,7 +398,7 @@ def test_the_empty_view_and_the_look_of_3d(host: EngineHost, tmp_path: Path) -> 
 
 
 def test_pictures_have_the_size_asked_for(host: EngineHost, tmp_path: Path) -> None:
-    from CastInterfaceLib.scene_view import make_scene_view
+    from CastInterfaceLib.views.scene_view import make_scene_view
 
     write_phantom(tmp_path)
     show(host, read_series([tmp_path])[0])

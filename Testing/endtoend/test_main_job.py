@@ -16,7 +16,7 @@ from cast_command import CastCommand, end_commands, run_cast
 from one_sided_study import CAVITIES, cavity_is_left, make_one_sided_study, mirrored, viewport
 from PIL import Image, ImageOps
 
-from CastInterfaceLib.segmentation_reading import read_segmentation
+from CastInterfaceLib.study.segmentation_file import read_segmentation
 
 SCRIPT = Path(__file__).resolve().parents[2] / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py"
 FLUID, GREY, WHITE = 1, 2, 3

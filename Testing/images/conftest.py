@@ -9,7 +9,7 @@ import pytest
 from display_desk import desk, folder  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.host_engine import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineHost
 
 
 @pytest.fixture(scope="session")

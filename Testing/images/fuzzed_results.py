@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from CastInterfaceLib.grids import Grid
-from CastInterfaceLib.image_results import prepare_image_file
-from CastInterfaceLib.segmentation_display import prepare_segmentation
+from CastInterfaceLib.display.image_results import prepare_image_file
+from CastInterfaceLib.study.grids import Grid
+from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
 from CastLib.errors import CastError
 
 SOURCE = Grid(

@@ -13,8 +13,8 @@ import pytest
 from display_desk import Desk
 from result_parts import MARKER, Head, nifti, seg
 
-from CastInterfaceLib.segmentation_reading import read_segmentation
-from CastInterfaceLib.voxels import read_voxels
+from CastInterfaceLib.study.segmentation_file import read_segmentation
+from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
 from CastLib.patient import Patient

@@ -23,10 +23,10 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 
-from CastInterfaceLib import frame_decoder
-from CastInterfaceLib.codestream import declared_size
-from CastInterfaceLib.frame_decoder import STARTS_MOST, CalledOff, FrameDecoder, NotDecoded
-from CastInterfaceLib.voxels import read_voxels
+from CastInterfaceLib.study import frame_decoder
+from CastInterfaceLib.study.codestream import declared_size
+from CastInterfaceLib.study.frame_decoder import STARTS_MOST, CalledOff, FrameDecoder, NotDecoded
+from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.dicom.series import read_series
 from CastSlicerLib.jobs import Cancelled
 

@@ -18,10 +18,10 @@ from fuzzing import mutated_bytes
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from CastInterfaceLib.frame_decoder import FrameDecoder
-from CastInterfaceLib.modality_values import drawable
-from CastInterfaceLib.study_loading import prepare_volume
-from CastInterfaceLib.voxels import read_voxels
+from CastInterfaceLib.study.frame_decoder import FrameDecoder
+from CastInterfaceLib.study.modality_values import drawable
+from CastInterfaceLib.study.prepared_volume import prepare_volume
+from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 

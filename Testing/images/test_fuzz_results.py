@@ -15,7 +15,7 @@ from hub_process import PACKAGE_FOLDERS
 from image_rows import row
 from result_parts import nifti, nrrd, seg
 
-from CastInterfaceLib.png import encode_png
+from CastInterfaceLib.views.png import encode_png
 
 READER = Path(__file__).with_name("fuzzed_results.py")
 SPACING = (15.0, 10.0, 10.0)

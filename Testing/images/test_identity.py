@@ -270,7 +270,7 @@ def test_corrected_images_take_the_place_of_the_former(desk: Desk, folder: Path,
     desk.send_files("dicom-send", corrected, tell=True)
     desk.until(lambda: told(desk) and not desk.display.study.busy)  # type: ignore[union-attr]
     (volume,) = volumes_of(desk)
-    from CastInterfaceLib.study_loading import array_of
+    from CastInterfaceLib.scene.volumes import array_of
 
     array = array_of(volume)
     assert array.shape[0] == SMALL[2] and [int(plane.max()) for plane in array[2:5]] == [7 * 257] * 3

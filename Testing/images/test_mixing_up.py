@@ -161,15 +161,15 @@ class Mixer:
 
     def mark_shown(self) -> int:
         """The number in the voxels of what lies in the first slice view, 0 for nothing."""
-        from CastInterfaceLib.study_loading import array_of
+        from CastInterfaceLib.scene.volumes import array_of
 
         composite = self.desk.host.slice_views[0].logic.GetSliceCompositeNode()
         volume = self.desk.host.scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
         return int(array_of(volume)[0, 0, 0]) if volume is not None else 0
 
     def look(self) -> None:
-        from CastInterfaceLib.host import nodes_of_class
-        from CastInterfaceLib.study_loading import array_of
+        from CastInterfaceLib.scene.viewer import nodes_of_class
+        from CastInterfaceLib.scene.volumes import array_of
 
         desk, scene, steps = self.desk, self.desk.host.scene, self.steps
         volumes = nodes_of_class(scene, "vtkMRMLScalarVolumeNode")

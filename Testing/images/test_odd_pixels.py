@@ -18,9 +18,9 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import pixel_array
 
-from CastInterfaceLib.frame_decoder import FrameDecoder
-from CastInterfaceLib.stored_pixels import stored_pixels
-from CastInterfaceLib.voxels import read_voxels
+from CastInterfaceLib.study.frame_decoder import FrameDecoder
+from CastInterfaceLib.study.stored_pixels import stored_pixels
+from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.dicom.reading import read_whole
 from CastLib.dicom.series import read_series
 

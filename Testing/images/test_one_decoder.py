@@ -20,9 +20,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
-from CastInterfaceLib import frame_decoder
-from CastInterfaceLib.frame_decoder import FrameDecoder
-from CastInterfaceLib.voxels import Voxels, read_voxels
+from CastInterfaceLib.study import frame_decoder
+from CastInterfaceLib.study.frame_decoder import FrameDecoder
+from CastInterfaceLib.study.voxels import Voxels, read_voxels
 from CastLib.dicom.series import read_series
 
 SLICES, LOST = 7, (2, 4)
@@ -180,8 +180,8 @@ def test_lossless_files_of_others(name: str, decoder: FrameDecoder) -> None:
 
 def test_jpeg_lossless_is_shown_as_it_is_uncompressed(desk: Desk, folder: Path) -> None:
     """What only the engine's reader decoded: inverted brightness black, lost slices stretched, no thickness."""
-    from CastInterfaceLib.image_words import MISSING_SLICES
-    from CastInterfaceLib.study_loading import array_of, geometry_of
+    from CastInterfaceLib.scene.image_words import MISSING_SLICES
+    from CastInterfaceLib.scene.volumes import array_of, geometry_of
 
     kept = [data for number, data in enumerate(slices_of("MONOCHROME1")) if number not in LOST]
     uid_ = head_phantom.save(folder, [encoded(data, uid.JPEGLosslessSV1) for data in kept])

@@ -15,7 +15,7 @@ from display_parts import decode
 from image_rows import row
 from PIL import Image
 
-from CastInterfaceLib.annotations import AMBER_STRIPE, STALE
+from CastInterfaceLib.views.annotations import AMBER_STRIPE, STALE
 from CastLib.message import make_message, parse_publish
 
 PERSON = "Invented, Person"
@@ -84,7 +84,7 @@ def test_a_warning_is_drawn_below_it_and_told(desk: Desk, folder: Path) -> None:
 def test_the_patient_is_named_only_where_the_asker_wants_it_and_the_operator_allows_it(
     desk: Desk, folder: Path, data_type: str
 ) -> None:
-    from CastInterfaceLib.view_pictures import answer_pictures
+    from CastInterfaceLib.display.view_pictures import answer_pictures
 
     volume = open_head(desk, folder)
 
@@ -138,7 +138,7 @@ def test_a_missing_slice_says_so_and_no_view_opens_on_it(desk: Desk, folder: Pat
 
 
 def _texts(annotations: Any) -> list[Any]:
-    from CastInterfaceLib.annotations import lay_out
+    from CastInterfaceLib.views.annotations import lay_out
 
     return lay_out(annotations, 256, 256)
 

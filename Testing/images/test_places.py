@@ -21,9 +21,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from CastInterfaceLib import voxels
-from CastInterfaceLib.slice_places import ON_PLACE, PLACES_PER_SLICE, SlicePlaces, places_of
-from CastInterfaceLib.voxels import Voxels, read_voxels
+from CastInterfaceLib.study import voxels
+from CastInterfaceLib.study.slice_places import ON_PLACE, PLACES_PER_SLICE, SlicePlaces, places_of
+from CastInterfaceLib.study.voxels import Voxels, read_voxels
 from CastLib.dicom.series import Series, read_series
 from CastLib.dicom.stack import Geometry
 from CastLib.errors import CastError
@@ -94,9 +94,9 @@ def test_uneven_slices_stand_where_they_were_acquired(tmp_path: Path, keep: list
     "Images", "A series with slices unevenly spaced", "shown, with a warning", "unevenly spaced and shown interpolated"
 )
 def test_a_segmentation_lies_on_its_structure_in_uneven_slices(desk: Desk, folder: Path) -> list[str]:
-    from CastInterfaceLib.host import nodes_of_class
-    from CastInterfaceLib.image_words import WARNING
-    from CastInterfaceLib.study_loading import array_of, geometry_of
+    from CastInterfaceLib.scene.image_words import WARNING
+    from CastInterfaceLib.scene.viewer import nodes_of_class
+    from CastInterfaceLib.scene.volumes import array_of, geometry_of
 
     slices = stack("uneven with seg", EVEN_THEN_WIDE)
     study = head_phantom.save(folder / "ct", slices)
@@ -196,8 +196,8 @@ def even(name: str) -> list[Dataset]:
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_missing_slices_are_dark_and_the_view_opens_on_another(desk: Desk, folder: Path, inverted: bool) -> None:
-    from CastInterfaceLib.image_words import MISSING_SLICES
-    from CastInterfaceLib.study_loading import array_of
+    from CastInterfaceLib.scene.image_words import MISSING_SLICES
+    from CastInterfaceLib.scene.volumes import array_of
 
     slices = even("missing")
     for data in slices:

@@ -102,7 +102,7 @@ def assert_not_inside_out(desk: Desk) -> None:
     """The surface's normals point away from the middle of the marker, a convex body, and its volume is positive."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
-    from CastInterfaceLib.host import nodes_of_class
+    from CastInterfaceLib.scene.viewer import nodes_of_class
 
     node = nodes_of_class(desk.host.scene, "vtkMRMLSegmentationNode")[-1]
     content = node.GetSegmentation()
@@ -305,7 +305,7 @@ def test_damaged_files(head: Head, tmp_path: Path) -> list[str]:
 
 
 def test_labels_strewn_everywhere_get_no_surfaces(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from CastInterfaceLib import segmentation_display
+    from CastInterfaceLib.scene import segmentations as segmentation_display
 
     monkeypatch.setattr(segmentation_display, "SURFACE_VOXELS_MOST", 1000)
     came = head.send(nifti(tmp_path / "a.nii", BOTH))

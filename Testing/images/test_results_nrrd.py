@@ -59,7 +59,7 @@ def test_a_segmentation_of_slicer(head: Head, tmp_path: Path) -> None:
     assert came.labels == ["Leber ä 肝", "Ventricle", "Again", "Nothing"] == came.names
     assert came.volumes == [MARKER_MM3, VENTRICLE_MM3, MARKER_MM3, 0.0]
     assert came.item["segments"][0]["color"] == [0.1, 0.9, 0.2] and came.item["segments"][2]["color"] == [0, 0, 1]
-    from CastInterfaceLib.host import nodes_of_class
+    from CastInterfaceLib.scene.viewer import nodes_of_class
 
     (node,) = nodes_of_class(head.desk.host.scene, "vtkMRMLSegmentationNode")
     content = node.GetSegmentation()

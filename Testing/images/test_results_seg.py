@@ -227,8 +227,8 @@ def test_of_several_volumes_of_one_series_the_one_on_whose_grid_it_lies_is_taken
     """A localizer, or another phase, has the same SeriesInstanceUID and another grid."""
     import slicer
 
-    from CastInterfaceLib.segmentation_display import prepare_segmentation
-    from CastInterfaceLib.segmentation_source import volume_for
+    from CastInterfaceLib.scene.segmentation_source import volume_for
+    from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
     from CastLib.errors import CastError
 
     (shown,) = head.desk.display.study.series.values()  # type: ignore[union-attr]
@@ -256,7 +256,7 @@ def test_a_bad_colour_costs_only_itself(head: Head, tmp_path: Path) -> None:
 
 
 def test_uneven_slices_are_drawn_at_their_true_positions(desk: Desk, folder: Path, tmp_path: Path) -> None:
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     fine = head_phantom.head(slices=241, spacing=(0.5, 2.0, 2.0))
     first = head_phantom.origin(241, 128, 128, (0.5, 2.0, 2.0))
@@ -276,7 +276,7 @@ def test_uneven_slices_are_drawn_at_their_true_positions(desk: Desk, folder: Pat
 
 def test_oblique_slanted_and_other_grids(tmp_path: Path) -> None:
     """Frames that run sideways, as with a tilted gantry, keep the places of all voxels."""
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     def slanted(data: Any) -> None:
         for group in data.PerFrameFunctionalGroupsSequence:
@@ -350,7 +350,7 @@ def test_nothing_is_allocated_for_what_is_only_declared(
 
 def test_segments_share_layers(tmp_path: Path) -> None:
     """A hundred organs take the memory of one array, and keep their values and boxes."""
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     labels = np.zeros(MARKER.shape, np.uint8)
     for number in range(1, 101):
@@ -366,7 +366,7 @@ def test_segments_share_layers(tmp_path: Path) -> None:
 
 def test_highdicom_agrees(tmp_path: Path) -> None:
     """The placing is our own; the library that wrote the file reads the same volume."""
-    from CastInterfaceLib.segmentation_reading import read_segmentation
+    from CastInterfaceLib.study.segmentation_file import read_segmentation
 
     file = seg(tmp_path / "a.dcm", BOTH, head_phantom.series("results", HU), labels=("a", "b"))
     found = read_segmentation(file)

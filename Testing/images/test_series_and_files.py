@@ -14,7 +14,7 @@ import pytest
 from display_desk import Desk, folder, volumes_of  # noqa: F401
 from image_rows import row
 
-from CastInterfaceLib.study_loading import array_of, geometry_of
+from CastInterfaceLib.scene.volumes import array_of, geometry_of
 
 
 def open_whole(desk: Desk, uid: str) -> list[str]:

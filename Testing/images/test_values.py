@@ -14,8 +14,8 @@ from pixel_parts import HU, SPACING, eight, read, slices_with, store
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from CastInterfaceLib.lookup_table import read_table
-from CastInterfaceLib.modality_values import drawable, joined_kind, rescaled
+from CastInterfaceLib.study.lookup_table import read_table
+from CastInterfaceLib.study.modality_values import drawable, joined_kind, rescaled
 from CastLib.errors import CastError
 
 # Palettes
@@ -38,7 +38,7 @@ COLORS = np.stack([np.arange(256), 255 - np.arange(256), (np.arange(256) * 7) % 
 
 def test_a_palette_is_shown_in_its_colours(desk: Desk, folder: Path) -> None:
     """Indices not in order of brightness; to the eye: the tissue is dark grey, the marker red."""
-    from CastInterfaceLib.study_loading import array_of
+    from CastInterfaceLib.scene.volumes import array_of
 
     tables = np.zeros((3, 256), int)
     tables[:, 100], tables[:, 10], tables[0, 1], tables[1, 250] = 80, 255, 255, 255
@@ -179,7 +179,7 @@ def test_what_vtk_cannot_draw_never_reaches_it() -> None:
 
 
 def test_unsigned_32_bits_with_an_intercept_are_right_to_the_value(desk: Desk, folder: Path) -> None:
-    from CastInterfaceLib.study_loading import array_of
+    from CastInterfaceLib.scene.volumes import array_of
 
     amount = (HU.astype(np.int64) + 1000) * 2_200_000
 
@@ -236,7 +236,7 @@ def test_floating_pixels(tmp_path: Path, kind: str) -> None:
     "voxels hold no number and are shown black",
 )
 def test_pixels_that_are_no_numbers(desk: Desk, folder: Path) -> list[str]:
-    from CastInterfaceLib.study_loading import array_of
+    from CastInterfaceLib.scene.volumes import array_of
 
     def edit(data: Dataset, plane: np.ndarray) -> None:
         values = plane.astype("<f4")

@@ -12,9 +12,10 @@ from display_desk import Desk, volumes_of
 from display_parts import study_uid_of, write_balls, write_phantom
 from image_rows import row
 
-from CastInterfaceLib import study_reading
-from CastInterfaceLib.held_batches import HELD_MOST
-from CastInterfaceLib.problems import PROBLEMS_MOST, Problems, left_out_sentences, problem_item
+from CastInterfaceLib.display.problems import PROBLEMS_MOST, Problems, problem_item
+from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study.held_batches import HELD_MOST
+from CastInterfaceLib.study.left_out import left_out_sentences
 
 SMALL = (24, 24, 8)
 

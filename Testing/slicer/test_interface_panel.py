@@ -250,7 +250,7 @@ def volumes_in_scene() -> list[Any]:
 def test_a_worklist_closes_what_it_opened_and_not_what_the_user_loaded(
     part: InterfacePart, hub: HubProcess, tmp_path: Path
 ) -> None:
-    from CastInterfaceLib.study_loading import name_volume
+    from CastInterfaceLib.scene.volumes import name_volume
     from CastLib.dicom.series import read_series
 
     write_phantom(tmp_path / "study")
@@ -477,7 +477,7 @@ def test_a_volume_without_dicom_files_goes_as_nrrd(part: InterfacePart, hub: Hub
 
 
 def test_a_volume_with_a_name_longer_than_a_files_may_be_is_written(host: Any, tmp_path: Path) -> None:
-    from CastInterfaceLib.node_files import files_of_node
+    from CastInterfaceLib.scene.volume_files import files_of_node
     from CastSlicerLib.self_test import add_volume
 
     for ending, event in ((".nrrd", "nrrd-send"), (".nii.gz", "nifti-send")):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from CastInterfaceLib.message_log import LONGEST_TEXT, RECEIVED, SENT, VALUES_MOST, MessageLog, cut
-from CastInterfaceLib.peers import Peer, Peers
-from CastInterfaceLib.pictures import pictures_of, save_pictures
-from CastInterfaceLib.png import encode_png, shrink
+from CastInterfaceLib.logic.message_log import LONGEST_TEXT, RECEIVED, SENT, VALUES_MOST, MessageLog, cut
+from CastInterfaceLib.logic.peers import Peer, Peers
+from CastInterfaceLib.logic.pictures import pictures_of, save_pictures
+from CastInterfaceLib.views.png import encode_png, shrink
 from CastLib.message import Message, Sender, Target, make_message, parse_publish
 
 
@@ -171,7 +171,7 @@ def test_a_selected_row_that_tells_of_a_failure_stays_red(host: Any) -> None:
 
 
 def test_a_peer_with_a_name_that_cannot_be_chosen_is_not_offered() -> None:
-    from CastInterfaceLib.peers import Peers
+    from CastInterfaceLib.logic.peers import Peers
 
     peers = Peers("ME")
     peers.take_answer({"responses": [{"subscriber": "A\0B", "actor": "ID"}, {"subscriber": "GOOD", "actor": "ID"}]})

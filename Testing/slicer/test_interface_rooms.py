@@ -30,10 +30,11 @@ def of(future: Future[Any], host: Any) -> Any:
 
 def show_phantom(folder: Path) -> Any:
     """The phantom in every view of the window; its room."""
-    from CastInterfaceLib.host_slicer import WindowHost
-    from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, geometry_of, prepare_volume, show_volume
-    from CastInterfaceLib.voxels import read_voxels
+    from CastInterfaceLib.scene.volumes import add_volume, geometry_of, show_volume
+    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.prepared_volume import prepare_volume
+    from CastInterfaceLib.study.voxels import read_voxels
+    from CastInterfaceLib.views.window_viewer import WindowHost
     from CastLib.dicom.series import read_series
 
     room = WindowHost(PICTURE)
@@ -45,7 +46,7 @@ def show_phantom(folder: Path) -> Any:
 
 
 def test_pictures_of_slicers_own_views_have_the_size_asked_for_and_the_right_sides(host: Any, tmp_path: Path) -> None:
-    from CastInterfaceLib.scene_view import make_scene_view
+    from CastInterfaceLib.views.scene_view import make_scene_view
 
     room = show_phantom(tmp_path)
     seen = {}
@@ -76,7 +77,7 @@ def test_taking_pictures_leaves_slicers_views_as_they_were(host: Any, tmp_path: 
 def test_the_layout_chosen_in_slicer_is_the_one_told(host: Any) -> None:
     import slicer
 
-    from CastInterfaceLib.host_slicer import WindowHost
+    from CastInterfaceLib.views.window_viewer import WindowHost
 
     room = WindowHost(PICTURE)
     assert room.layout[0] == "four-up"

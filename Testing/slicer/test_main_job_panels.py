@@ -182,7 +182,7 @@ def check_scene(study_uid: str) -> None:
     """Assert that the segmentation lies on the volume's voxels, with volumes of a brain, left where left is."""
     import slicer
 
-    from CastInterfaceLib.study_loading import STUDY, geometry_of
+    from CastInterfaceLib.scene.volumes import STUDY, geometry_of
 
     volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
     node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")

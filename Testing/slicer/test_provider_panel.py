@@ -380,7 +380,7 @@ def test_a_volume_that_is_not_from_dicom_is_tried_as_a_series_and_its_result_sho
     import numpy as np
     import slicer
 
-    from CastInterfaceLib.study_loading import INSTANCES
+    from CastInterfaceLib.scene.volumes import INSTANCES
 
     ball = np.linalg.norm(np.indices((20, 24, 28)) - np.array([10, 12, 14])[:, None, None, None], axis=0) < 7
     volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "From NRRD")

@@ -17,10 +17,12 @@ RED = (190, 24, 24)
 @pytest.fixture
 def room(host: Any, tmp_path: Path) -> Any:
     """The phantom of an invented patient in every view of the window."""
-    from CastInterfaceLib.host_slicer import WindowHost
-    from CastInterfaceLib.slices_in_3d import box_corners
-    from CastInterfaceLib.study_loading import add_volume, array_of, body_of, geometry_of, prepare_volume, show_volume
-    from CastInterfaceLib.voxels import read_voxels
+    from CastInterfaceLib.scene.volumes import add_volume, array_of, geometry_of, show_volume
+    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.look import body_of
+    from CastInterfaceLib.study.prepared_volume import prepare_volume
+    from CastInterfaceLib.study.voxels import read_voxels
+    from CastInterfaceLib.views.window_viewer import WindowHost
     from CastLib.dicom.series import read_series
 
     room = WindowHost(SIZE)

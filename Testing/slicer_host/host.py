@@ -167,7 +167,7 @@ class Host:
         origins.watch()
         import qt
 
-        from CastInterfaceLib.engine import Engine
+        from CastInterfaceLib.views.engine import Engine
 
         for part in (app, module, main_window):
             part.make_strict()

@@ -96,8 +96,8 @@ class LayoutManager(Strict):
         self._follow()
 
     def _follow(self, *_: Any) -> None:
-        from CastInterfaceLib.slice_view import SliceView
-        from CastInterfaceLib.threed_view import ThreeDView
+        from CastInterfaceLib.views.slice_view import SliceView
+        from CastInterfaceLib.views.threed_view import ThreeDView
 
         nodes = self._logic.GetViewNodes()
         for node in [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]:

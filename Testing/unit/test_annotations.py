@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from CastInterfaceLib import fonts, lettering
-from CastInterfaceLib.anatomy import direction_letters, plane_names, turned_planes
-from CastInterfaceLib.annotations import (
+from CastInterfaceLib.scene.image_words import (
+    ImageWords,
+    date_text,
+    number_text,
+    person_name,
+    window_text,
+    without_path,
+)
+from CastInterfaceLib.views import fonts, lettering
+from CastInterfaceLib.views.anatomy import direction_letters, plane_names, turned_planes
+from CastInterfaceLib.views.annotations import (
     LEGEND_MOST,
     SLICE_MISSING,
     STALE,
@@ -24,9 +32,8 @@ from CastInterfaceLib.annotations import (
     lay_out,
     readable,
 )
-from CastInterfaceLib.bidi import in_visual_order
-from CastInterfaceLib.image_words import ImageWords, date_text, number_text, person_name, window_text, without_path
-from CastInterfaceLib.lettering import clean, drawable, elide, text_width
+from CastInterfaceLib.views.bidi import in_visual_order
+from CastInterfaceLib.views.lettering import clean, drawable, elide, text_width
 
 LONG = "T1 MPRAGE sagittal, a description of which nobody can see the end, with contrast"
 FULL = Annotations(

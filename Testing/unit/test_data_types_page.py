@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from CastCLI.request import KNOWN, add_arguments
-from CastInterfaceLib.view_pictures import answer_pictures
+from CastInterfaceLib.display.view_pictures import answer_pictures
 from CastLib.events import DATA_TYPES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data-types.md").read_text(encoding="utf-8")

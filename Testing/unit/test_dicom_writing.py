@@ -1,4 +1,4 @@
-"""A volume written as a DICOM series and read again (CastInterfaceLib.dicom_writing)."""
+"""A volume written as a DICOM series and read again (CastInterfaceLib.study.dicom_writing)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from CastInterfaceLib.dicom_writing import SeriesUids, series_paths, write_series
+from CastInterfaceLib.study.dicom_writing import SeriesUids, series_paths, write_series
 from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
 

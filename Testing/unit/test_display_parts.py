@@ -16,14 +16,14 @@ from display_parts import study_uid_of, write_phantom
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CastInterfaceLib import scene_view
-from CastInterfaceLib.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
-from CastInterfaceLib.batch_files import files_of_study
-from CastInterfaceLib.identity import Claim
-from CastInterfaceLib.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
-from CastInterfaceLib.look import look_of
-from CastInterfaceLib.study_files import AmbiguousAccession, StudyFiles
-from CastInterfaceLib.study_source import NotShown, claims_of_batch, missing_study
+from CastInterfaceLib.scene.layouts import Rect, Split, arrange, as_items, extent, layout_name, parse_layout, slots
+from CastInterfaceLib.study.batch_files import files_of_study
+from CastInterfaceLib.study.identity import Claim
+from CastInterfaceLib.study.local_studies import AmbiguousAccession, StudyFiles
+from CastInterfaceLib.study.look import look_of
+from CastInterfaceLib.study.sources import NotShown, claims_of_batch, missing_study
+from CastInterfaceLib.views import scene_view
+from CastInterfaceLib.views.anatomy import direction_letters, direction_name, is_oblique, plane_name, position_text
 from CastLib.client import Pump
 from CastLib.message import make_message, parse_publish
 from CastLib.study_context import StudyReference

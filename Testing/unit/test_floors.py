@@ -17,9 +17,10 @@ PROVIDER_LIB = ROOT / "CastServiceProvider" / "CastServiceProviderLib"
 PROVIDER_WIDGETS = ROOT / "CastServiceProvider" / "CastServiceProviderWidgets"
 HUB_LIB = ROOT / "CastHub" / "CastHubLib"
 HUB_WIDGETS = ROOT / "CastHub" / "CastHubWidgets"
-#: The hub's folders, the lowest first.
 TOP_OF_HUB = ("__main__", "command", "child_process")
+# Folders, the lowest first.
 HUB_FLOORS = ("routing", "access", "delivery", "payloads", "extras", "http")
+DISPLAY_FLOORS = ("study", "scene", "views", "display", "logic", "panels")
 MODULE_FILES = [ROOT / name / f"{name}.py" for name in ("CastInterface", "CastServiceProvider", "CastHub")]
 
 SHELLS = {"CastInterfaceLib", "CastServiceProviderLib", "CastHubLib"}
@@ -129,17 +130,26 @@ def test_the_routing_core_opens_nothing_and_reads_no_clock(path: Path) -> None:
     assert not {name.partition(".")[0] for name in names} & DOORS
 
 
-@each([path for path in python_files(HUB_LIB) if path.parent != HUB_LIB])
-def test_a_folder_of_the_hub_imports_those_below_it_alone(path: Path) -> None:
-    allowed = {path.parent.name, *HUB_FLOORS[: HUB_FLOORS.index(path.parent.name)]}
-    folders = {name.split(".")[1] for name in imports_of(path) if name.startswith("CastHubLib.")} & set(HUB_FLOORS)
-    assert folders <= allowed
+def folders_imported(path: Path, package: str, floors: tuple[str, ...]) -> set[str]:
+    """The folders of a package that a file imports from."""
+    return {name.split(".")[1] for name in imports_of(path) if name.startswith(f"{package}.")} & set(floors)
+
+
+@each([path for path in python_files(HUB_LIB) if path.parent.name in HUB_FLOORS])
+def test_an_import_in_the_hub_goes_down(path: Path) -> None:
+    below = HUB_FLOORS[: HUB_FLOORS.index(path.parent.name)]
+    assert folders_imported(path, "CastHubLib", HUB_FLOORS) <= {path.parent.name, *below}
+
+
+@each([path for path in python_files(INTERFACE_LIB) if path.parent.name in DISPLAY_FLOORS])
+def test_an_import_in_the_display_goes_down(path: Path) -> None:
+    below = DISPLAY_FLOORS[: DISPLAY_FLOORS.index(path.parent.name)]
+    assert folders_imported(path, "CastInterfaceLib", DISPLAY_FLOORS) <= {path.parent.name, *below}
 
 
 @each([path for path in python_files(HUB_LIB) if path.parent == HUB_LIB and path.stem not in TOP_OF_HUB])
 def test_what_stands_beside_the_folders_of_the_hub_imports_none_above_routing(path: Path) -> None:
-    folders = {name.split(".")[1] for name in imports_of(path) if name.startswith("CastHubLib.")} & set(HUB_FLOORS)
-    assert folders <= {"routing"}
+    assert folders_imported(path, "CastHubLib", HUB_FLOORS) <= {"routing"}
 
 
 @each([path for path in python_files(HUB_LIB) if path.stem not in ("hub", "current_context")])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from CastCLI.files import collect_files
-from CastInterfaceLib.study_files import StudyFiles
+from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.dicom.folder_files import files_of, shown_name
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError

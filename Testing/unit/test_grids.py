@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CastInterfaceLib.grids import Grid, Turn, fit_places, right_handed, turn_into, turned_grid
-from CastInterfaceLib.segmentation_places import _even_step, _numbers, _uneven
+from CastInterfaceLib.study.grids import Grid, Turn, fit_places, right_handed, turn_into, turned_grid
+from CastInterfaceLib.study.segmentation_places import _even_step, _numbers, _uneven
 
 SOURCE = Grid((5, 7, 9), np.array([[-2.0, 0.1, 0, 40], [0.1, -3, 0, 50], [0, 0, 4, -60], [0, 0, 0, 1]]))
 

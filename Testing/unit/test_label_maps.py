@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from CastInterfaceLib.grids import Fit, Grid, Turn
-from CastInterfaceLib.image_file import ImageFile
-from CastInterfaceLib.label_maps import count_labels, middle_of, outer_segments
-from CastInterfaceLib.label_reading import read_labels, said
+from CastInterfaceLib.study.grids import Fit, Grid, Turn
+from CastInterfaceLib.study.image_file import ImageFile
+from CastInterfaceLib.study.label_maps import count_labels, middle_of, outer_segments
+from CastInterfaceLib.study.label_reading import read_labels, said
 from CastLib.errors import CastError
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom.errors import InvalidDicomError
 
 from CastCLI.files import collect_files
-from CastInterfaceLib.study_files import StudyFiles
+from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.dicom.reading import is_dicom, read_whole
 from CastLib.dicom.series import scan
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hub_process import package_environment
 
-from CastInterfaceLib.temporary_folders import PREFIX, TemporaryFolder, remove_leftovers
+from CastInterfaceLib.study.temporary_folders import PREFIX, TemporaryFolder, remove_leftovers
 
 HOLD = """
 import sys
-from CastInterfaceLib.temporary_folders import TemporaryFolder
+from CastInterfaceLib.study.temporary_folders import TemporaryFolder
 folder = TemporaryFolder()
 (folder.path / "1").mkdir()
 (folder.path / "1" / "image.dcm").write_text("received")

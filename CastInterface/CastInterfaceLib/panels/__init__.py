@@ -1,1 +1,4 @@
-"""Widgets for Slicer: PythonQt, no sockets, no scene but through a logic."""
+"""The sections of the panel of the module "Cast Interface".
+
+Imports ``logic`` and what is below; only the module file imports it.
+"""

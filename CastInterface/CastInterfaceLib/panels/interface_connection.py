@@ -7,7 +7,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastLib.client import State
 from CastSlicerLib.jobs import Cancelled
 from CastSlicerLib.palette import (

@@ -7,8 +7,8 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.message_log import MOST, RECEIVED, Record
+from CastInterfaceLib.logic.interface_logic import InterfaceLogic
+from CastInterfaceLib.logic.message_log import MOST, RECEIVED, Record
 from CastSlicerLib.palette import plain, set_icon
 from CastSlicerLib.tables import fit_columns, low_rows
 

@@ -8,8 +8,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.interface_logic import InterfaceLogic
-from CastInterfaceLib.open_now import OpenNow
+from CastInterfaceLib.display.open_now import OpenNow
+from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
 from CastSlicerLib.palette import BUSY, color_icon, plain, set_icon, show_text
 from CastSlicerLib.tables import fit_columns, fit_rows, stretch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.panels.interface_ask import AskSection
 from CastInterfaceLib.panels.interface_connection import ConnectionSection
 from CastInterfaceLib.panels.interface_messages import MessagesSection

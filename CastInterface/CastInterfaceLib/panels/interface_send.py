@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from CastInterfaceLib.interface_logic import InterfaceLogic
+from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastLib.actors import EVIDENCE_CREATOR
 from CastSlicerLib.jobs import Cancelled, Job
 from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling

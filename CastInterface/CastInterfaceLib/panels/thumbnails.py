@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import qt
 
-from CastInterfaceLib.png import encode_png
-from CastInterfaceLib.study_loading import array_of
+from CastInterfaceLib.scene.volumes import array_of
+from CastInterfaceLib.views.png import encode_png
 
 SIDE = 40  # pixels of the longer side
 

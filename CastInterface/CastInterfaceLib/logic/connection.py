@@ -1,0 +1,163 @@
+"""One connection at a time, with the role Image Display on it. Main thread only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from CastInterfaceLib.display.image_display import ImageDisplay
+from CastInterfaceLib.display.study_scene import ToldResult
+from CastInterfaceLib.scene.foreign_nodes import leave_views
+from CastInterfaceLib.scene.volumes import remove_nodes
+from CastInterfaceLib.views.window_viewer import SlicerHost, patient_text_allowed
+from CastLib.client import Session, SessionSettings, State
+from CastLib.message import Message
+from CastLib.patient import Patient
+from CastSlicerLib.background import Background
+from CastSlicerLib.pump_timer import PumpTimer
+
+log = logging.getLogger("cast.display")
+
+PRODUCT = "3DSLICER-ID"  # by it existing worklists know Slicer
+ACTOR = "ID"
+
+
+class Connection:
+    """Connects, shows what the hub says, and disconnects without ever making the main thread wait.
+
+    Args:
+        timer: the process's pump.
+        background: where closing takes place.
+        open_host: makes the host; called at the first connect.
+        told_state, told_message, told_sent, told_presence: called with each change of state, each message received and
+            sent, and the answers to the announcement after connecting.
+
+    Attributes:
+        session, display: what is connected now, or None.
+        state: of the session, or offline.
+        since: ``time.monotonic()`` when the state began.
+        asked_for, told_result: what the display asks of and tells who sends images out, see `ResultDesk`.
+    """
+
+    def __init__(
+        self,
+        timer: PumpTimer,
+        background: Background,
+        open_host: Callable[[], SlicerHost],
+        *,
+        told_state: Callable[[State], object],
+        told_message: Callable[[Message], object],
+        told_sent: Callable[[Message], object],
+        told_presence: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self._timer = timer
+        self._background = background
+        self._open_host = open_host
+        self._told_state = told_state
+        self._told_message = told_message
+        self._told_sent = told_sent
+        self._told_presence = told_presence
+        self._host: SlicerHost | None = None
+        self._leftover: list[Any] = []
+        self._leftover_of = ("", Patient())
+        self.session: Session | None = None
+        self.display: ImageDisplay | None = None
+        self.state = State()
+        self.since = time.monotonic()
+        self.asked_for: Callable[[Message], Any] = lambda message: None
+        self.told_result: ToldResult = lambda message, names, problem: None
+
+    @property
+    def host(self) -> SlicerHost:
+        """The scene and its views."""
+        if self._host is None:
+            self._host = self._open_host()
+        return self._host
+
+    def connect(self, settings: SessionSettings) -> None:
+        """Begin to connect; `state` tells how it goes. Raises FieldError for settings that cannot be."""
+        session = Session(settings, self._timer.pump)
+        self.disconnect()
+        host = self.host
+        if self._leftover:
+            # What the connection before left on the screen is the hub's again: whoever has it open says so now.
+            leave_views(host, *self._leftover_of, self._leftover)
+            remove_nodes(host.scene, reversed(self._leftover))
+            self._leftover = []
+        self._timer.acquire()
+        self.session = session
+        session.on_state(lambda state: self._tell(session, state))
+        session.on_event(self._told_message, requests=True)
+        session.on_sent(self._told_sent)
+        session.on_presence(self._told_presence)
+        studies = host.studies(self._timer.pump)
+        display = ImageDisplay(host, session, self._timer.pump, studies, patient_text=patient_text_allowed())
+        display.results.asked_for, display.results.told_result = self.asked_for, self.told_result
+        self.display = display
+        self._set_state(State("connecting"))
+        session.start()
+
+    def disconnect(self) -> None:
+        """Leave the hub. What is shown stays until the next connect; a thread waits for the hub."""
+        session, display = self.session, self.display
+        if session is None or display is None:
+            return
+        self.session = self.display = None
+        self._keep(display)
+        display.cancel()
+
+        def close(job: object) -> None:
+            session.close()
+            display.close()
+
+        self._background.start("Disconnecting", close, lambda value, error: None)
+        self._timer.release()  # the background keeps it until the session has ended
+        self._set_state(State())
+
+    def close(self) -> None:
+        """Leave the hub and wait for it: for the end of the module, when no event loop may come any more.
+
+        What the hub has opened goes too: nobody would know any more that it was the hub's.
+        """
+        session, display = self.session, self.display
+        self.session = self.display = None
+        if session is not None and display is not None:
+            display.close_study()
+            session.close()
+            display.close()
+            self._timer.release()
+        if self._host is not None:
+            remove_nodes(self._host.scene, reversed(self._leftover))
+            self._host.close()
+            self._host = None
+        self._leftover = []
+        self.state = State()
+
+    def forget_study(self) -> None:
+        """The scene was emptied: nothing is open any more."""
+        self._leftover = []
+        if self.display is not None:
+            self.display.close_study()
+
+    def node_removed(self) -> None:
+        """A node has gone from the scene, whoever took it out."""
+        if self.display is not None:
+            self.display.forget_removed()
+
+    def _keep(self, display: ImageDisplay) -> None:
+        study = display.study
+        if study is not None and not study.adopted:
+            self._leftover, self._leftover_of = study.nodes, (study.study_uid, study.patient)
+            display.leave()
+
+    def _tell(self, session: Session, state: State) -> None:
+        if session is self.session:
+            self._set_state(state)
+
+    def _set_state(self, state: State) -> None:
+        if state.kind != self.state.kind or state.reason != self.state.reason:
+            log.info("%s", state)
+        self.state, self.since = state, time.monotonic()
+        self._told_state(state)

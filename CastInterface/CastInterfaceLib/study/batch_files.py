@@ -1,0 +1,100 @@
+"""The files of a batch that came for a study: which may be of it, are what was announced, are new."""
+
+from __future__ import annotations
+
+import filecmp
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from CastInterfaceLib.study.identity import (
+    OTHER_STUDY,
+    Claim,
+    Contradiction,
+    contradiction_among,
+    people_among,
+    uid_in_manifest,
+)
+from CastInterfaceLib.study.sources import NotShown, of_another, payload_entries
+from CastLib.dicom.series import Scan, Series, scan
+from CastLib.manifest import FileEntry
+from CastLib.message import Message
+
+
+def files_of_study(message: Message, claims: Sequence[Claim]) -> tuple[list[FileEntry], Counter[Contradiction]]:
+    """The files of a batch that nothing in the manifest says to be of another study, and how many others there are.
+
+    Raises:
+        NotShown: all are of another study or patient.
+    """
+    wanted: list[FileEntry] = []
+    others: Counter[Contradiction] = Counter()
+    for entry in payload_entries(message):
+        contradiction = contradiction_among([Claim.of_entry(entry)], claims)
+        if contradiction is None:
+            wanted.append(entry)
+        else:
+            others[contradiction] += 1
+    if others and not wanted:
+        raise of_another(next(iter(others)))
+    return wanted, others
+
+
+def check_announced(fetched: Iterable[tuple[Path, FileEntry]], found: Scan) -> None:
+    """Compare what a manifest said of each file with what it is.
+
+    Raises:
+        NotShown: it says something else than the DICOM file.
+    """
+    series_of = {path: one for one in found.series for path in one.files}
+    for path, entry in fetched:
+        series = series_of.get(path)
+        if series is None:
+            continue
+        contradiction = Claim.of_entry(entry).contradiction(Claim.of_series(series))
+        told_series = uid_in_manifest(entry, "SeriesInstanceUID")
+        if contradiction is None and told_series not in ("", series.uid):
+            contradiction = Contradiction(OTHER_STUDY, f"series {told_series} and series {series.uid}")
+        if contradiction is not None:
+            sentence = f"{path.name} is not what it was announced as: {contradiction.both}."
+            raise NotShown(409, contradiction.word, sentence)
+
+
+def new_instances(came: Iterable[Series], known: Mapping[str, Path]) -> tuple[dict[str, Path], set[str]]:
+    """What a batch brings that is not here already.
+
+    Returns:
+        the file of each instance that is new, and those of them that were here with other content.
+    """
+    new: dict[str, Path] = {}
+    corrected: set[str] = set()
+    for series in came:
+        for path, uid in zip(series.files, series.instance_uids, strict=True):
+            before = known.get(uid)
+            if before is None:
+                new[uid] = path
+            elif not _same_content(before, path):
+                new[uid] = path
+                corrected.add(uid)
+    return new, corrected
+
+
+def merged(local: Sequence[Path], fetched: Sequence[Path]) -> list[Path]:
+    """Local files and those that were sent: of an instance that is in both, the one that was sent."""
+    if not local or not fetched:
+        return [*local, *fetched]
+    here, came = scan(local).series, scan(fetched).series
+    if people_among([*here, *came]):  # which of them is meant is decided with all of them
+        return [*local, *fetched]
+    sent = {uid for series in came for uid in series.instance_uids}
+    replaced = {
+        path for series in here for path, uid in zip(series.files, series.instance_uids, strict=True) if uid in sent
+    }
+    return [*(path for path in local if path not in replaced), *fetched]
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:  # the former one is not there any more
+        return False
