@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from display_parts import SIGHTS, decode
 
-from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study import reader
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump
 from CastLib.errors import TransferError
@@ -175,7 +175,7 @@ def folder(tmp_path: Path) -> Path:
 def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     from CastInterfaceLib.display.image_display import ImageDisplay
 
-    monkeypatch.setattr(study_reading, "PAYLOAD_GRACE", 0.1)
+    monkeypatch.setattr(reader, "PAYLOAD_GRACE", 0.1)
     folder.mkdir()
     session, pump = FakeSession(), Pump()
     display = ImageDisplay(engine, session, pump, StudyFiles([folder]))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 CONFIRMED = 10.0  # seconds in which a socket is confirmed
-DARK_MOST = 0.2  # seconds for which a subscriber leaves a dead connection open before it binds again
+MAX_DARK = 0.2  # seconds for which a subscriber leaves a dead connection open before it binds again
 STRAIGHT, UNREAD, DARK = "straight", "unread", "dark"
 
 
@@ -113,7 +113,7 @@ class Subscriber:
         way = self._random.choice((STRAIGHT, UNREAD, DARK))
         if way != STRAIGHT:
             pause(web_socket)
-            await asyncio.sleep(self._random.uniform(0.0, DARK_MOST))
+            await asyncio.sleep(self._random.uniform(0.0, MAX_DARK))
         if way == DARK:
             self._dark.append(web_socket)
         else:

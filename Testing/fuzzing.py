@@ -22,8 +22,8 @@ from hub_wire import Wire, event
 
 STALL_SECONDS = 30.0  # generous: the machine may be busy, a hub that stands still is not
 RETURN_SECONDS = 60.0
-RSS_MOST = 96 * 1024 * 1024  # growth over what it was after warming up
-DESCRIPTORS_MOST = 8  # more than before: the connections of a moment
+MAX_RSS = 96 * 1024 * 1024  # growth over what it was after warming up
+MAX_DESCRIPTORS = 8  # more than before: the connections of a moment
 
 #: Short times, so that all that the fuzzing leaves behind has ended soon after it.
 ENVIRONMENT = {
@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "CAST_HUB_GRACE_SECONDS": "0.5",
     "CAST_HUB_UPLOAD_IDLE_SECONDS": "2",
     "CAST_HUB_GROUP_DESERTED_SECONDS": "1",
-    "CAST_HUB_PAYLOADS_MOST": "64MiB",
+    "CAST_HUB_MAX_PAYLOADS_BYTES": "64MiB",
     "CAST_HUB_LOG_LEVEL": "warning",
 }
 
@@ -138,8 +138,8 @@ class Target:
                     end=" ",
                 )
                 print(f"longest turn of the loop {self.wire.status()['longest_turn_seconds']:.3f} s")
-                assert rss - self._rss < RSS_MOST
-                assert descriptors - self._descriptors <= DESCRIPTORS_MOST
+                assert rss - self._rss < MAX_RSS
+                assert descriptors - self._descriptors <= MAX_DESCRIPTORS
         finally:
             problem = self._healthy.stop()
             self.wire.close()

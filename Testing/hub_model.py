@@ -237,7 +237,11 @@ class ModelHub:
     def _grant(self, who: ModelSubscriber) -> None:
         s, asked = self.settings, who.subscription.lease_seconds
         cast = who.subscription.cast
-        who.lease = s.lease_default if cast or asked is None else max(s.lease_least, min(asked, s.lease_most))
+        who.lease = (
+            s.default_lease_seconds
+            if cast or asked is None
+            else max(s.min_lease_seconds, min(asked, s.max_lease_seconds))
+        )
         who.expires = self.loop.time() + who.lease
 
     def _watch(self, who: ModelSubscriber, seconds: float = 1e9) -> None:
@@ -345,10 +349,10 @@ class ModelHub:
         who.tail.append(item)
         if not who.connected:
             who.waiting += 1
-            if len(who.tail) > self.settings.tail_most:
+            if len(who.tail) > self.settings.max_queued_events:
                 self._too_slow(who)
         elif who.acknowledges:
-            while len(who.tail) > self.settings.tail_most:
+            while len(who.tail) > self.settings.max_queued_events:
                 who.tail.pop(0)
                 who.forgotten = True
                 self.unproven += 1

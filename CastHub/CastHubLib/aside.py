@@ -17,7 +17,7 @@ from CastHubLib.incoming import Incoming
 from CastLib.errors import CastError
 
 _STEP = 2000  # values that are written in one go
-AT_ONCE_MOST = 64 * 1024  # bytes of JSON that are read or written on the loop: of the worst kind 20 milliseconds
+MAX_AT_ONCE = 64 * 1024  # bytes of JSON that are read or written on the loop: of the worst kind 20 milliseconds
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Aside:
 
     async def run(self, size: int, work: Callable[[], T]) -> T:
         """Return what ``work``, on a value of ``size`` bytes, returns; raises what it raises."""
-        if size <= AT_ONCE_MOST:
+        if size <= MAX_AT_ONCE:
             return work()
         with self._incoming.held(size):
             loop = asyncio.get_running_loop()

@@ -32,7 +32,7 @@ EVERY_SECONDS = 1.0
 SUBSCRIBERS_TOLD = 200  # what a panel shows without its window standing still
 TEXT_TOLD = 200  # characters of a name, product, version, actor or topic
 ACTORS_TOLD = 20
-_WAITING_MOST = 2000  # writes
+_MAX_WAITING = 2000  # writes
 _LAST_SECONDS = 1.0  # for a parent that still reads when the hub ends
 
 
@@ -41,7 +41,7 @@ class Aside(io.TextIOBase):
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._waiting: deque[str] = deque(maxlen=_WAITING_MOST)
+        self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
         self._changed = threading.Condition()
         self._busy = False
         threading.Thread(target=self._run, name="cast-hub-output", daemon=True).start()

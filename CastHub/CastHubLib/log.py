@@ -25,7 +25,7 @@ from CastLib.message import Message
 _logger = logging.getLogger("cast.hub")
 _LIBRARIES = ("aiohttp", "asyncio")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_TEXT_MOST = 200  # characters of a value
+_MAX_TEXT = 200  # characters of a value
 _KEY = secrets.token_bytes(16)
 
 
@@ -120,13 +120,13 @@ class _Line:
 
 def _quoted(value: object) -> str:
     """Quote what is not one plain word, so that no value from outside can look like a line of the log."""
-    text = str(value)[:_TEXT_MOST]
+    text = str(value)[:_MAX_TEXT]
     plain = text.isascii() and text.replace("-", "").replace("_", "").replace(".", "").isalnum()
     return text if plain else json.dumps(text)
 
 
 def _json_value(value: object) -> Any:
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)[:_TEXT_MOST]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)[:_MAX_TEXT]
 
 
 class _Text(logging.Formatter):

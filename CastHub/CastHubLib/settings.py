@@ -19,8 +19,8 @@ from CastHubLib.web_addresses import origin as web_origin
 from CastLib.command_line import LOG_LEVELS
 from CastLib.errors import WrongUsage
 from CastLib.events import EVERY
-from CastLib.manifest import FILES_MOST
-from CastLib.multipart import ENVELOPE_MOST
+from CastLib.manifest import MAX_FILES
+from CastLib.multipart import MAX_ENVELOPE
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -147,40 +147,44 @@ class HubSettings:
         choices=CONTEXT_MODES,
     )
     context_seconds: float = _seconds(8 * 3600, "An open that nobody closes is kept this long.", 0)
-    context_topic_most: int = _setting(100, "Opens kept for one topic; the oldest is forgotten for the next.", least=1)
-    context_open_most: int = _bytes(256 * 1024, "Bytes of one open that is kept; a longer one is only passed on.")
-    context_bytes_most: int = _bytes(64 * MIB, "Opens kept in all; the oldest is forgotten for the next.")
+    max_context_topic_opens: int = _setting(
+        100, "Opens kept for one topic; the oldest is forgotten for the next.", least=1
+    )
+    max_context_open_bytes: int = _bytes(256 * 1024, "Bytes of one open that is kept; a longer one is only passed on.")
+    max_context_bytes: int = _bytes(64 * MIB, "Opens kept in all; the oldest is forgotten for the next.")
 
     token_seconds: int = _seconds(24 * 3600, "Life of a token.", least=1)
     code_seconds: int = _seconds(600, "Life of a sign-in code.", least=1)
-    codes_most: int = _setting(
+    max_codes: int = _setting(
         10_000, "Sign-in codes waiting to be exchanged; the oldest is forgotten for the next.", least=1
     )
 
-    lease_default: int = _seconds(7200, "Lease of a subscription that asks for none, and of every Cast one.", least=1)
-    lease_least: int = _seconds(60, "Shortest lease granted.", least=1)
-    lease_most: int = _seconds(86_400, "Longest lease granted.", least=1)
+    default_lease_seconds: int = _seconds(
+        7200, "Lease of a subscription that asks for none, and of every Cast one.", least=1
+    )
+    min_lease_seconds: int = _seconds(60, "Shortest lease granted.", least=1)
+    max_lease_seconds: int = _seconds(86_400, "Longest lease granted.", least=1)
     bind_seconds: float = _seconds(60.0, "A subscription whose socket does not come within this time ends.")
     grace_seconds: float = _seconds(
         30.0, "A subscription whose socket was lost waits for it this long, within its lease; 0 ends it at once.", 0
     )
-    tail_most: int = _setting(
+    max_queued_events: int = _setting(
         10_000,
         "Events kept for one subscriber: waiting for its socket (more end the subscription) or not acknowledged.",
     )
-    tail_bytes_most: int = _bytes(16 * MIB, "Their bytes.")
+    max_queued_bytes: int = _bytes(16 * MIB, "Their bytes.")
     answer_seconds: float = _seconds(
         10.0, "In which a subscriber that acknowledges is to do so (FHIRcast 2.5.5).", most=86_400
     )
-    unanswered_most: int = _setting(
+    max_unanswered: int = _setting(
         3, "Events in a row without an acknowledgement, after which such a subscriber is taken out.", least=1
     )
-    subscriptions_most: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
-    user_subscriptions_most: int = _setting(10_000, "Subscriptions of one user: of equal name and topic.", least=1)
-    user_unbound_most: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
+    max_subscriptions: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
+    max_user_subscriptions: int = _setting(10_000, "Subscriptions of one user: of equal name and topic.", least=1)
+    max_user_unbound: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
 
-    body_most: int = _bytes(16 * MIB, "A JSON body.")
-    incoming_most: int = _bytes(
+    max_body_bytes: int = _bytes(16 * MIB, "A JSON body.")
+    max_incoming_bytes: int = _bytes(
         256 * MIB,
         "Bodies, envelopes and messages on sockets that are being received or read, together; past it the longest is"
         " given up (503, a socket is cut).",
@@ -193,15 +197,15 @@ class HubSettings:
         "In which a request's headers must have come whole; a new connection's first from its beginning.",
         most=86_400,
     )
-    connections_most: int = _setting(25_000, "Connections at once, sockets among them; one more is closed.", least=1)
-    form_most: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
-    envelope_most: int = _bytes(ENVELOPE_MOST, "A batch's first part: the event with its manifest.")
-    files_most: int = _setting(FILES_MOST, "Files of one event or batch.", least=1)
-    socket_message_most: int = _bytes(16 * MIB, "A message on a subscriber's socket.")
+    max_connections: int = _setting(25_000, "Connections at once, sockets among them; one more is closed.", least=1)
+    max_form_bytes: int = _bytes(64 * 1024, "A subscribe or sign-in form.")
+    max_envelope_bytes: int = _bytes(MAX_ENVELOPE, "A batch's first part: the event with its manifest.")
+    max_files: int = _setting(MAX_FILES, "Files of one event or batch.", least=1)
+    max_socket_message_bytes: int = _bytes(16 * MIB, "A message on a subscriber's socket.")
 
-    requests_most: int = _setting(2000, "Requests that wait for answers; one more is answered 503.", least=1)
-    user_requests_most: int = _setting(500, "Those of one user.", least=1)
-    answers_bytes_most: int = _bytes(
+    max_requests: int = _setting(2000, "Requests that wait for answers; one more is answered 503.", least=1)
+    max_user_requests: int = _setting(500, "Those of one user.", least=1)
+    max_answers_bytes: int = _bytes(
         256 * MIB, "Answers kept for askers that wait for others; an answer beyond it counts as missing."
     )
 
@@ -212,24 +216,24 @@ class HubSettings:
     join_seconds: float = _seconds(
         0.002, "Under load, frames for one socket are gathered for at most this time and written at once.", 0, 1
     )
-    backlog_most: int = _bytes(
+    max_backlog_bytes: int = _bytes(
         64 * MIB, "Waiting for one slow subscriber; past it the subscription ends (`send-failure`)."
     )
-    waiting_most: int = _bytes(
+    max_waiting_bytes: int = _bytes(
         512 * MIB,
         "Waiting for all subscribers together, kept or in sockets; past it those end for whom most waits.",
     )
 
     payload_seconds: int = _seconds(1800, "Life of a batch's files.", least=1)
-    payloads_most: int = _bytes(2 * GIB, "All batches together; one more is answered 507.", 0)
-    sender_payloads_most: int = _bytes(GIB, "Batches of one sender.", 0)
-    payloads_count_most: int = _setting(
+    max_payloads_bytes: int = _bytes(2 * GIB, "All batches together; one more is answered 507.", 0)
+    max_sender_payloads_bytes: int = _bytes(GIB, "Batches of one sender.", 0)
+    max_payloads: int = _setting(
         200_000, "Payloads (files, or chunks of 4 MiB of them); a batch of more is answered 507.", least=1
     )
-    sender_payloads_count_most: int = _setting(100_000, "Payloads of one sender.", least=1)
-    uploads_most: int = _setting(64, "Batches that are being sent at the same time; one more is answered 503.", least=1)
-    user_uploads_most: int = _setting(32, "Those of one user.", least=1)
-    payload_memory_most: int = _bytes(
+    max_sender_payloads: int = _setting(100_000, "Payloads of one sender.", least=1)
+    max_uploads: int = _setting(64, "Batches that are being sent at the same time; one more is answered 503.", least=1)
+    max_user_uploads: int = _setting(32, "Those of one user.", least=1)
+    max_payload_memory_bytes: int = _bytes(
         128 * MIB, "Batches kept in memory; what exceeds it lies in an unnamed temporary file.", 0
     )
     sweep_seconds: float = _seconds(10.0, "Between looks for batches whose time is over.", most=86_400)
@@ -241,9 +245,9 @@ class HubSettings:
     )
     upload_seconds: float = _seconds(1800.0, "In which a batch must have come whole (408).", most=86_400)
 
-    groups_most: int = _setting(1000, "Group topics (conferences) at a time.", least=1)
-    group_topics_most: int = _setting(100, "Topics that may take part in one group, its host's among them.", least=2)
-    group_title_most: int = _setting(200, "Characters of a group's title.", least=1)
+    max_groups: int = _setting(1000, "Group topics (conferences) at a time.", least=1)
+    max_group_topics: int = _setting(100, "Topics that may take part in one group, its host's among them.", least=2)
+    max_group_title: int = _setting(200, "Characters of a group's title.", least=1)
     group_deserted_seconds: float = _seconds(
         300.0, "A group ends when nobody has been subscribed to any of its topics for this long.", 0
     )
@@ -273,8 +277,9 @@ def check(settings: HubSettings) -> None:
                 known.check(getattr(settings, name))
             except ValueError as error:
                 raise WrongUsage(f"{name}: {error}") from None
-    least, default, most = settings.lease_least, settings.lease_default, settings.lease_most
+    least, default, most = settings.min_lease_seconds, settings.default_lease_seconds, settings.max_lease_seconds
     if not least <= default <= most:
         raise WrongUsage(
-            f"lease_least ({least}), lease_default ({default}) and lease_most ({most}) must not exceed one another"
+            f"min_lease_seconds ({least}), default_lease_seconds ({default}) and max_lease_seconds ({most}) must not "
+            "exceed one another"
         )

@@ -60,15 +60,15 @@ file in its turn. A hub that Slicer's panel starts takes file and variables from
 
 ```toml
 port = 2018
-payloads_most = "8GiB"        # bytes, or KB MB GB (thousands), KiB MiB GiB (1024s)
-payload_seconds = "45min"     # seconds, or ms s m h d
+max_payloads_bytes = "8GiB"   # bytes, or KB MB GB (thousands), KiB MiB GiB (1024s)
+payload_seconds = "45min"        # seconds, or ms s m h d
 allowed_origins = ["https://viewer.example"]
 ```
 
-`CAST_HUB_PAYLOADS_MOST=8GiB` and `CAST_HUB_ALLOWED_ORIGINS=https://a.example,https://b.example` say the same. True and
-false are also written yes and no, on and off, 1 and 0; an empty variable is as none; `~` is the home folder; a relative
-path in a file begins at the file's folder. An unknown name, a wrong type or a value out of bounds ends the hub with
-exit code 2 and a sentence that names file or variable and key.
+`CAST_HUB_MAX_PAYLOADS_BYTES=8GiB` and `CAST_HUB_ALLOWED_ORIGINS=https://a.example,https://b.example` say the same. True
+and false are also written yes and no, on and off, 1 and 0; an empty variable is as none; `~` is the home folder; a
+relative path in a file begins at the file's folder. An unknown name, a wrong type or a value out of bounds ends the hub
+with exit code 2 and a sentence that names file or variable and key.
 
 | setting | default | from – to | what it is |
 |---|---|---|---|

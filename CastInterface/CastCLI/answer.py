@@ -25,11 +25,11 @@ from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.events import STATUS, request_event
 from CastLib.fields import parse_json
 from CastLib.manifest import guess_mime_type
-from CastLib.message import REQUEST_TIMEOUT_MOST, Message
+from CastLib.message import MAX_REQUEST_TIMEOUT, Message
 
 _log = logging.getLogger("cast.answer")
 
-_WORDS_MOST = 200
+_MAX_WORDS = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,16 +115,16 @@ class _CommandSource:
         request = json.dumps(message.wire, ensure_ascii=False).encode()
         try:
             done = subprocess.run(
-                self._command, input=request, capture_output=True, timeout=REQUEST_TIMEOUT_MOST, check=False
+                self._command, input=request, capture_output=True, timeout=MAX_REQUEST_TIMEOUT, check=False
             )
         except subprocess.TimeoutExpired:
-            raise CastError(f"--exec: took more than {REQUEST_TIMEOUT_MOST:g} s") from None
+            raise CastError(f"--exec: took more than {MAX_REQUEST_TIMEOUT:g} s") from None
         except OSError as error:
             raise CastError(f"--exec: {error}") from None
         if done.stderr:
-            _log.info("the command says: %s", done.stderr.decode("utf-8", "replace").strip()[-_WORDS_MOST:])
+            _log.info("the command says: %s", done.stderr.decode("utf-8", "replace").strip()[-_MAX_WORDS:])
         if done.returncode:
-            last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_WORDS_MOST]
+            last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_MAX_WORDS]
             raise CastError(f"--exec: the command ended with {done.returncode}{': ' + last if last else ''}")
         if not done.stdout.strip():
             raise CastError("--exec: the command printed nothing")

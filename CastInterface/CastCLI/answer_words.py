@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 #: Characters of one value, and of one answer, that are shown; ``--json`` and ``--out`` have them whole.
-VALUE_MOST, ANSWER_MOST = 80, 400
+MAX_VALUE, MAX_ANSWER = 80, 400
 
 _NOT_CONTENT = frozenset({"source", "product", "context.type"})  # who says it, and what kind of thing it is
 
@@ -17,7 +17,7 @@ def words_of(data: Any) -> str:
     Args:
         data: the answer's ``data``: of STATUS, SCENEVIEW, pictures, ``{"error": …}``, or any other JSON.
     """
-    return _cut("; ".join(_parts(data)), ANSWER_MOST)
+    return _cut("; ".join(_parts(data)), MAX_ANSWER)
 
 
 def _parts(data: Any) -> Iterator[str]:
@@ -91,10 +91,10 @@ def _value(value: Any) -> str:
         return _count(len(value))
     if isinstance(value, list):
         simple = all(entry is None or isinstance(entry, (str, int, float)) for entry in value)
-        return _cut(", ".join(map(str, value)), VALUE_MOST) if simple and value else _count(len(value))
+        return _cut(", ".join(map(str, value)), MAX_VALUE) if simple and value else _count(len(value))
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
-    return _cut(str(value), VALUE_MOST)
+    return _cut(str(value), MAX_VALUE)
 
 
 def _count(number: int) -> str:

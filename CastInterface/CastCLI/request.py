@@ -17,7 +17,7 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.errors import CastError, WrongUsage
-from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
+from CastLib.message import MAX_REQUEST_TIMEOUT, REQUEST_TIMEOUT
 
 #: The data types that are known, each with who answers it; docs/data-types.md says what comes back.
 KNOWN = {
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
         raise WrongUsage("--context: must be a JSON object")
-    if not 0 <= args.timeout <= REQUEST_TIMEOUT_MOST:
-        raise WrongUsage(f"--timeout: must be 0 to {REQUEST_TIMEOUT_MOST:g} seconds")
+    if not 0 <= args.timeout <= MAX_REQUEST_TIMEOUT:
+        raise WrongUsage(f"--timeout: must be 0 to {MAX_REQUEST_TIMEOUT:g} seconds")
     with a_session(args) as (session, _):
         collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
         responses = collated.get("responses") or []

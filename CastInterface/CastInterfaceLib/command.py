@@ -34,7 +34,7 @@ log = logging.getLogger("cast.display")
 
 PRODUCT = "3DSLICER-ID"
 ACTOR = "ID"
-SIZE_LEAST, SIZE_MOST = 64, 4096
+MIN_SIZE, MAX_SIZE = 64, 4096
 
 # A window drawn before anything else, in a process of its own: where OpenGL is missing, VTK ends its process.
 _TRIAL = """
@@ -90,8 +90,8 @@ def _size(text: str) -> tuple[int, int]:
     if not found:
         raise argparse.ArgumentTypeError("must be width x height in pixels, like 1024x1024")
     width, height = int(found[1]), int(found[2])
-    if not (SIZE_LEAST <= width <= SIZE_MOST and SIZE_LEAST <= height <= SIZE_MOST):
-        raise argparse.ArgumentTypeError(f"each side must be {SIZE_LEAST} to {SIZE_MOST} pixels")
+    if not (MIN_SIZE <= width <= MAX_SIZE and MIN_SIZE <= height <= MAX_SIZE):
+        raise argparse.ArgumentTypeError(f"each side must be {MIN_SIZE} to {MAX_SIZE} pixels")
     return width, height
 
 

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from CastLib.errors import FieldError
 
 MAX_DEPTH = 100  # nesting of one message; a scene view or a FHIR resource stays under 30
-RUN_MOST = 250_000  # values in a row without the end of an object: longer lists of numbers are files
-CONTAINERS_MOST = 1_500_000  # lists and objects: 16 MiB of DICOM metadata have a million
+MAX_RUN = 250_000  # values in a row without the end of an object: longer lists of numbers are files
+MAX_CONTAINERS = 1_500_000  # lists and objects: 16 MiB of DICOM metadata have a million
 _ESCAPES_A_VALUE = 4  # that take no longer to read than one value
 _PIECE = 64 * 1024  # bytes looked at in one go: between them other threads have their turn
 _MISSING = object()
@@ -43,8 +43,8 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
     """Return the JSON value in ``data`` (UTF-8).
 
     Raises FieldError, naming ``where``, for anything that is not strict JSON: bad UTF-8 or lone surrogates, NaN and
-    Infinity, a key that an object has twice, nesting deeper than ``max_depth``, more than ``RUN_MOST`` values in a row
-    (a member of an object counts as three) or ``CONTAINERS_MOST`` lists and objects.
+    Infinity, a key that an object has twice, nesting deeper than ``max_depth``, more than ``MAX_RUN`` values in a row
+    (a member of an object counts as three) or ``MAX_CONTAINERS`` lists and objects.
     """
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
@@ -135,10 +135,10 @@ def _check_shape(data: bytes, where: str, max_depth: int) -> None:
         values = piece.count(b",") + 2 * piece.count(b":") + escapes // _ESCAPES_A_VALUE
         run = 0 if b"}" in piece else run + values
         containers += piece.count(b"[") + piece.count(b"{")
-        if run > RUN_MOST:
-            raise FieldError(where, f"has more than {RUN_MOST} values in a row: send so many as a file")
-        if containers > CONTAINERS_MOST:
-            raise FieldError(where, f"has more than {CONTAINERS_MOST} lists and objects: send so many as a file")
+        if run > MAX_RUN:
+            raise FieldError(where, f"has more than {MAX_RUN} values in a row: send so many as a file")
+        if containers > MAX_CONTAINERS:
+            raise FieldError(where, f"has more than {MAX_CONTAINERS} lists and objects: send so many as a file")
 
 
 def _outside_strings(data: bytes) -> Iterator[tuple[bytes, int]]:

@@ -13,9 +13,9 @@ from CastLib.fields import need_object, parse_json
 FORM = "application/x-www-form-urlencoded"
 FORM_DATA = "multipart/form-data"  # what a browser's FormData becomes
 
-_FIELDS_MOST = 200
-_HEAD_MOST = 2048  # bytes of one field's headers
-_BOUNDARY_MOST = 200  # characters
+_MAX_FIELDS = 200
+_MAX_HEAD = 2048  # bytes of one field's headers
+_MAX_BOUNDARY = 200  # characters
 
 
 def parse_fields(body: bytes, content_type: str, known: Collection[str] = ()) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def parse_fields(body: bytes, content_type: str, known: Collection[str] = ()) ->
 
 def _urlencoded(body: bytes) -> Iterable[tuple[str, str]]:
     try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MOST)
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except UnicodeDecodeError:
         raise FieldError("body", "is not UTF-8") from None
     except ValueError:
@@ -48,8 +48,8 @@ def _form_data(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Return the fields of a multipart form (RFC 7578): a boundary begins each part, and what is inside is text."""
     mark = b"\r\n--" + boundary(content_type, FORM_DATA)
     whole = b"\r\n" + body
-    if whole.count(mark) > _FIELDS_MOST + 1:
-        raise FieldError("body", f"has more than {_FIELDS_MOST} fields")
+    if whole.count(mark) > _MAX_FIELDS + 1:
+        raise FieldError("body", f"has more than {_MAX_FIELDS} fields")
     _, *parts = whole.split(mark)
     if len(parts) < 2 or not parts[-1].startswith(b"--"):
         raise FieldError("body", "is no multipart form: it does not begin and end with its boundary")
@@ -58,7 +58,7 @@ def _form_data(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 def _field(part: bytes) -> tuple[str, str]:
     head, found, value = part.partition(b"\r\n\r\n")
-    if not found or head.strip(b" \t")[:2] != b"\r\n" or len(head) > _HEAD_MOST:
+    if not found or head.strip(b" \t")[:2] != b"\r\n" or len(head) > _MAX_HEAD:
         raise FieldError("body", "is no multipart form: a part has no headers, or has them without an end")
     block = HeaderBlock()
     for line in head.decode("latin-1").split("\r\n"):
@@ -88,6 +88,6 @@ def boundary(content_type: str, kind: str) -> bytes:
         found, mark = "", None
     if found != kind:
         raise FieldError("Content-Type", f"must be {kind}")
-    if not isinstance(mark, str) or not mark or len(mark) > _BOUNDARY_MOST or not mark.isascii():
+    if not isinstance(mark, str) or not mark or len(mark) > _MAX_BOUNDARY or not mark.isascii():
         raise FieldError("Content-Type", "has no usable boundary")
     return mark.encode("ascii")

@@ -11,9 +11,9 @@ from CastLib.errors import FieldError, FileRefused
 from CastLib.fields import UNSEEN, kind_of, need_list, need_object, optional_text
 
 CHUNK = 4 * 1024 * 1024  # bytes; a file above this is stored and fetched in chunks of this size
-NAME_MOST = 255  # characters of a file name
-LOCAL_NAME_MOST = 200  # bytes of one that is made in a folder, where 255 fit: numbers and endings may be added
-FILES_MOST = 20_000  # files of one event
+MAX_NAME = 255  # characters of a file name
+MAX_LOCAL_NAME = 200  # bytes of one that is made in a folder, where 255 fit: numbers and endings may be added
+MAX_FILES = 20_000  # files of one event
 
 #: Suffixes that entries with bytes may have; the longest that fits counts.
 SUFFIXES = (
@@ -115,7 +115,7 @@ def replace_files(context: list[Any] | dict[str, Any], files: Sequence[dict[str,
     return replaced
 
 
-def parse_manifest(context: list[Any] | dict[str, Any], most: int = FILES_MOST) -> tuple[FileEntry, ...]:
+def parse_manifest(context: list[Any] | dict[str, Any], most: int = MAX_FILES) -> tuple[FileEntry, ...]:
     """Return the entries of a batch as its sender wrote them.
 
     Raises FieldError (FileRefused for names): ``files`` must not be empty nor hold more than ``most``, an entry with
@@ -159,7 +159,7 @@ def parse_received_manifest(context: list[Any] | dict[str, Any]) -> tuple[FileEn
     return entries
 
 
-def refuse_inline_bytes(context: list[Any] | dict[str, Any], most: int = FILES_MOST) -> None:
+def refuse_inline_bytes(context: list[Any] | dict[str, Any], most: int = MAX_FILES) -> None:
     """Raise FieldError when an entry carries its bytes in JSON: they travel as a batch; or when there are too many."""
     found = find_files(context)
     if found is None:
@@ -179,9 +179,9 @@ def check_file_name(name: Any, field: str = "fileName") -> None:
         raise FileRefused(field, f"must be text, not {kind_of(name)}", "invalid_file_name", "")
     if not name.strip():
         raise FileRefused(field, "is empty", "empty_file_name", name)
-    if UNSEEN.search(name) or _PATH.search(name) or name in (".", "..") or len(name) > NAME_MOST:
-        reason = f"must be a plain name of at most {NAME_MOST} characters, without a path or unseen characters"
-        raise FileRefused(field, reason, "invalid_file_name", name[:NAME_MOST])
+    if UNSEEN.search(name) or _PATH.search(name) or name in (".", "..") or len(name) > MAX_NAME:
+        reason = f"must be a plain name of at most {MAX_NAME} characters, without a path or unseen characters"
+        raise FileRefused(field, reason, "invalid_file_name", name[:MAX_NAME])
     suffix = suffix_of(name)
     if not suffix:
         raise FileRefused(field, f"must end in one of {' '.join(SUFFIXES)}", "unsupported_file_extension", name)
@@ -210,10 +210,10 @@ def local_file_name(name: str) -> str:
     if not plain or plain.split(".")[0].lower() in _RESERVED:
         plain = "_" + plain
     data = plain.encode("utf-8", "replace")
-    if len(data) <= LOCAL_NAME_MOST:
+    if len(data) <= MAX_LOCAL_NAME:
         return data.decode()
     suffix = plain[len(plain) - len(suffix_of(plain)) :]
-    return data[: LOCAL_NAME_MOST - len(suffix.encode())].decode("utf-8", "ignore").rstrip(" .") + suffix
+    return data[: MAX_LOCAL_NAME - len(suffix.encode())].decode("utf-8", "ignore").rstrip(" .") + suffix
 
 
 def _check_count(files: list[Any], path: str, most: int) -> None:

@@ -17,7 +17,7 @@ from CastLib.events import EVERY, data_type_of_event, event_key, is_request, is_
 from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text
 
 REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
-REQUEST_TIMEOUT_MOST = 300.0
+MAX_REQUEST_TIMEOUT = 300.0
 
 
 #: In a context: the id of the message that this one belongs to, so that two of the same asker are told apart.
@@ -174,7 +174,7 @@ def _timeout(wire: dict[str, Any], message: Message) -> float:
         if seconds is not None:
             if seconds < 0:
                 raise FieldError(path + "timeoutSeconds", "must not be negative")
-            return min(seconds, REQUEST_TIMEOUT_MOST)
+            return min(seconds, MAX_REQUEST_TIMEOUT)
     return REQUEST_TIMEOUT
 
 

@@ -15,10 +15,10 @@ from CastLib.errors import FieldError
 from CastLib.events import is_binary_family, is_response
 from CastLib.fields import need_object, need_text, parse_json
 from CastLib.forms import boundary
-from CastLib.manifest import FILES_MOST, FileEntry, guess_mime_type, parse_manifest
+from CastLib.manifest import MAX_FILES, FileEntry, guess_mime_type, parse_manifest
 
-ENVELOPE_MOST = 16 * 1024 * 1024  # bytes of part 1, DICOM metadata included
-HEADERS_MOST = 16 * 1024  # bytes of one part's headers
+MAX_ENVELOPE = 16 * 1024 * 1024  # bytes of part 1, DICOM metadata included
+MAX_HEADERS = 16 * 1024  # bytes of one part's headers
 _PIECE = 1024  # bytes looked at in one go outside the files' data
 _ENVELOPE_PIECE = 64 * 1024
 _BLANK_LINE = b"\r\n\r\n"
@@ -47,10 +47,12 @@ class BatchParser:
     that is empty, too many or too few parts, a size unequal to ``byteLength``, a missing end.
     """
 
-    def __init__(self, content_type: str, *, envelope_most: int = ENVELOPE_MOST, files_most: int = FILES_MOST) -> None:
+    def __init__(
+        self, content_type: str, *, max_envelope_bytes: int = MAX_ENVELOPE, max_files: int = MAX_FILES
+    ) -> None:
         self._delimiter = b"\r\n--" + boundary(content_type, "multipart/related")
-        self._envelope_most = envelope_most
-        self._files_most = files_most
+        self._max_envelope_bytes = max_envelope_bytes
+        self._max_files = max_files
         self._buffer = bytearray(b"\r\n")  # a body may begin with its first boundary: as if a line had ended before
         self._state = self._start
         self._parts: list[tuple[int, int]] = []  # (index in the manifest, bytes) of the parts to come, the next is last
@@ -95,7 +97,7 @@ class BatchParser:
     # Each state takes what it needs of the view, keeps it in the buffer, and returns how many bytes it consumed.
 
     def _start(self, view: memoryview) -> int:
-        consumed = self._search(view, self._delimiter, HEADERS_MOST, "body", "does not begin with the boundary")
+        consumed = self._search(view, self._delimiter, MAX_HEADERS, "body", "does not begin with the boundary")
         if consumed is None:
             return min(len(view), _PIECE)
         self._enter(self._headers)
@@ -105,7 +107,7 @@ class BatchParser:
         ended = self._is_closing(view)
         if ended is not None:
             return ended
-        consumed = self._search(view, _BLANK_LINE, HEADERS_MOST, "body", "has a part with headers without an end")
+        consumed = self._search(view, _BLANK_LINE, MAX_HEADERS, "body", "has a part with headers without an end")
         if consumed is None:
             return min(len(view), _PIECE)
         self._check_headers(bytes(self._buffer))
@@ -137,13 +139,13 @@ class BatchParser:
         return need
 
     def _envelope_body(self, view: memoryview) -> int:
-        reason = f"is longer than {self._envelope_most} bytes or has no end"
+        reason = f"is longer than {self._max_envelope_bytes} bytes or has no end"
         consumed = self._search(
-            view, self._delimiter, self._envelope_most, "body", f"part 1, the envelope, {reason}", _ENVELOPE_PIECE
+            view, self._delimiter, self._max_envelope_bytes, "body", f"part 1, the envelope, {reason}", _ENVELOPE_PIECE
         )
         if consumed is None:
             return min(len(view), _ENVELOPE_PIECE)
-        self._envelope = parse_envelope(bytes(self._buffer[: -len(self._delimiter)]), self._files_most)
+        self._envelope = parse_envelope(bytes(self._buffer[: -len(self._delimiter)]), self._max_files)
         entries = enumerate(self._envelope.entries)
         self._parts = [(index, entry.byte_length or 0) for index, entry in entries if entry.has_part][::-1]
         self._enter(self._headers)
@@ -204,7 +206,7 @@ class BatchParser:
                     raise FieldError("Content-Transfer-Encoding", "must be binary: parts carry their bytes as they are")
 
 
-def parse_envelope(data: bytes, files_most: int = FILES_MOST) -> Envelope:
+def parse_envelope(data: bytes, max_files: int = MAX_FILES) -> Envelope:
     """Return part 1 of a batch; raises FieldError when it is no envelope of a binary family, or of too many files."""
     wire = need_object(parse_json(data, "part 1"), "part 1")
     event = need_object(wire.get("event"), "event")
@@ -214,7 +216,7 @@ def parse_envelope(data: bytes, files_most: int = FILES_MOST) -> Envelope:
     context = event.get("context")
     if not isinstance(context, (list, dict)):
         raise FieldError("event.context", "must be a list or an object that lists files")
-    return Envelope(wire, parse_manifest(context, files_most))
+    return Envelope(wire, parse_manifest(context, max_files))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from CastLib.fields import kind_of, need_text, optional_flag, optional_number, o
 from CastLib.words import trimmed
 
 _BIND = "/bind/"
-_TIMEZONE_MOST = 64  # characters; the longest IANA name has 32
+_MAX_TIMEZONE = 64  # characters; the longest IANA name has 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _timezone(client_info: Any) -> str:
     except FieldError:
         return ""
     zone = info.get("timezone") if isinstance(info, dict) else ""
-    return zone.strip()[:_TIMEZONE_MOST] if isinstance(zone, str) else ""
+    return zone.strip()[:_MAX_TIMEZONE] if isinstance(zone, str) else ""
 
 
 def parse_unsubscribe(fields: Mapping[str, Any], *, by_topic: bool = False) -> UnsubscribeForm:

@@ -47,7 +47,7 @@ class JobSettings:
             raise FieldError("timeout", "must be above 0")
 
     @property
-    def memory_most(self) -> int:
+    def max_memory_bytes(self) -> int:
         """How many bytes of memory a job may hold."""
         return self.memory or int(_SHARE * _memory_of_machine() / self.slots)
 

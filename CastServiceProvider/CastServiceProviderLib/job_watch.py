@@ -56,7 +56,7 @@ class JobWatch:
             pause = max(_LOOK, _SHARE * (time.monotonic() - began))
 
     def _too_much(self) -> str:
-        memory, disk = self._settings.memory_most, self._settings.disk
+        memory, disk = self._settings.max_memory_bytes, self._settings.disk
         if used_memory(self._head, memory) > memory:
             return f"the script used more than {in_gigabytes(memory)} of memory and was ended"
         if used_disk(self._folder) > disk:

@@ -144,7 +144,7 @@ class RunningJob:
 
     def _serve(self, process: JobProcess, folder: Path) -> tuple[str, str]:
         """Answer the job's calls until its last word or the end of its time; return (error, trace)."""
-        limits = {"memory": self._settings.memory_most, "disk": self._settings.disk, "directory": str(folder)}
+        limits = {"memory": self._settings.max_memory_bytes, "disk": self._settings.disk, "directory": str(folder)}
         with contextlib.suppress(OSError):  # it ended at once: how is seen below
             write_line(process.lines_in, {**self._description, **limits, "message": self._message.wire})
         told_to_stop, ended_at = False, time.monotonic()

@@ -17,7 +17,7 @@ from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set
 from CastSlicerLib.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
 
 ROWS_SEEN = 6  # rows of the table of jobs before it scrolls
-NAMES_MOST = 3  # names of saved files that are told
+MAX_NAMES = 3  # names of saved files that are told
 
 
 _FOR, _STATE = 1, 2  # columns
@@ -95,7 +95,7 @@ class TrySection:
             self._say(str(error), BAD)
         else:
             words = _("Saved in {folder}: {names}.")
-            names = ", ".join(path.name for path in paths[:NAMES_MOST]) + (" …" if len(paths) > NAMES_MOST else "")
+            names = ", ".join(path.name for path in paths[:MAX_NAMES]) + (" …" if len(paths) > MAX_NAMES else "")
             self._say(words.format(folder=paths[0].parent, names=names), GOOD)
 
     def _say(self, text: str, look: tuple[str, str] | None = None) -> None:

@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parent))
 from hub_process import package_environment  # noqa: E402
 
 HUB_CORE, LOAD_CORE = 0, 1
-START_MOST = 20.0  # seconds
+MAX_START = 20.0  # seconds
 NOISE = 0.9  # of a bar is taken as reaching it
 SKETCH, NATS = "sketch", "NATS"
 
@@ -143,7 +143,7 @@ def running(command: list[str], port: int, answers: Callable[[int], None]) -> It
                 answers(port)
                 break
             except OSError:
-                if time.perf_counter() - began > START_MOST:
+                if time.perf_counter() - began > MAX_START:
                     raise SystemExit(f"{command[0]} did not answer on port {port}") from None
                 time.sleep(0.005)
         yield process.pid

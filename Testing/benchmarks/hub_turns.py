@@ -285,7 +285,7 @@ def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"CAST_HUB_CONTEXT": "keep", "CAST_HUB_GRACE_SECONDS": "1", "CAST_HUB_LOG_LEVEL": "warning"}
-        os.environ |= {"CAST_HUB_USER_UNBOUND_MOST": "20000", "CAST_HUB_PING_SECONDS": "1000"}
+        os.environ |= {"CAST_HUB_MAX_USER_UNBOUND": "20000", "CAST_HUB_PING_SECONDS": "1000"}
         for number, (title, work) in enumerate(INPUTS.items()):
             if args.only not in title:
                 continue

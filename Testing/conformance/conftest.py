@@ -18,7 +18,7 @@ for file in sorted(Path(__file__).parent.glob("rows_*.py")):
 DEFAULT_PATHS = ["/fhircast", "/api/hub"]
 
 #: Short times for the hub that is started here, so that leases, grace times and heartbeats can be seen to end.
-QUICK_SETTINGS = "token_seconds = 3600\nlease_least = 1\ngrace_seconds = 0.5\nheartbeat_seconds = 0.2\n"
+QUICK_SETTINGS = "token_seconds = 3600\nmin_lease_seconds = 1\ngrace_seconds = 0.5\nheartbeat_seconds = 0.2\n"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ import pytest
 from display_desk import Desk, volumes_of
 from display_parts import study_uid_of, write_phantom
 
-from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study import reader
 from CastLib.study_context import make_study_context
 
 
@@ -150,7 +150,7 @@ def test_images_sent_after_the_open(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: bool, late: bool
 ) -> None:
     if not late:
-        monkeypatch.setattr(study_reading, "PAYLOAD_GRACE", 20.0)  # the machine may be slow
+        monkeypatch.setattr(reader, "PAYLOAD_GRACE", 20.0)  # the machine may be slow
     files = write_phantom(tmp_path / "elsewhere")
     uid = study_uid_of(files[0])
     id = desk.open(uid)

@@ -15,7 +15,7 @@ from hub_process import HubProcess
 from relay import Relay
 
 from CastInterfaceLib.display import confirmation
-from CastInterfaceLib.study import reader as study_reading
+from CastInterfaceLib.study import reader
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.message import make_message, parse_publish
@@ -57,7 +57,7 @@ class Place:
             actors=(actor,),
             announce=actor == "ID",
             reconnect_first=0.05,
-            reconnect_most=0.3,
+            max_reconnect_seconds=0.3,
         )
         return Session(settings, self.pump)
 
@@ -108,7 +108,7 @@ def place(
 ) -> Iterator[Place]:
     monkeypatch.setattr(confirmation, "RESUMED_WITHIN", 0.2)
     monkeypatch.setattr(confirmation, "ASK_AGAIN", 0.2)
-    monkeypatch.setattr(study_reading, "PAYLOAD_GRACE", 0.1)
+    monkeypatch.setattr(reader, "PAYLOAD_GRACE", 0.1)
     monkeypatch.setenv("CAST_HUB_GRACE_SECONDS", "1s")
     place = Place(engine, start_hub(), tmp_path / "studies")
     yield place

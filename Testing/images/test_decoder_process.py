@@ -25,7 +25,7 @@ from pydicom.encaps import encapsulate, get_frame
 
 from CastInterfaceLib.study import frame_decoder
 from CastInterfaceLib.study.codestream import declared_size
-from CastInterfaceLib.study.frame_decoder import STARTS_MOST, CalledOff, FrameDecoder, NotDecoded
+from CastInterfaceLib.study.frame_decoder import MAX_STARTS, CalledOff, FrameDecoder, NotDecoded
 from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.dicom.series import read_series
 from CastSlicerLib.jobs import Cancelled
@@ -112,7 +112,7 @@ def test_one_child_decodes_all_frames_and_ends_with_the_series(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not hold a process to a limit of memory")
 def test_a_child_that_wants_too_much_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_decoder, "MEMORY_MOST", 32 << 20)
+    monkeypatch.setattr(frame_decoder, "MAX_MEMORY", 32 << 20)
     options = {**OPTIONS, "rows": 8192, "columns": 8192}
     with FrameDecoder() as decoder:
         header = struct.pack("<16I", 2, 64, 0, *[0] * 13)  # RLE of zeros: few bytes for many
@@ -127,7 +127,7 @@ def test_a_child_that_wants_too_much_memory_says_so(monkeypatch: pytest.MonkeyPa
 def test_a_child_that_dies_costs_one_frame_and_too_many_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = frame_of(slices(uid.JPEGLSLossless)[2])
     with FrameDecoder() as decoder:
-        for _ in range(STARTS_MOST):
+        for _ in range(MAX_STARTS):
             assert decoder.decode(uid.JPEGLSLossless, frame, OPTIONS).shape == SIZE[1:]
             os.kill(pid_of(decoder), signal.SIGSEGV)
             with pytest.raises(NotDecoded, match="made the decoder fail"):

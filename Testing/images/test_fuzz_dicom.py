@@ -28,7 +28,7 @@ from CastLib.errors import CastError
 SYNTAXES = (*ENCODED, *PLAIN, uid.ExplicitVRBigEndian)
 COUNT, COUNT_LONG = 1000 // len(SYNTAXES), 4000 // len(SYNTAXES)
 GUARD = 60.0  # seconds after which a file is taken for hanging, on a machine that has much else to do
-MEMORY_MOST = 1 << 30
+MAX_MEMORY = 1 << 30
 
 SIZES = (0, 1, 2, 7, 255, 4096, 32767, 65535)
 NUMBERS = {
@@ -141,7 +141,7 @@ def test_each_file_is_shown_or_refused(tmp_path: Path, syntax: uid.UID, decoder:
             assert str(error), number
         finally:
             faulthandler.cancel_dump_traceback_later()
-    assert peak() - before < MEMORY_MOST
+    assert peak() - before < MAX_MEMORY
     assert shown  # not all are so bad that nothing is tried
 
 

@@ -335,7 +335,7 @@ def test_whatever_comes_up_is_a_sentence_about_the_series(tmp_path: Path, monkey
 
 
 def test_a_volume_past_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voxels, "VOLUME_MOST", 100_000)
+    monkeypatch.setattr(voxels, "MAX_VOLUME", 100_000)
     head_phantom.save(tmp_path, even("large"))
     with pytest.raises(CastError, match="too large for this machine's memory"):
         read_voxels(read_series([tmp_path])[0])

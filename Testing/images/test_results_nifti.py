@@ -305,9 +305,9 @@ def test_damaged_files(head: Head, tmp_path: Path) -> list[str]:
 
 
 def test_labels_strewn_everywhere_get_no_surfaces(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from CastInterfaceLib.scene import segmentations as segmentation_display
+    from CastInterfaceLib.study import prepared_segmentation
 
-    monkeypatch.setattr(segmentation_display, "SURFACE_VOXELS_MOST", 1000)
+    monkeypatch.setattr(prepared_segmentation, "MAX_SURFACE_VOXELS", 1000)
     came = head.send(nifti(tmp_path / "a.nii", BOTH))
     assert came.volumes == [MARKER_MM3, VENTRICLE_MM3]
     assert came.sentences == ["a.nii: 1 of its 2 segments are shown in slices only, not in 3D."]

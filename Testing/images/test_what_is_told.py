@@ -12,9 +12,9 @@ from display_desk import Desk, volumes_of
 from display_parts import study_uid_of, write_balls, write_phantom
 from image_rows import row
 
-from CastInterfaceLib.display.problems import PROBLEMS_MOST, Problems, problem_item
-from CastInterfaceLib.study import reader as study_reading
-from CastInterfaceLib.study.held_batches import HELD_MOST
+from CastInterfaceLib.display.problems import MAX_PROBLEMS, Problems, problem_item
+from CastInterfaceLib.study import reader
+from CastInterfaceLib.study.held_batches import MAX_HELD
 from CastInterfaceLib.study.left_out import left_out_sentences
 
 SMALL = (24, 24, 8)
@@ -74,7 +74,7 @@ def test_one_bad_series_or_segmentation_costs_only_itself(
 ) -> list[str]:
     uid = study_uid_of(write_phantom(folder / "good")[0])
     write_phantom(folder / "odd", study_uid=uid, counts=(24, 24, 60), description="Odd")
-    read, prepare = study_reading.read_voxels, study_reading.prepare_segmentation
+    read, prepare = reader.read_voxels, reader.prepare_segmentation
 
     def read_or_fail(series: Any, *more: Any) -> Any:
         if series.description == "Odd":
@@ -86,8 +86,8 @@ def test_one_bad_series_or_segmentation_costs_only_itself(
             raise MemoryError
         return prepare(path, *more)
 
-    monkeypatch.setattr(study_reading, "read_voxels", read_or_fail)
-    monkeypatch.setattr(study_reading, "prepare_segmentation", prepare_or_fail)
+    monkeypatch.setattr(reader, "read_voxels", read_or_fail)
+    monkeypatch.setattr(reader, "prepare_segmentation", prepare_or_fail)
     desk.open(uid)
     desk.until_shown(uid)
     assert desk.shows(uid) and len(volumes_of(desk)) == 1
@@ -108,18 +108,18 @@ def test_all_that_fails_is_told_not_only_the_first(desk: Desk, folder: Path, mon
     def fail(*_: Any) -> Any:
         raise ValueError
 
-    monkeypatch.setattr(study_reading, "read_voxels", fail)
+    monkeypatch.setattr(reader, "read_voxels", fail)
     desk.until_refused(desk.open(uid), 422)
     assert "head told" in told(desk)[0] and "Phantom" in told(desk)[0]
 
 
 def test_problems_are_counted_and_never_dropped() -> None:
     problems = Problems()
-    for number in range(PROBLEMS_MOST + 30):
+    for number in range(MAX_PROBLEMS + 30):
         problems.add(problem_item("warning" if number % 2 else "unreadable", f"Number {number}.", "1.2"))
     problems.add(problem_item("warning", "Number 49.", "1.2"))
     items = problems.items("1.2")
-    assert len(items) == PROBLEMS_MOST + 2
+    assert len(items) == MAX_PROBLEMS + 2
     assert [item["message"] for item in items[:2]] == ["15 more of this kind came before these."] * 2
     assert {item["value"] for item in items[:2]} == {"warning", "unreadable"}
     assert items[-1]["message"] == "Number 49. (2 times)"
@@ -165,10 +165,10 @@ def test_files_that_are_only_addresses_beside_others_are_told(desk: Desk, tmp_pa
 
 
 def test_batches_that_are_not_kept_any_more_are_told(desk: Desk, tmp_path: Path) -> None:
-    for number in range(HELD_MOST + 1):
+    for number in range(MAX_HELD + 1):
         (tmp_path / "a.dcm").write_bytes(b"x")
         desk.send_files("dicom-send", [tmp_path / "a.dcm"], studyInstanceUID=f"1.2.3.{number}")
-    assert told(desk) == [f"Files of study 1.2.3.0 are not kept any more: only the last {HELD_MOST} batches are."]
+    assert told(desk) == [f"Files of study 1.2.3.0 are not kept any more: only the last {MAX_HELD} batches are."]
 
 
 def test_what_was_read_before_an_open_is_called_off_stays_open(desk: Desk, folder: Path) -> None:

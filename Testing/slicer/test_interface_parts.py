@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from CastInterfaceLib.logic.message_log import LONGEST_TEXT, RECEIVED, SENT, VALUES_MOST, MessageLog, cut
+from CastInterfaceLib.logic.message_log import LONGEST_TEXT, MAX_VALUES, RECEIVED, SENT, MessageLog, cut
 from CastInterfaceLib.logic.peers import Peer, Peers
 from CastInterfaceLib.logic.pictures import pictures_of, save_pictures
 from CastInterfaceLib.views.png import encode_png, shrink
@@ -49,7 +49,7 @@ def test_long_texts_and_many_values_are_cut_in_what_is_kept_and_not_in_the_messa
     received = message(context={"data": "x" * 5000, "files": files, "last": True})
     record = MessageLog().add(RECEIVED, received)
     context = record.wire["event"]["context"]
-    assert "5,000 characters" in record.as_json() and len(record.as_json()) < LONGEST_TEXT + 60 * VALUES_MOST
+    assert "5,000 characters" in record.as_json() and len(record.as_json()) < LONGEST_TEXT + 60 * MAX_VALUES
     assert context["last"] is True and context["files"][0]["fileName"] == "0.dcm"
     assert len(received.wire["event"]["context"]["data"]) == 5000 and len(received.context_dict()["files"]) == 1000
 

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("CastInterface", "CastServiceProvider", "CastHub")
-PIECES_LEAST = 5  # imports one by one, the widgets, the panel
+MIN_PIECES = 5  # imports one by one, the widgets, the panel
 
 # In a process where nothing of the product is imported yet; what a module before has imported is forgotten.
 OPEN_EACH = """
@@ -49,7 +49,7 @@ def test_a_module_that_is_opened_first_is_made_in_steps() -> None:
         print(f"{name}: {words}; calls to others:")
         for call, took in sorted(calls.items()):
             print(f"  {call}: {took * 1000:.0f} ms")
-        assert not at_once and pieces >= PIECES_LEAST, f"{name} is made in {pieces} steps"
+        assert not at_once and pieces >= MIN_PIECES, f"{name} is made in {pieces} steps"
 
 
 @pytest.mark.parametrize("name", MODULES)

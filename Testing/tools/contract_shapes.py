@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from CastLib.events import BINARY_FAMILIES
-from CastLib.manifest import NAME_MOST, SUFFIXES
+from CastLib.manifest import MAX_NAME, SUFFIXES
 
 Schema = dict[str, Any]
 
@@ -110,7 +110,7 @@ COMMON: Schema = {
         "description": "A plain name without a path; no dangerous suffix (exe, js …) may stand before the last one.",
         "type": "string",
         "minLength": 1,
-        "maxLength": NAME_MOST,
+        "maxLength": MAX_NAME,
         "pattern": rf"^{_PLAIN}*{_PLAIN[:-1]}\s]{_PLAIN}*$",
     },
     "fileWithBytes": shape(

@@ -22,7 +22,7 @@ from CastInterfaceLib.scene.image_words import (
 from CastInterfaceLib.views import fonts, lettering
 from CastInterfaceLib.views.anatomy import direction_letters, plane_names, turned_planes
 from CastInterfaceLib.views.annotations import (
-    LEGEND_MOST,
+    MAX_LEGEND,
     SLICE_MISSING,
     STALE,
     Annotations,
@@ -100,7 +100,7 @@ def test_a_thumbnail_tells_what_must_not_be_overlooked() -> None:
 def test_the_legend_tells_how_many_it_leaves_out() -> None:
     told = words(FULL, 1024, 1024)
     shown = [text for text in told if text.startswith("T1 M") and text[-1].isdigit()]
-    assert len(shown) <= LEGEND_MOST and f"and {30 - len(shown)} more" in told
+    assert len(shown) <= MAX_LEGEND and f"and {30 - len(shown)} more" in told
     few = Annotations("3D", (1, 1, 1), legend=(("Liver", (9, 9, 9)),))
     assert words(few, 1024, 1024) == ["3D", "Liver"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from CastCLI.answer_words import ANSWER_MOST, words_of
+from CastCLI.answer_words import MAX_ANSWER, words_of
 
 STUDY = {
     "source": "status",
@@ -57,4 +57,4 @@ def test_an_answer_in_words(data: Any, words: str) -> None:
 
 
 def test_long_answers_are_cut() -> None:
-    assert len(words_of({str(number): "x" * 1000 for number in range(1000)})) == ANSWER_MOST
+    assert len(words_of({str(number): "x" * 1000 for number in range(1000)})) == MAX_ANSWER

@@ -118,7 +118,7 @@ def test_a_good_deflated_file_is_read(tmp_path: Path) -> None:
 def test_sequences_thousands_deep(tmp_path: Path) -> None:
     path = with_more(tmp_path, nested(5000, undefined=True))
     (damaged,) = scan([path]).damaged
-    assert damaged[1] == f"damaged DICOM file (its sequences are nested more than {dicom_layout.DEPTH_MOST} deep)"
+    assert damaged[1] == f"damaged DICOM file (its sequences are nested more than {dicom_layout.MAX_DEPTH} deep)"
     path = with_more(tmp_path, nested(1000, undefined=False))  # where it ends is told: it costs only itself
     assert scan([path]).series and "ReferencedImageSequence" not in read_whole(path)
     for undefined in (True, False):
@@ -155,9 +155,9 @@ def test_a_huge_private_value_before_the_pixels_is_passed_over(tmp_path: Path) -
 
 
 def test_more_elements_than_any_file_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicom_layout, "ELEMENTS_MOST", 2000)
-    monkeypatch.setattr(dicom_layout, "ITEMS_MOST", 500)
-    monkeypatch.setattr(dicom_layout, "TOP_LEVEL_MOST", 1000)
+    monkeypatch.setattr(dicom_layout, "MAX_ELEMENTS", 2000)
+    monkeypatch.setattr(dicom_layout, "MAX_ITEMS", 500)
+    monkeypatch.setattr(dicom_layout, "MAX_TOP_LEVEL", 1000)
     path = with_more(tmp_path, b"\x11\x00\x10\x10LO\x02\x00ab" * 1500)
     assert "more than 1000 elements beside one another" in scan([path]).damaged[0][1]
     items = (ITEM + bytes(4)) * 600

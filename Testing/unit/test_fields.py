@@ -123,21 +123,21 @@ def test_a_key_twice_in_one_object_is_refused(text: str) -> None:
 
 
 def test_values_in_a_row_are_bounded_between_ends_of_objects() -> None:
-    many = ",".join(["1"] * fields.RUN_MOST)
-    assert len(parse_json(f"[{many}]")) == fields.RUN_MOST
-    assert len(parse_json(f'[{many},{{}},{many},"{"x" * 2**17}"]')) == 2 * fields.RUN_MOST + 2
-    members = ",".join(f'"{number}":0' for number in range(fields.RUN_MOST // 2))
+    many = ",".join(["1"] * fields.MAX_RUN)
+    assert len(parse_json(f"[{many}]")) == fields.MAX_RUN
+    assert len(parse_json(f'[{many},{{}},{many},"{"x" * 2**17}"]')) == 2 * fields.MAX_RUN + 2
+    members = ",".join(f'"{number}":0' for number in range(fields.MAX_RUN // 2))
     for text in (
         f"[{many},{many}]",
         f"{{{members}}}",
-        f'["{chr(92) + "n"}"]'.replace("\\n", "\\n" * 5 * fields.RUN_MOST),
+        f'["{chr(92) + "n"}"]'.replace("\\n", "\\n" * 5 * fields.MAX_RUN),
     ):
         with pytest.raises(FieldError, match="in a row"):
             parse_json(text)
 
 
 def test_lists_and_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fields, "CONTAINERS_MOST", 200)
+    monkeypatch.setattr(fields, "MAX_CONTAINERS", 200)
     assert parse_json(f"[{','.join(['{}'] * 199)}]")
     with pytest.raises(FieldError, match="lists and objects"):
         parse_json(f"[{','.join(['{}'] * 200)}]")

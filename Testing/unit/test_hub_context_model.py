@@ -80,7 +80,7 @@ class Model:
 @given(st.lists(steps, max_size=25))
 def test_as_the_model_has_it(sequence: list[tuple[Any, ...]]) -> None:
     now, model, told = 0.0, Model(), Told()
-    settings = HubSettings(context="keep", context_seconds=SECONDS, context_topic_most=MOST)
+    settings = HubSettings(context="keep", context_seconds=SECONDS, max_context_topic_opens=MOST)
     context = CurrentContext(lambda: now, settings, Table(), told, PayloadStore(settings))  # type: ignore[arg-type]
     subscriber = Subscriber("s", make_subscription("t", EVENTS), OWNER, 60)
     for kind, *values in sequence:

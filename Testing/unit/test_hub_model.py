@@ -41,11 +41,11 @@ OWNER = Owner("user", "*")
 SETTINGS = HubSettings(
     bind_seconds=23.3,
     grace_seconds=11.1,
-    lease_default=61,
-    lease_least=20,
+    default_lease_seconds=61,
+    min_lease_seconds=20,
     ping_seconds=7.37,
-    tail_most=5,
-    backlog_most=1024,
+    max_queued_events=5,
+    max_backlog_bytes=1024,
     answer_seconds=86_400,
 )
 TOPICS = ["t", "u", "v"]
@@ -80,7 +80,7 @@ class FakeSocket(asyncio.WriteTransport):
                 self._loop.call_soon(self.pulse.pong, payload)
 
     def get_write_buffer_size(self) -> int:
-        return SETTINGS.backlog_most + 1 if self.stalled else 0
+        return SETTINGS.max_backlog_bytes + 1 if self.stalled else 0
 
     def is_closing(self) -> bool:
         return self.broken

@@ -33,7 +33,7 @@ class FakeSocket(asyncio.WriteTransport):
         return self.closing
 
 
-SETTINGS = HubSettings(backlog_most=1000, tail_most=3, tail_bytes_most=100)
+SETTINGS = HubSettings(max_backlog_bytes=1000, max_queued_events=3, max_queued_bytes=100)
 
 
 def subscriber(name: str) -> Subscriber:

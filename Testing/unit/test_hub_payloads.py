@@ -49,7 +49,7 @@ def found(payloads: PayloadStore, id: str, now: float = 0.0) -> Chunk:
 @pytest.mark.parametrize("memory", [64 * 1024 * 1024, 0], ids=["in memory", "in a file"])
 def test_files_over_4_mib_are_chunked_and_come_back(memory: int) -> None:
     async def run() -> None:
-        payloads = store(payload_memory_most=memory)
+        payloads = store(max_payload_memory_bytes=memory)
         lengths = [10, 2 * CHUNK + 3, CHUNK]
         data = random.Random(1).randbytes(sum(lengths))
         batch = payloads.claim(ALICE, lengths, 0.0)
@@ -71,7 +71,7 @@ def test_memory_is_taken_as_bytes_come_and_given_back() -> None:
     if not Path("/proc/self/statm").exists():
         pytest.skip("the system does not tell how much memory is taken")
     size, piece = 96 * MIB, bytes(MIB)
-    payloads = store(payload_memory_most=size)
+    payloads = store(max_payload_memory_bytes=size)
     before = resident()
     batch = payloads.claim(ALICE, [size], 0.0)
     assert batch.content.in_memory
@@ -122,7 +122,7 @@ def test_time_to_live() -> None:
 
 
 def test_caps_are_claimed_before_a_byte_comes() -> None:
-    payloads = store(payloads_most=1000, sender_payloads_most=600, payload_seconds=50)
+    payloads = store(max_payloads_bytes=1000, max_sender_payloads_bytes=600, payload_seconds=50)
     first = payloads.claim(ALICE, [600], 0.0)
     payloads.keep(first, lay_out(first.lengths), 0.0)
     with pytest.raises(StoreFull, match="sender's share"):
@@ -139,7 +139,7 @@ def test_caps_are_claimed_before_a_byte_comes() -> None:
 
 def test_a_dropped_batch_leaves_nothing() -> None:
     async def run() -> None:
-        payloads = store(payload_memory_most=0)
+        payloads = store(max_payload_memory_bytes=0)
         batch = payloads.claim(ALICE, [CHUNK + 1], 0.0)
         await fill(batch, bytes(CHUNK))
         payloads.drop(batch)
@@ -151,7 +151,7 @@ def test_a_dropped_batch_leaves_nothing() -> None:
 
 
 def test_memory_is_used_up_to_its_share() -> None:
-    payloads = store(payload_memory_most=100)
+    payloads = store(max_payload_memory_bytes=100)
     in_memory = payloads.claim(ALICE, [60], 0.0)
     assert in_memory.content.in_memory
     assert not payloads.claim(ALICE, [60], 0.0).content.in_memory
@@ -181,7 +181,7 @@ def test_an_event_without_payloads_costs_nothing_for_each_receiver() -> None:
 
 
 def test_payloads_are_counted_too() -> None:
-    payloads = store(payloads_count_most=5, sender_payloads_count_most=3)
+    payloads = store(max_payloads=5, max_sender_payloads=3)
     first = payloads.claim(ALICE, [1, CHUNK + 1], 0.0)
     with pytest.raises(StoreFull, match="sender's share"):
         payloads.claim(ALICE, [1], 0.0)
@@ -198,7 +198,7 @@ def test_small_batches_share_files_which_go_with_the_last_of_them(monkeypatch: p
     monkeypatch.setattr(content.tempfile, "TemporaryFile", lambda **more: opened.append(real(**more)) or opened[-1])
 
     async def run() -> None:
-        payloads = store(payload_memory_most=0)
+        payloads = store(max_payload_memory_bytes=0)
         batches = [payloads.claim(sender, [1000], 0.0) for sender in (ALICE, BOB) * 200]
         for number, batch in enumerate(batches):
             await fill(batch, bytes([number % 256]) * 1000, 300)

@@ -51,7 +51,7 @@ def test_every_setting_can_be_given_in_a_file_and_in_a_variable(name: str, tmp_p
     toml, text, expected = other(name)
     file = tmp_path / "hub.toml"
     file.write_text(f"{name} = {toml}\n")
-    if name.startswith("lease_"):
+    if name.endswith("lease_seconds"):
         expected = None  # checked together with the others
         file.write_text(f"{name} = {getattr(HubSettings(), name)}\n")
         text = str(getattr(HubSettings(), name))
@@ -74,14 +74,14 @@ def test_every_setting_can_be_given_in_a_file_and_in_a_variable(name: str, tmp_p
 
 def test_each_place_outdoes_the_one_before(tmp_path: Path) -> None:
     file = tmp_path / "hub.toml"
-    file.write_text("port = 1\ncodes_most = 2\ntail_most = 3\n")
-    environment = {"CAST_HUB_PORT": "10", "CAST_HUB_CODES_MOST": "20", "CAST_HUB_SETTINGS": str(file)}
+    file.write_text("port = 1\nmax_codes = 2\nmax_queued_events = 3\n")
+    environment = {"CAST_HUB_PORT": "10", "CAST_HUB_MAX_CODES": "20", "CAST_HUB_SETTINGS": str(file)}
     resolved = resolve({"port": "100"}, None, environment)
     settings, origins = resolved.settings, resolved.origins
-    assert (settings.port, settings.codes_most, settings.tail_most) == (100, 20, 3)
-    assert [origins[name] for name in ("port", "codes_most", "tail_most", "host")] == [
+    assert (settings.port, settings.max_codes, settings.max_queued_events) == (100, 20, 3)
+    assert [origins[name] for name in ("port", "max_codes", "max_queued_events", "host")] == [
         "--port",
-        "CAST_HUB_CODES_MOST",
+        "CAST_HUB_MAX_CODES",
         str(file),
         "default",
     ]
@@ -97,11 +97,11 @@ def test_a_file_named_by_flag_outdoes_the_one_named_by_variable(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("body_most", "64MiB", 64 * 2**20),
-        ("body_most", "64 mib", 64 * 2**20),
-        ("body_most", "1.5 GiB", 3 * 2**29),
-        ("body_most", "2MB", 2_000_000),
-        ("body_most", "70000", 70_000),
+        ("max_body_bytes", "64MiB", 64 * 2**20),
+        ("max_body_bytes", "64 mib", 64 * 2**20),
+        ("max_body_bytes", "1.5 GiB", 3 * 2**29),
+        ("max_body_bytes", "2MB", 2_000_000),
+        ("max_body_bytes", "70000", 70_000),
         ("payload_seconds", "30min", 1800),
         ("payload_seconds", "1d", 86_400),
         ("bind_seconds", "1.5h", 5400.0),
@@ -133,8 +133,8 @@ def test_values_as_people_write_them(name: str, text: str, value: Any) -> None:
         ("port = -1", "port: must be from 0 to 65535, not -1"),
         ("ping_seconds = nan", "ping_seconds: must be from 0.1s to 1d, not nan"),
         ("ping_seconds = inf", "ping_seconds: must be from 0.1s to 1d, not inf"),
-        ("body_most = 1e300", "body_most: must be from 1KiB to"),
-        ('body_most = "1 apple"', "body_most: must be a number of bytes, or as 64MiB, not '1 apple'"),
+        ("max_body_bytes = 1e300", "max_body_bytes: must be from 1KiB to"),
+        ('max_body_bytes = "1 apple"', "max_body_bytes: must be a number of bytes, or as 64MiB, not '1 apple'"),
         ('ping_seconds = "5 MiB"', "ping_seconds: must be a number of seconds, or as 30s, not '5 MiB'"),
         ('auth = "none"', "auth: must be mock or single-user, not 'none'"),
         ("host = 5", "host: must be text on one line, not 5"),
@@ -151,7 +151,7 @@ def test_values_as_people_write_them(name: str, text: str, value: Any) -> None:
         ('trusted_proxies = ["10.0.0.0/33"]', "trusted_proxies: 10.0.0.0/33 is no address or network"),
         ('trusted_proxies = ["proxy"]', "trusted_proxies: proxy is no address or network"),
         ('allowed_origins = ["viewer"]', "allowed_origins: viewer is no origin: write it as https://viewer.example"),
-        ("lease_least = 9000", "lease_least (9000), lease_default (7200)"),
+        ("min_lease_seconds = 9000", "min_lease_seconds (9000), default_lease_seconds (7200)"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_sentence(toml: str, said: str, tmp_path: Path) -> None:
@@ -214,15 +214,15 @@ def test_what_is_printed_is_a_settings_file(tmp_path: Path) -> None:
 def test_numbers_survive_being_written_as_people_write_them(name: str, number: float) -> None:
     known = about(SETTINGS[name])
     value = max(known.least, min(known.most, int(number) if isinstance(getattr(HubSettings(), name), int) else number))
-    if not name.startswith("lease_"):
+    if not name.endswith("lease_seconds"):
         assert getattr(resolve({name: quantity(value, known)}, None, {}).settings, name) == value
 
 
 def test_as_json_has_value_unit_and_origin() -> None:
-    shown = json.loads(as_json(resolve({"port": "5"}, None, {"CAST_HUB_BODY_MOST": "1MiB"})))
+    shown = json.loads(as_json(resolve({"port": "5"}, None, {"CAST_HUB_MAX_BODY_BYTES": "1MiB"})))
     assert list(shown) == list(SETTINGS)
     assert shown["port"] == {"value": 5, "origin": "--port"}
-    assert shown["body_most"] == {"value": 2**20, "unit": "bytes", "origin": "CAST_HUB_BODY_MOST"}
+    assert shown["max_body_bytes"] == {"value": 2**20, "unit": "bytes", "origin": "CAST_HUB_MAX_BODY_BYTES"}
     assert shown["insecure_mock"]["value"] is False
 
 
@@ -249,15 +249,15 @@ def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize("command", [["CastCLI", "hub"], ["CastHubLib"]])
 def test_both_commands_print_settings(command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "hub.toml"
-    file.write_text("tail_most = 7")
+    file.write_text("max_queued_events = 7")
     given = [*command, "--settings", str(file), "--allow-origin", "https://a.example", "--print-settings"]
     shown = run(given, CAST_HUB_LOG_LEVEL="error")
     assert shown.returncode == 0 and shown.stderr == ""
     lines = dict(line.split(" = ", 1) for line in shown.stdout.splitlines())
-    assert lines["tail_most"].split("#") == [lines["tail_most"].split("#")[0], f" {file}"]
+    assert lines["max_queued_events"].split("#") == [lines["max_queued_events"].split("#")[0], f" {file}"]
     assert lines["log_level"].endswith("# CAST_HUB_LOG_LEVEL") and lines["host"].endswith("# default")
     assert lines["allowed_origins"] == '["https://a.example"]' + lines["allowed_origins"].partition("]")[2]
-    assert json.loads(run([*given, "--json"]).stdout)["tail_most"] == {"value": 7, "origin": str(file)}
+    assert json.loads(run([*given, "--json"]).stdout)["max_queued_events"] == {"value": 7, "origin": str(file)}
 
 
 @pytest.mark.parametrize("given", [["--port", "70000"], ["--auth", "no"], ["--settings", "nowhere"], ["--json"]])

@@ -144,8 +144,8 @@ def test_what_is_used_is_counted(tmp_path: Path) -> None:
 
 
 def test_defaults_and_words() -> None:
-    assert JobSettings().memory_most > JobSettings(slots=2).memory_most > 0
-    assert JobSettings(memory=7).memory_most == 7
+    assert JobSettings().max_memory_bytes > JobSettings(slots=2).max_memory_bytes > 0
+    assert JobSettings(memory=7).max_memory_bytes == 7
     assert (in_gigabytes(8 * GB), in_gigabytes(1_500 * MB), in_gigabytes(700)) == ("8 GB", "1.5 GB", "700 bytes")
     for field in ("memory", "disk", "hub_away"):
         with pytest.raises(FieldError, match=field):

@@ -244,7 +244,7 @@ def test_a_content_type_that_is_no_batch_is_refused(content_type):
 
 
 def test_an_envelope_without_an_end_is_bounded():
-    parser = BatchParser("multipart/related; boundary=x", envelope_most=100_000)
+    parser = BatchParser("multipart/related; boundary=x", max_envelope_bytes=100_000)
     with pytest.raises(FieldError, match="envelope"):
         list(parser.feed(b"--x\r\n\r\n" + b" " * 300_000))
 

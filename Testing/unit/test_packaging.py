@@ -22,9 +22,9 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {
-    "CastInterface": ["CastLib", "CastInterfaceLib", "CastCLI"],
-    "CastServiceProvider": ["CastServiceProviderLib"],
-    "CastHub": ["CastHubLib"],
+    "CastInterface": ["CastLib", "CastSlicerLib", "CastInterfaceLib", "CastCLI"],
+    "CastServiceProvider": ["CastServiceProviderLib", "CastServiceProviderWidgets"],
+    "CastHub": ["CastHubLib", "CastHubWidgets"],
 }
 each_module = pytest.mark.parametrize("module", MODULES)
 

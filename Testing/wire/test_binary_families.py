@@ -127,7 +127,7 @@ def test_a_series_of_many_files_by_25_readers_at_once(wire: Wire) -> None:
 
 
 def test_one_senders_share_is_not_anothers(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, payloads_most=2000, sender_payloads_most=1000) as url:
+    with hub_in_thread(tmp_path, max_payloads_bytes=2000, max_sender_payloads_bytes=1000) as url:
         with Wire(url) as wire, Wire(url) as other:
             files = [{"fileName": "a.mrb", "byteLength": 700}]
 

@@ -100,7 +100,7 @@ def test_a_denial_ends_it_with_the_hubs_reason(desk):
 
 
 def test_a_client_that_was_too_slow_says_so_and_subscribes_anew(tmp_path):
-    with hub_in_thread(tmp_path, backlog_most=64 * 1024) as url, Relay(int(url.rsplit(":", 1)[1])) as relay:
+    with hub_in_thread(tmp_path, max_backlog_bytes=64 * 1024) as url, Relay(int(url.rsplit(":", 1)[1])) as relay:
         desk = Desk(f"http://127.0.0.1:{relay.port}")
         session, got = desk.receiver(call_timeout=5.0)
         states: list[State] = []

@@ -27,7 +27,7 @@ def outcome(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_who_has_acknowledged_and_falls_silent_is_taken_out(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, max_unanswered=2) as url, Wire(url) as wire:
         other = wire.listen("O", "SyncError,subscription-removed")
         never = wire.listen("NEVER", "Patient-open")
         socket = wire.listen("S", "Patient-open")
@@ -52,7 +52,7 @@ def test_who_has_acknowledged_and_falls_silent_is_taken_out(tmp_path: Path) -> N
 
 
 def test_nothing_counts_as_missing_while_a_socket_is_down(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, max_unanswered=2) as url, Wire(url) as wire:
         other = wire.listen("O", "SyncError,subscription-removed")
         endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
         wire.bind(endpoint).cut()
@@ -71,7 +71,7 @@ def test_nothing_counts_as_missing_while_a_socket_is_down(tmp_path: Path) -> Non
 
 
 def test_acknowledgements_without_a_status_oblige_to_nothing(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, answer_seconds=0.1, unanswered_most=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, answer_seconds=0.1, max_unanswered=1) as url, Wire(url) as wire:
         socket = wire.listen("S", "Patient-open")
         for _ in range(2):
             body = event("Patient-open", wire.topic)

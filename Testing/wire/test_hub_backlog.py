@@ -17,7 +17,7 @@ def test_a_stalled_reader_is_told_and_dropped_and_nobody_else_notices(
     start_hub: Callable[..., HubProcess], tmp_path: Path
 ) -> None:
     most, text = 2 * 1024 * 1024, "x" * 64 * 1024
-    (tmp_path / "hub.toml").write_text(f"backlog_most = {most}\n")
+    (tmp_path / "hub.toml").write_text(f"max_backlog_bytes = {most}\n")
     hub = start_hub("--settings", str(tmp_path / "hub.toml"))
     with Wire(hub.url) as wire, Wire(hub.url, wire.topic) as watching:
         quick = {"skip_utf8_validation": True}  # the client's own check is slow

@@ -96,7 +96,7 @@ def test_no_body_is_refused_each_time_and_holds_nobody_up(wire: Wire) -> None:
 
 
 def test_507_says_what_to_do(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, payloads_most=1000, payload_seconds=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_payloads_bytes=1000, payload_seconds=1) as url, Wire(url) as wire:
         answer = wire.send_batch(batch_body(envelope(wire.topic, [entry("a.dcm", 1001)]), [b"x" * 1001]))
         assert answer.status_code == 507 and "fewer files" in answer.json()["message"]
         good = batch_body(envelope(wire.topic, [entry("a.dcm", 600)]), [b"x" * 600])
@@ -108,7 +108,10 @@ def test_507_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_payload_expires(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, payload_seconds=1, sweep_seconds=0.1, payload_memory_most=0) as url, Wire(url) as wire:
+    with (
+        hub_in_thread(tmp_path, payload_seconds=1, sweep_seconds=0.1, max_payload_memory_bytes=0) as url,
+        Wire(url) as wire,
+    ):
         [file] = sent_files(wire, [entry("a.dcm", 3)], [b"abc"])
         assert wire.payload(file["payloadIds"][0]).content == b"abc"
         assert _within(lambda: wire.payload(file["payloadIds"][0]).status_code == 404)
@@ -116,7 +119,7 @@ def test_a_payload_expires(tmp_path: Path) -> None:
 
 
 def test_batches_beyond_memory_lie_in_a_file(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, payload_memory_most=MIB) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_payload_memory_bytes=MIB) as url, Wire(url) as wire:
         data = random.Random(3).randbytes(11 * MIB)
         small, big = sent_files(wire, [entry("a.dcm", 5), entry("b.dcm", len(data))], [b"small", data])
         assert wire.payload(small["payloadIds"][0]).content == b"small"
@@ -156,7 +159,7 @@ def test_a_page_may_read_a_payload_and_ask_for_its_headers(wire: Wire) -> None:
 
 @pytest.mark.parametrize("memory", [0, 1 << 30], ids=["file", "memory"])
 def test_a_sender_that_disappears_leaves_nothing(tmp_path: Path, memory: int) -> None:
-    with hub_in_thread(tmp_path, payload_memory_most=memory) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_payload_memory_bytes=memory) as url, Wire(url) as wire:
         raw = _begin(wire, batch_body(envelope(wire.topic, [entry("a.dcm", 20 * MIB)]), [b""], end=False))
         raw.sendall(b"x" * 5 * MIB)
         assert _within(lambda: wire.status()["payloads"]["bytes"] == 20 * MIB)

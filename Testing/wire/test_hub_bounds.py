@@ -37,7 +37,7 @@ def large(wire: Wire, size: int) -> dict[str, Any]:
 
 
 def test_what_waits_for_all_lost_sockets_together_is_bounded(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, waiting_most=1024 * 1024) as url:
+    with hub_in_thread(tmp_path, max_waiting_bytes=1024 * 1024) as url:
         wires = [Wire(url) for _ in range(8)]
         for wire in wires:
             lost(wire, 1)
@@ -51,7 +51,7 @@ def test_what_waits_for_all_lost_sockets_together_is_bounded(tmp_path: Path) -> 
 
 
 def test_what_is_kept_for_many_at_once_is_counted_once(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, waiting_most=1024 * 1024) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_waiting_bytes=1024 * 1024) as url, Wire(url) as wire:
         lost(wire, 8)
         for _ in range(3):
             wire.publish(large(wire, 300_000), 202)
@@ -61,7 +61,7 @@ def test_what_is_kept_for_many_at_once_is_counted_once(tmp_path: Path) -> None:
 
 
 def test_a_user_has_a_share_of_the_subscriptions(tmp_path: Path) -> None:
-    settings = {"user_subscriptions_most": 4, "user_unbound_most": 2, "subscriptions_most": 6}
+    settings = {"max_user_subscriptions": 4, "max_user_unbound": 2, "max_subscriptions": 6}
     with hub_in_thread(tmp_path, **settings) as url, Wire(url) as wire, Wire(url) as other:
         endpoints = [wire.subscribe(f"S{number}") for number in range(2)]
         full = wire.http.post(wire.hub, data=wire.form("T"))
@@ -78,7 +78,7 @@ def test_a_user_has_a_share_of_the_subscriptions(tmp_path: Path) -> None:
 
 
 def test_a_user_has_a_share_of_the_requests(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, requests_most=2, user_requests_most=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_requests=2, max_user_requests=1) as url, Wire(url) as wire:
         with Wire(url, wire.topic, user="b") as other, Wire(url, wire.topic, user="c") as third:
             socket = wire.listen("S")
             lines = []
@@ -122,7 +122,7 @@ def test_a_byte_now_and_then_holds_no_room_for_ever(tmp_path: Path) -> None:
 
 
 def test_a_user_has_a_share_of_the_uploads(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, uploads_most=3, user_uploads_most=2) as url, Wire(url) as wire, Wire(url) as other:
+    with hub_in_thread(tmp_path, max_uploads=3, max_user_uploads=2) as url, Wire(url) as wire, Wire(url) as other:
         lines = [begun(wire, 1000), begun(wire, 1000)]
         until = time.monotonic() + WAIT
         while wire.status()["payloads"]["bytes"] < 2000:
@@ -174,7 +174,7 @@ def test_a_long_event_comes_byte_for_byte_with_the_right_to_its_payloads(wire: W
 
 
 def test_long_answers_come_and_what_is_beyond_the_bound_is_missing(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, answers_bytes_most=2_000_000) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_answers_bytes=2_000_000) as url, Wire(url) as wire:
         one, two = wire.listen("ONE"), wire.listen("TWO")
         body = json.dumps(event("x-request", wire.topic, {"timeoutSeconds": 60}, subscriber_name="A")).encode()
         line = posted(wire, "/api/hub/request", body)

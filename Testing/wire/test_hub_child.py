@@ -127,9 +127,9 @@ def test_settings_reach_it_through_the_environment(tmp_path: Path, monkeypatch: 
 
 
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAST_HUB_CODES_MOST", "many")
+    monkeypatch.setenv("CAST_HUB_MAX_CODES", "many")
     done = subprocess.run(
         command(tmp_path), capture_output=True, text=True, env=package_environment(), timeout=PATIENCE
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "cast: the variable CAST_HUB_CODES_MOST: must be a number, not 'many'\n"
+    assert done.stderr == "cast: the variable CAST_HUB_MAX_CODES: must be a number, not 'many'\n"

@@ -206,7 +206,7 @@ def test_where_others_reach_the_hub_a_token_is_needed(tmp_path: Path, reached: d
 
 
 def test_limits_are_settings_and_a_deserted_group_ends(tmp_path: Path) -> None:
-    limits = {"groups_most": 1, "group_topics_most": 2, "group_title_most": 3}
+    limits = {"max_groups": 1, "max_group_topics": 2, "max_group_title": 3}
     with hub_in_thread(tmp_path, **limits, group_deserted_seconds=0.2, sweep_seconds=0.05) as url, Wire(url) as wire:
         socket = wire.listen("S", "none", **CAST)
         assert call(wire, "POST", hostTopic="h", title="long", topics=[]).json()["field"] == "title"

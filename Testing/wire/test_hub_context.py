@@ -98,7 +98,7 @@ def test_what_is_no_event_of_fhircasts_form_is_not_kept(keeping: str, name: str)
 
 
 def test_limits(tmp_path: Path) -> None:
-    limits = {"context_topic_most": 2, "context_bytes_most": 60_000}
+    limits = {"max_context_topic_opens": 2, "max_context_bytes": 60_000}
     with hub_in_thread(tmp_path, context="keep", **limits) as url, Wire(url) as wire, Wire(url) as other:
         for id in "1", "2", "3":
             wire.publish(opened("Patient-open", wire.topic, id))

@@ -128,7 +128,7 @@ async def sessions(drill: Drill) -> AsyncIterator[Sessions]:
                 topic=topic,
                 announce=False,
                 reconnect_first=0.01,
-                reconnect_most=0.1,
+                max_reconnect_seconds=0.1,
                 call_timeout=2.0,
                 ping_interval=0.3,
                 ping_timeout=0.3,

@@ -21,7 +21,7 @@ def begin(line: socket.socket, size: int) -> None:
 
 
 def test_of_messages_that_do_not_come_whole_the_longest_is_cut(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, incoming_most=MOST) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_incoming_bytes=MOST) as url, Wire(url) as wire:
         lines = [bound(wire, f"S{number}") for number in range(4)]
         for line, size in zip(lines, (300_000, 500_000, 100_000, 200_000), strict=True):
             begin(line, size)
@@ -34,7 +34,7 @@ def test_of_messages_that_do_not_come_whole_the_longest_is_cut(tmp_path: Path) -
 
 
 def test_one_frame_that_does_not_come_whole_counts_too(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, incoming_most=MOST) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_incoming_bytes=MOST) as url, Wire(url) as wire:
         first, second = bound(wire, "A"), bound(wire, "B")
         first.sendall(frame(b"x" * 600_000, length=9_000_000))
         second.sendall(frame(b"x" * 500_000, length=9_000_000))
@@ -44,7 +44,7 @@ def test_one_frame_that_does_not_come_whole_counts_too(tmp_path: Path) -> None:
 
 
 def test_what_has_ended_is_counted_no_more(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, incoming_most=MOST) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_incoming_bytes=MOST) as url, Wire(url) as wire:
         stays = bound(wire, "STAYS")
         for number in range(5):
             line = bound(wire, f"S{number}")
@@ -61,7 +61,7 @@ def test_what_has_ended_is_counted_no_more(tmp_path: Path) -> None:
 
 
 def test_of_bodies_that_do_not_come_whole_the_longest_is_refused(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, incoming_most=MOST) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_incoming_bytes=MOST) as url, Wire(url) as wire:
         body = json.dumps(event("a-b", wire.topic)).encode()
         announced = posted(wire, "/api/hub", b"{", length=16_000_000)
         shorter = posted(wire, "/api/hub", body + b" " * 100_000, length=len(body) + 100_001)
@@ -137,7 +137,7 @@ def test_a_first_request_has_its_time_and_a_next_one_is_waited_for(tmp_path: Pat
 
 
 def test_connections_have_a_bound(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, connections_most=3) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_connections=3) as url, Wire(url) as wire:
         lines = [bound(wire), connected(url)]
         assert ended(connected(url)) == b""
         assert is_served(lines[0], wire)

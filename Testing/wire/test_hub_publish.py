@@ -73,7 +73,7 @@ def test_other_content_types(wire: Wire) -> None:
 
 def test_a_slow_subscriber_delays_nobody_and_is_dropped(tmp_path: Path) -> None:
     """One subscriber stops reading; another gets every event at once, in order, and hears that the first went."""
-    with hub_in_thread(tmp_path, backlog_most=300_000, shutdown_seconds=0.2) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_backlog_bytes=300_000, shutdown_seconds=0.2) as url, Wire(url) as wire:
         stalled = _stalled(wire.subscribe("SLOW", subscriber__product__name="P"))
         listener = wire.listen("S")
         removed: list[Any] = []

@@ -24,13 +24,13 @@ def wire(hub: HubProcess) -> Iterator[Wire]:
 @pytest.fixture(scope="module")
 def hub_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A hub whose grace time is over for no test that binds again, however slow the machine."""
-    with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=600, tail_most=5) as url:
+    with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=600, max_queued_events=5) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=GRACE, tail_most=5) as url:
+    with hub_in_thread(tmp_path_factory.mktemp("hub"), grace_seconds=GRACE, max_queued_events=5) as url:
         yield url
 
 
@@ -218,7 +218,7 @@ def test_what_a_pong_has_proven_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_a_socket_that_died_silently_is_lost_and_not_unresponsive(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, answer_seconds=0.3, unanswered_most=2, ping_seconds=4) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, answer_seconds=0.3, max_unanswered=2, ping_seconds=4) as url, Wire(url) as wire:
         other = wire.listen("OTHER", "subscription-removed,SyncError")
         endpoint = wire.subscribe("S", "Patient-open", subscriber__acknowledges="true")
         with Relay(int(url.rsplit(":", 1)[1])) as relay:
@@ -234,7 +234,7 @@ def test_a_socket_that_died_silently_is_lost_and_not_unresponsive(tmp_path: Path
 
 
 def test_the_lease_ends_a_grace_time(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, lease_least=1, lease_default=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, min_lease_seconds=1, default_lease_seconds=1) as url, Wire(url) as wire:
         other = wire.listen("OTHER", subscriber__product__name="P")
         wire.listen("S", "Patient-open").cut()
         assert other.event()["event"]["context"] == {"reason": "lease-expired", "subscriber": "S"}
@@ -256,7 +256,10 @@ def test_binding_when_the_grace_time_is_over_is_refused_and_subscribing_with_the
 
 
 def test_renewing_again_and_again_without_a_socket_keeps_a_subscription_within_its_lease_only(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, grace_seconds=0.5, lease_least=1, lease_default=2) as url, Wire(url) as wire:
+    with (
+        hub_in_thread(tmp_path, grace_seconds=0.5, min_lease_seconds=1, default_lease_seconds=2) as url,
+        Wire(url) as wire,
+    ):
         other = wire.listen("OTHER", "subscription-removed")
         endpoint = wire.subscribe("S", "Patient-open", hub__lease_seconds="1")
         wire.bind(endpoint).cut()

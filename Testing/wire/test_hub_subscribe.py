@@ -98,7 +98,7 @@ def test_bind_without_upgrade_is_a_client_error(wire: Wire) -> None:
 
 
 def test_leases_are_enforced_for_plain_and_extended_for_cast(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, lease_default=1, lease_least=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, default_lease_seconds=1, min_lease_seconds=1) as url, Wire(url) as wire:
         cast = wire.listen("CAST", subscriber__product__name="P")
         plain = wire.listen("PLAIN", "Patient-open")
         denial = plain.frame()
@@ -119,7 +119,7 @@ def test_a_subscription_whose_socket_never_comes_ends(tmp_path: Path) -> None:
 
 
 def test_a_full_hub_says_so(tmp_path: Path) -> None:
-    with hub_in_thread(tmp_path, subscriptions_most=1) as url, Wire(url) as wire:
+    with hub_in_thread(tmp_path, max_subscriptions=1) as url, Wire(url) as wire:
         wire.listen("S")
         answer = wire.http.post(wire.hub, data=wire.form("T"))
         assert answer.status_code == 503 and "no more" in answer.text

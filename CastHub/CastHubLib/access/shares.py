@@ -21,11 +21,11 @@ class Shares:
     def check(self, owner: Owner) -> None:
         """Raise Denied(503) when there is no room for another subscription, or this user has its share already."""
         settings = self._settings
-        if self._count >= settings.subscriptions_most:
+        if self._count >= settings.max_subscriptions:
             raise Denied(503, f"the hub holds {self._count} subscriptions and takes no more; try again later")
-        if self._held[owner] >= settings.user_subscriptions_most:
+        if self._held[owner] >= settings.max_user_subscriptions:
             raise Denied(503, f"this user holds {self._held[owner]} subscriptions and gets no more: end some of them")
-        if self._unbound[owner] >= settings.user_unbound_most:
+        if self._unbound[owner] >= settings.max_user_unbound:
             waiting = self._unbound[owner]
             raise Denied(503, f"{waiting} subscriptions of this user wait for their sockets: open those first")
 

@@ -58,7 +58,7 @@ class SignIn:
             raise SignInRefused(403, "access_denied", f"topic: * is for providers, which sign in as {PROVIDER_USER}")
         code = secrets.token_urlsafe(24)
         self._codes[code] = time.time() + self._settings.code_seconds, person
-        while len(self._codes) > self._settings.codes_most:
+        while len(self._codes) > self._settings.max_codes:
             self._codes.popitem(last=False)
         return {"user_name": person.user, "code": code, "expires_in": self._settings.code_seconds}
 

@@ -79,7 +79,7 @@ class Acknowledgements:
                     subscriber.tail = None  # taken for one that never does
                 elif (
                     subscriber.answers
-                    and count >= self._settings.unanswered_most
+                    and count >= self._settings.max_unanswered
                     and self._connections.have_arrived(subscriber, count)
                 ):
                     self._unresponsive(subscriber, count)

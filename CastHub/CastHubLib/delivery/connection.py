@@ -54,7 +54,7 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request; one connection too many is closed at once."""
         super().connection_made(transport)
-        if self._manager is not None and len(self._manager._connections) > self.settings.connections_most:
+        if self._manager is not None and len(self._manager._connections) > self.settings.max_connections:
             self.force_close()
         else:
             self._await_headers()

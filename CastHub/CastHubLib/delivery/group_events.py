@@ -22,7 +22,7 @@ class Conferences:
         self._settings = settings
         self._table = table
         self._publisher = publisher
-        self._groups = Groups(settings.groups_most, settings.group_topics_most, table.let_hear)
+        self._groups = Groups(settings.max_groups, settings.max_group_topics, table.let_hear)
 
     def __len__(self) -> int:
         return len(self._groups)

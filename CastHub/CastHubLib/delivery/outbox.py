@@ -22,8 +22,8 @@ _PAUSE_A_SOCKET = 10e-6  # seconds, about what a write costs: a pause is as long
 _TIMER_TICK = 0.0005  # event loops wake by the millisecond; a shorter pause is not worth a timer
 _SOCKETS_A_TURN = 500  # that are written to before others have their turn
 _BYTES_A_TURN = 8 * 1024 * 1024
-_JOIN_MOST = 1024 * 1024  # bytes gathered before they are written without waiting for the timer
-_SILENT_MOST = 64  # notifications after which a subscriber that has acknowledged none is taken for one that never does
+_MAX_JOIN = 1024 * 1024  # bytes gathered before they are written without waiting for the timer
+_MAX_SILENT = 64  # notifications after which a subscriber that has acknowledged none is taken for one that never does
 
 
 def text_frame(text: bytes) -> bytes:
@@ -55,10 +55,10 @@ def json_frame(value: Any) -> bytes:
 class Outbox:
     """Takes frames for subscribers and writes them to their sockets.
 
-    ``on_slow`` is called with a subscriber when more than ``backlog_most`` bytes wait in its socket, or more than
-    ``tail_most`` notifications or ``tail_bytes_most`` bytes wait for its socket to come back, or more than
-    ``waiting_most`` for ``everyone`` and most of it for this one. ``on_lost`` is called with one whose connection has
-    broken before anybody else has noticed.
+    ``on_slow`` is called with a subscriber when more than ``max_backlog_bytes`` bytes wait in its socket, or more than
+    ``max_queued_events`` notifications or ``max_queued_bytes`` bytes wait for its socket to come back, or more than
+    ``max_waiting_bytes`` for ``everyone`` and most of it for this one. ``on_lost`` is called with one whose connection
+    has broken before anybody else has noticed.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Outbox:
         self._settings = settings
         self._on_slow = on_slow
         self._on_lost = on_lost
-        self._waiting = Waiting(settings.waiting_most, everyone, on_slow)
+        self._waiting = Waiting(settings.max_waiting_bytes, everyone, on_slow)
         self.kept = self._waiting.kept
         self._sockets: dict[str, asyncio.WriteTransport] = {}
         self._gathered: list[_Run] = []
@@ -124,7 +124,7 @@ class Outbox:
                 self._write_some()
             else:
                 self._timer = self._loop.call_later(pause, self._write_some)
-        elif self._gathered_bytes > _JOIN_MOST:
+        elif self._gathered_bytes > _MAX_JOIN:
             self._write_some()
 
     def flush(self) -> None:
@@ -200,7 +200,7 @@ class Outbox:
     def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> bool:
         if socket.is_closing():
             self._on_lost(subscriber)
-        elif (backlog := socket.get_write_buffer_size()) > self._settings.backlog_most:
+        elif (backlog := socket.get_write_buffer_size()) > self._settings.max_backlog_bytes:
             self._on_slow(subscriber)
         else:
             if backlog:
@@ -215,13 +215,13 @@ class Outbox:
             return
         tail.add(run.notifications, run.size)
         if subscriber.id not in self._sockets:
-            if len(tail) > settings.tail_most or tail.size > settings.tail_bytes_most:
+            if len(tail) > settings.max_queued_events or tail.size > settings.max_queued_bytes:
                 self._on_slow(subscriber)
         elif not subscriber.acknowledges:
-            if len(tail) > _SILENT_MOST or tail.size > settings.tail_bytes_most:
+            if len(tail) > _MAX_SILENT or tail.size > settings.max_queued_bytes:
                 subscriber.tail = None
         else:
-            while len(tail) > settings.tail_most or tail.size > settings.tail_bytes_most:
+            while len(tail) > settings.max_queued_events or tail.size > settings.max_queued_bytes:
                 tail.drop_first()
                 self.forgotten += 1
 

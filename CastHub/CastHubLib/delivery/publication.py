@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from CastHubLib.aside import AT_ONCE_MOST, let_go, long_json
+from CastHubLib.aside import MAX_AT_ONCE, let_go, long_json
 from CastHubLib.delivery.outbox import json_frame, text_frame
 from CastHubLib.errors import Denied
 from CastLib.errors import FieldError
@@ -31,7 +31,7 @@ class Publication(NamedTuple):
 
 
 def read_publish(
-    value: dict[str, Any], body: bytes, meant_topic: Callable[[str], str], *, strict: bool, files_most: int
+    value: dict[str, Any], body: bytes, meant_topic: Callable[[str], str], *, strict: bool, max_files: int
 ) -> Publication:
     """Return the publication in a body; its frame holds the very bytes, so numbers and spelling stay as they were sent.
 
@@ -45,7 +45,7 @@ def read_publish(
     check_publish(message, strict=strict)
     ids: tuple[str, ...] = ()
     if is_binary_family(message.key):
-        refuse_inline_bytes(message.context, files_most)
+        refuse_inline_bytes(message.context, max_files)
         ids = _payload_ids(message)
     return _short(Publication(message, frame, ids), len(body))
 
@@ -55,7 +55,7 @@ def stored_publish(wire: dict[str, Any], files: Sequence[dict[str, Any]], size: 
     event = wire["event"]
     stored = {**wire, "event": {**event, "context": replace_files(event["context"], files)}}
     message = parse_publish(stored)
-    frame = text_frame(long_json(stored)) if size > AT_ONCE_MOST else json_frame(stored)
+    frame = text_frame(long_json(stored)) if size > MAX_AT_ONCE else json_frame(stored)
     return _short(Publication(message, frame, _payload_ids(message)), size)
 
 
@@ -99,7 +99,7 @@ def _payload_ids(message: Message) -> tuple[str, ...]:
 
 def _short(publication: Publication, size: int) -> Publication:
     """Keep of a long event's JSON no more than routing and the current context look at: the frame has it all."""
-    if size <= AT_ONCE_MOST:
+    if size <= MAX_AT_ONCE:
         return publication
     message = publication.message
     context: list[Any] | dict[str, Any]

@@ -26,7 +26,7 @@ class Asking:
         self._settings = settings
         self._table = table
         self._outbox = outbox
-        self._open = OpenRequests(settings.answers_bytes_most)
+        self._open = OpenRequests(settings.max_answers_bytes)
         self._waiting: dict[OpenRequest, asyncio.Future[None]] = {}
         self._put_as: dict[str, str] = {}
         """The id of each open request, by that of a frame that puts it."""
@@ -61,9 +61,9 @@ class Asking:
         return opened.collated(), opened.size
 
     def _check_room(self, asker: Owner) -> None:
-        if len(self._open) >= self._settings.requests_most:
+        if len(self._open) >= self._settings.max_requests:
             raise Denied(503, f"{len(self._open)} requests wait for answers, the hub takes no more; try again later")
-        if self._open.of(asker) >= self._settings.user_requests_most:
+        if self._open.of(asker) >= self._settings.max_user_requests:
             raise Denied(503, f"{self._open.of(asker)} requests of this user wait for answers: wait for those")
 
     def answer(self, subscriber: Subscriber, response: Response, size: int) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from CastHubLib import log
-from CastHubLib.aside import AT_ONCE_MOST, Aside
+from CastHubLib.aside import MAX_AT_ONCE, Aside
 from CastHubLib.delivery.acknowledgements import Acknowledgements
 from CastHubLib.delivery.connection import Connection
 from CastHubLib.delivery.outbox import write_frame
@@ -93,7 +93,7 @@ class Sockets:
         """Bind a socket to a subscription and read from it until it ends; a second socket replaces the first."""
         response = _Response(
             compress=False,
-            max_msg_size=self._settings.socket_message_most,
+            max_msg_size=self._settings.max_socket_message_bytes,
             timeout=_CLOSE_SECONDS,
             autoping=False,
             autoclose=False,
@@ -118,7 +118,7 @@ class Sockets:
                     left = _A_TURN
                     await asyncio.sleep(0)
                 if frame.type is WSMsgType.TEXT:
-                    if len(frame.data) > AT_ONCE_MOST:
+                    if len(frame.data) > MAX_AT_ONCE:
                         with connection.reading_paused(), pulse.deaf():
                             await self._received(subscriber, frame.data)
                     else:

@@ -77,18 +77,18 @@ class Connections:
     # Subscriptions
 
     def subscribe(
-        self, subscription: Subscription, owner: Owner, *, strict: bool = False, lease_most: float = math.inf
+        self, subscription: Subscription, owner: Owner, *, strict: bool = False, max_lease_seconds: float = math.inf
     ) -> Subscriber:
         """Enter a new subscription; its socket must come within ``bind_seconds``. Raises Denied when full.
 
-        ``lease_most`` is the life of the token: a lease that is enforced ends before it (FHIRcast 2.4.1). A Cast client
-        that subscribes anew, as most do instead of binding again, is handed what was kept for the one it has lost.
+        ``max_lease_seconds`` is the life of the token: a lease that is enforced ends before it (FHIRcast 2.4.1). A Cast
+        client that subscribes anew, as most do instead of binding, is handed what was kept for the one it has lost.
         """
         settings = self._settings
         lost = self._lost_one(subscription, owner)
         if lost is None:
             self._shares.check(owner)
-        lease = self._granted(subscription, lease_most)
+        lease = self._granted(subscription, max_lease_seconds)
         subscriber = Subscriber(secrets.token_urlsafe(24), subscription, owner, lease, strict)
         self._believe(subscriber)
         self._table.add(subscriber)
@@ -102,12 +102,12 @@ class Connections:
         log.info("subscribed", endpoint=log.endpoint(subscriber.id), by=by, cast=cast, strict=strict)
         return subscriber
 
-    def renew(self, subscriber: Subscriber, subscription: Subscription, *, lease_most: float = math.inf) -> None:
+    def renew(self, subscriber: Subscriber, subscription: Subscription, *, max_lease_seconds: float = math.inf) -> None:
         """Give a subscription new events and a new lease, and confirm them (FHIRcast 2.4.1)."""
         subscription = core.renewed(subscriber.subscription, subscription)
         log.info("renewed", endpoint=log.endpoint(subscriber.id))
         self._table.replace_events(subscriber, subscription)
-        subscriber.lease_seconds = self._granted(subscription, lease_most)
+        subscriber.lease_seconds = self._granted(subscription, max_lease_seconds)
         self._believe(subscriber)
         channel = self._channels[subscriber.id]
         channel.expires = self._loop.time() + subscriber.lease_seconds
@@ -315,8 +315,10 @@ class Connections:
         """A Cast client's wish is a hint that it never renews: it is told the default, and renewed while connected."""
         s = self._settings
         if subscription.cast:
-            return s.lease_default
-        granted = core.granted_lease(subscription.lease_seconds, s.lease_default, s.lease_least, s.lease_most)
+            return s.default_lease_seconds
+        granted = core.granted_lease(
+            subscription.lease_seconds, s.default_lease_seconds, s.min_lease_seconds, s.max_lease_seconds
+        )
         return max(1, int(min(most, granted)))
 
     def _watch(self, subscriber: Subscriber, seconds: float | None = None) -> None:

@@ -166,7 +166,7 @@ class CurrentContext:
             return  # no event of FHIRcast's form (2.3.4.1)
         self._forget((message.topic, _HOME, ""))
         key = (message.topic, word, _id(anchor))
-        if len(frame) > self._settings.context_open_most:
+        if len(frame) > self._settings.max_context_open_bytes:
             self._forget(key)
             self._current.pop(message.topic, None)
             return
@@ -180,16 +180,16 @@ class CurrentContext:
         id, at = message.id, self._clock()
         opened = _Opened(type, version, id, message.event, message.key, sender, message.target, again, ids, at)
         self._forget(key)
-        if opened.cost > self._settings.context_bytes_most:
+        if opened.cost > self._settings.max_context_bytes:
             self._current.pop(message.topic, None)
             return
         topic = self._topics.setdefault(message.topic, OrderedDict())
         topic[key] = self._oldest_first[key] = opened
         self._current[message.topic] = key
         self._size += opened.cost
-        while len(topic) > self._settings.context_topic_most:
+        while len(topic) > self._settings.max_context_topic_opens:
             self._forget(next(iter(topic)))
-        while self._size > self._settings.context_bytes_most:
+        while self._size > self._settings.max_context_bytes:
             self._forget(next(iter(self._oldest_first)))
 
     def _close(self, message: Message, word: str) -> None:

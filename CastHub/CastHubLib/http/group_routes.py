@@ -86,14 +86,14 @@ class ConferenceRoutes:
 
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Make a group; the one that this host had ends."""
-        is_long = (request.content_length or 0) > self._hub.settings.form_most
+        is_long = (request.content_length or 0) > self._hub.settings.max_form_bytes
         if request.content_type == "multipart/related" or (is_long and "Authorization" in request.headers):
             return await self._publish(request)
         fields = await self._fields(request)
         if "event" in fields:
             return await self._publish(request)
         host, title = _need(fields, "hostTopic"), _need(fields, "title")
-        most = self._hub.settings.group_title_most
+        most = self._hub.settings.max_group_title
         if len(title) > most:
             raise FieldError("title", f"has {len(title)} characters, it may have {most}")
         group = self._conferences.start(host, title, _topics(fields), _field(fields, "hostUserName"))
@@ -141,7 +141,7 @@ class ConferenceRoutes:
     async def _fields(self, request: web.Request) -> dict[str, Any]:
         """Return a body's fields; those of a DELETE may stand in the query, as some clients send no body with it."""
         self._hub.owner_beyond_loopback(request)
-        body = await self._hub.read(request, self._hub.settings.form_most)
+        body = await self._hub.read(request, self._hub.settings.max_form_bytes)
         kind = request.headers.get("Content-Type", "")
         return parse_fields(body, kind) if body else parse_fields(request.rel_url.raw_query_string.encode(), "")
 

@@ -56,7 +56,7 @@ class Hub:
             everyone=lambda: self.table,
         )
         self.publisher = Publisher(loop, self.table, self.outbox)
-        self.incoming = Incoming(settings.incoming_most)
+        self.incoming = Incoming(settings.max_incoming_bytes)
         self.aside = Aside(self.incoming)
         self.turns = Turns(loop)
         self.asking = Asking(settings, self.table, self.outbox)

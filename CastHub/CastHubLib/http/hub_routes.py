@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from CastHubLib import log
-from CastHubLib.aside import AT_ONCE_MOST, long_json
+from CastHubLib.aside import MAX_AT_ONCE, long_json
 from CastHubLib.delivery.publication import Publication, check_names, check_publish, read_publish
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
@@ -84,7 +84,7 @@ class HubRoutes:
             known = "form and JSON" if self._strict else "form, JSON and multipart/related"
             raise Denied(415, f"Content-Type: {kind[:80]!r} is none of {known}")
         owner = self._hub.owner(request)
-        body = await self._hub.read(request, self._hub.settings.body_most)
+        body = await self._hub.read(request, self._hub.settings.max_body_bytes)
         found = await self._hub.aside.run(len(body), partial(self._read, body, owner))
         if isinstance(found, Publication):
             return self._publish(request, found, owner)
@@ -94,11 +94,11 @@ class HubRoutes:
         """Return the event in a JSON body, or the fields of a subscription."""
         value, settings = need_object(parse_json(body), "body"), self._hub.settings
         if "hub.mode" in value or (not self._strict and "hub_mode" in value):
-            if len(body) > settings.form_most:
-                raise Denied(413, f"the body has {len(body)} bytes, a form may have {settings.form_most}")
+            if len(body) > settings.max_form_bytes:
+                raise Denied(413, f"the body has {len(body)} bytes, a form may have {settings.max_form_bytes}")
             return value
         meant = partial(self._hub.meant_topic, owner=owner)
-        return read_publish(value, body, meant, strict=self._strict, files_most=settings.files_most)
+        return read_publish(value, body, meant, strict=self._strict, max_files=settings.max_files)
 
     async def _subscribing(self, answer: Awaitable[web.Response]) -> web.Response:
         """To the letter of FHIRcast, whoever subscribes or unsubscribes wrongly is told so in plain text (2.4.4)."""
@@ -110,7 +110,7 @@ class HubRoutes:
             return text_refusal(error)
 
     async def _form(self, request: web.Request) -> web.Response:
-        body = await self._hub.read(request, self._hub.settings.form_most)
+        body = await self._hub.read(request, self._hub.settings.max_form_bytes)
         fields = parse_fields(body, request.headers.get("Content-Type", ""))
         if not self._strict:
             fields |= parse_fields(request.rel_url.raw_query_string.encode(), "", known=fields)
@@ -135,7 +135,7 @@ class HubRoutes:
         path = _STRICT_PATH if subscriber.strict else ""
         return json_answer({"hub.channel.endpoint": f"{address.web_socket}{path}/bind/{subscriber.id}"}, 202)
 
-    def _subscribe(self, fields: Mapping[str, Any], owner: Owner, lease_most: float) -> Subscriber:
+    def _subscribe(self, fields: Mapping[str, Any], owner: Owner, max_lease_seconds: float) -> Subscriber:
         form = parse_subscribe(fields)
         subscription = form.subscription
         if self._strict:
@@ -143,13 +143,15 @@ class HubRoutes:
         subscription = replace(subscription, topic=self._hub.meant_topic(subscription.topic, owner))
         self._hub.check_topic(subscription.topic, owner, "hub.topic")
         if not form.endpoint_id:
-            return self._hub.connections.subscribe(subscription, owner, strict=self._strict, lease_most=lease_most)
+            return self._hub.connections.subscribe(
+                subscription, owner, strict=self._strict, max_lease_seconds=max_lease_seconds
+            )
         subscriber = self._own(form.endpoint_id, owner)
         if subscriber.strict != self._strict:
             raise FieldError("hub.channel.endpoint", "is of a subscription made at the hub's other address: use that")
         if subscriber.subscription.topic != subscription.topic:
             raise FieldError("hub.topic", "must be the topic of the subscription at hub.channel.endpoint")
-        self._hub.connections.renew(subscriber, subscription, lease_most=lease_most)
+        self._hub.connections.renew(subscriber, subscription, max_lease_seconds=max_lease_seconds)
         return subscriber
 
     def _unsubscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
@@ -249,7 +251,7 @@ class HubRoutes:
         if request.content_type == "multipart/related":
             return await self.post(request)
         self._hub.check_open()
-        body = await self._hub.read(request, self._hub.settings.body_most)
+        body = await self._hub.read(request, self._hub.settings.max_body_bytes)
         value = await self._hub.aside.run(len(body), partial(parse_json, body))
         if _is_for_a_topic_of_this_name(value):
             return await self.post(request)
@@ -260,7 +262,7 @@ class HubRoutes:
         question = replace(question, message=replace(question.message, topic=topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
         answer, size = await self._hub.asking.ask(question, owner, lambda: request.transport is None)
-        if size <= AT_ONCE_MOST:
+        if size <= MAX_AT_ONCE:
             return json_answer(answer)
         text = await self._hub.aside.run(size, partial(long_json, answer))
         return web.Response(body=text, content_type=JSON)

@@ -36,7 +36,7 @@ class HubServer:
         self.settings = settings
         self.hub = Hub(settings)
         self.url = ""
-        app = web.Application(client_max_size=settings.body_most, middlewares=[self._gate()])
+        app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[self._gate()])
         of_hub = HubRoutes(self.hub)
         for routes in (
             ConferenceRoutes(self.hub, of_hub.post),

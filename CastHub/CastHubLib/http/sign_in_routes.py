@@ -109,7 +109,7 @@ class SignInRoutes:
     async def _fields(self, request: web.Request) -> dict[str, Any]:
         if request.method == "GET":
             return parse_fields(request.rel_url.raw_query_string.encode(), "")
-        body = await self._hub.read(request, self._hub.settings.form_most)
+        body = await self._hub.read(request, self._hub.settings.max_form_bytes)
         return parse_fields(body, request.headers.get("Content-Type", ""))
 
 

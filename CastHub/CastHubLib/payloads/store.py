@@ -92,16 +92,16 @@ class PayloadStore:
         self.expire(now)
         settings, size = self._settings, sum(lengths)
         count = sum(-(-length // CHUNK) for length in lengths)
-        if size > min(settings.payloads_most, settings.sender_payloads_most):
+        if size > min(settings.max_payloads_bytes, settings.max_sender_payloads_bytes):
             raise StoreFull(f"this batch has {size} bytes, more than this hub ever keeps: send fewer files at a time")
-        if self.size + size > settings.payloads_most or self._counts.total() + count > settings.payloads_count_most:
+        if self.size + size > settings.max_payloads_bytes or self._counts.total() + count > settings.max_payloads:
             raise StoreFull(f"the hub's payload store is full: try again when older batches expire {self._when(now)}")
         if (
-            self._claimed[sender] + size > settings.sender_payloads_most
-            or self._counts[sender] + count > settings.sender_payloads_count_most
+            self._claimed[sender] + size > settings.max_sender_payloads_bytes
+            or self._counts[sender] + count > settings.max_sender_payloads
         ):
             raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
-        in_memory = self._claimed_memory + size <= settings.payload_memory_most
+        in_memory = self._claimed_memory + size <= settings.max_payload_memory_bytes
         content = self._content(size, in_memory)
         self._claimed[sender] += size
         self._counts[sender] += count

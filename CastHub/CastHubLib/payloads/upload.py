@@ -68,15 +68,15 @@ class Uploads:
                 del self._senders[sender]
 
     def _check_room(self, sender: Owner) -> None:
-        if self._senders.total() >= self._settings.uploads_most:
+        if self._senders.total() >= self._settings.max_uploads:
             raise Denied(503, "the hub is taking in as many batches as it may: try again later")
-        if self._senders[sender] >= self._settings.user_uploads_most:
+        if self._senders[sender] >= self._settings.max_user_uploads:
             raise Denied(503, f"{self._senders[sender]} batches of this user are under way: wait for those")
 
     async def _take(self, request: web.Request, sender: Owner, admit: Admit) -> Upload:
         settings, clock = self._settings, asyncio.get_running_loop().time
         kind = request.headers.get("Content-Type", "")
-        parser = BatchParser(kind, envelope_most=settings.envelope_most, files_most=settings.files_most)
+        parser = BatchParser(kind, max_envelope_bytes=settings.max_envelope_bytes, max_files=settings.max_files)
         envelope: Envelope | None = None
         batch: Batch | None = None
         size = taken = 0

@@ -48,9 +48,9 @@ class Groups:
     ``hear(topic, others)`` is told which other topics hear a topic, whenever that has changed.
     """
 
-    def __init__(self, groups_most: int, topics_most: int, hear: Callable[[str, tuple[str, ...]], None]) -> None:
-        self._groups_most = groups_most
-        self._topics_most = topics_most
+    def __init__(self, max_groups: int, max_topics: int, hear: Callable[[str, tuple[str, ...]], None]) -> None:
+        self._max_groups = max_groups
+        self._max_topics = max_topics
         self._hear = hear
         self._by_host: dict[str, Group] = {}
         self._of_topic: dict[str, list[Group]] = {}
@@ -69,14 +69,14 @@ class Groups:
         """Raise FieldError for what could not be a group's host and attendees."""
         for field_name, topic in (("hostTopic", host), *(("topics", topic) for topic in topics)):
             _check_topic(topic, field_name)
-        if len({host, *topics}) > self._topics_most:
-            raise FieldError("topics", f"are too many: a group takes {self._topics_most}, its host's among them")
+        if len({host, *topics}) > self._max_topics:
+            raise FieldError("topics", f"are too many: a group takes {self._max_topics}, its host's among them")
 
     def start(self, host: str, title: str, topics: Sequence[str], host_user: str = "") -> Group:
         """Make a group, led by its host; the host must have none. Raises FieldError and GroupsFull."""
         self.check(host, topics)
-        if len(self._by_host) >= self._groups_most:
-            raise GroupsFull(f"the hub keeps {self._groups_most} groups and takes no more; try again later")
+        if len(self._by_host) >= self._max_groups:
+            raise GroupsFull(f"the hub keeps {self._max_groups} groups and takes no more; try again later")
         attendees = [topic for topic in dict.fromkeys(topics) if topic != host]
         group = self._by_host[host] = Group(host, title, attendees, host_user, host)
         for topic in group.participants:
@@ -91,8 +91,8 @@ class Groups:
             raise FieldError("joinTopic", "is the host's own topic, which takes part already")
         if topic in group.topics:
             return
-        if len(group.participants) >= self._topics_most:
-            raise FieldError("joinTopic", f"does not fit: a group takes {self._topics_most} topics")
+        if len(group.participants) >= self._max_topics:
+            raise FieldError("joinTopic", f"does not fit: a group takes {self._max_topics} topics")
         group.topics.append(topic)
         self._of_topic.setdefault(topic, []).append(group)
         self._tell_who_hears(group.participants)

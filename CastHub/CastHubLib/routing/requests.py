@@ -57,11 +57,11 @@ class OpenRequests:
     """The requests waiting for answers, by id.
 
     Ids are the askers' own, so two askers may choose the same; only nobody may be asked twice under one, for the
-    answers could not be told apart. Answers of more than ``bytes_most`` in all are not kept: their senders are missing.
+    answers could not be told apart. Answers of more than ``max_bytes`` in all are not kept: their senders are missing.
     """
 
-    def __init__(self, bytes_most: int = 2**53) -> None:
-        self._bytes_most = bytes_most
+    def __init__(self, max_bytes: int = 2**53) -> None:
+        self._max_bytes = max_bytes
         self._size = 0
         self._open: dict[str, list[OpenRequest]] = {}
         self._of_subscriber: dict[str, dict[OpenRequest, None]] = {}
@@ -115,7 +115,7 @@ class OpenRequests:
         opened = self.awaiting(subscriber, response.request_id)
         if opened is not None:
             opened.awaited.discard(subscriber.id)
-            if self._size + size <= self._bytes_most:
+            if self._size + size <= self._max_bytes:
                 opened.answers[subscriber.id] = _answer(subscriber.subscription, response)
                 opened.size += size
                 self._size += size

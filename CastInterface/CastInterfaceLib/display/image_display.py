@@ -54,7 +54,7 @@ STATUS_PATIENCE = 1.0
 
 
 # How often STATUS looks again when another study was opened while it waited for the views.
-LOOKS_MOST = 3
+MAX_LOOKS = 3
 
 
 class ImageDisplay:
@@ -353,7 +353,7 @@ class ImageDisplay:
 
     def answer_status(self, message: Message) -> dict[str, Any]:
         """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
-        for _ in range(LOOKS_MOST):
+        for _ in range(MAX_LOOKS):
             study, problems = self._study, self._problems.items(self._uid)
             try:
                 scene_view = self._scene_views.current(STATUS_PATIENCE)

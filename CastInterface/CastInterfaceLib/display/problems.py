@@ -11,7 +11,7 @@ from typing import Any
 from CastInterfaceLib.display.status import problem_item
 
 # Told one by one, the newest; of earlier ones only how many of each kind.
-PROBLEMS_MOST = 20
+MAX_PROBLEMS = 20
 
 
 class Problems:
@@ -48,7 +48,7 @@ class Problems:
 
     def _all(self) -> tuple[dict[str, Any], ...]:
         each = list(self._counts.items())
-        earlier, newest = each[:-PROBLEMS_MOST], each[-PROBLEMS_MOST:]
+        earlier, newest = each[:-MAX_PROBLEMS], each[-MAX_PROBLEMS:]
         folded: Counter[tuple[str, str]] = Counter()
         for (word, _, uid), count in earlier:
             folded[word, uid] += count

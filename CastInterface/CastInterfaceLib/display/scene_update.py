@@ -26,7 +26,7 @@ from CastLib.message import Message
 log = logging.getLogger("cast.display")
 
 # Operations of one message that are followed: each takes the main thread for a moment.
-OPS_MOST = 100
+MAX_OPS = 100
 
 _Segment = Mapping[str, Any]
 
@@ -37,8 +37,8 @@ def operations(message: Message) -> list[Any] | None:
         resource = item.get("resource")
         if item.get("key") == "scene" and isinstance(resource, dict) and "ops" in resource:
             ops = need_list(resource["ops"], "event.context.scene.ops")
-            if len(ops) > OPS_MOST:
-                raise FieldError("event.context.scene.ops", f"has more than {OPS_MOST} operations: send fewer at once")
+            if len(ops) > MAX_OPS:
+                raise FieldError("event.context.scene.ops", f"has more than {MAX_OPS} operations: send fewer at once")
             return ops
     return None
 

@@ -19,10 +19,10 @@ from CastInterfaceLib.study.open_study import SHOWN, OpenStudy
 from CastSlicerLib.jobs import Job
 
 # Studies told in one answer; a longer list would crowd out the scene view.
-STUDIES_MOST = 200
+MAX_STUDIES = 200
 
 # Names of series in one sentence.
-NAMES_MOST = 3
+MAX_NAMES = 3
 
 # The folders of a path in a sentence: whoever asks is not told where on this machine something lies.
 _FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[\\/](?:[^\s\\/:;,\"'<>|][^\\/:;,\"'<>|\n]*[\\/])+")
@@ -47,7 +47,7 @@ def make_status(
             *in_no_view(study, scene_view),
         ],
         **_open(study, scene_view),
-        "studies": [_local_study(one) for one in local_studies[:STUDIES_MOST]],
+        "studies": [_local_study(one) for one in local_studies[:MAX_STUDIES]],
         "sceneview": scene_view,
     }
 
@@ -77,8 +77,8 @@ def in_no_view(study: OpenStudy | None, scene_view: dict[str, Any]) -> list[dict
     hidden = [one for one in list(study.series.values()) if one.node_id not in on_screen]
     if not hidden:
         return []
-    names = ", ".join(one.title for one in hidden[:NAMES_MOST])
-    more = f" and {len(hidden) - NAMES_MOST} more" if len(hidden) > NAMES_MOST else ""
+    names = ", ".join(one.title for one in hidden[:MAX_NAMES])
+    more = f" and {len(hidden) - MAX_NAMES} more" if len(hidden) > MAX_NAMES else ""
     are = "series is" if len(hidden) == 1 else "series are"
     sentence = f"{len(hidden)} {are} loaded, but in no view: {names}{more}."
     return [problem_item("not-shown", sentence, study.study_uid)]

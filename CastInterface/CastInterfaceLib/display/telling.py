@@ -22,7 +22,7 @@ from CastSlicerLib.jobs import Job, Jobs
 log = logging.getLogger("cast.display")
 
 # Messages whose sender has been told: each is told of once, however many of its files are not shown.
-TOLD_MOST = 1000
+MAX_TOLD = 1000
 
 _NONE: list[Any] = [{"segmentations": []}]
 
@@ -40,7 +40,7 @@ class Telling:
         self._session = session
         self._jobs = jobs
         self._study = study
-        self._told = RememberedIds(TOLD_MOST)
+        self._told = RememberedIds(MAX_TOLD)
         self._one_at_a_time = threading.Lock()
         # The open that was told of, not its study: that would keep what was shown after its close.
         self._segments: tuple[Message | None, list[Any]] = (None, _NONE)

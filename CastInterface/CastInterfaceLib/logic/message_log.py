@@ -14,7 +14,7 @@ from CastLib.message import Message
 
 MOST = 500
 LONGEST_TEXT = 400  # characters of a text in the JSON shown; pictures are a million
-VALUES_MOST = 1000  # values of a message that are kept; one with a thousand files has fifty thousand
+MAX_VALUES = 1000  # values of a message that are kept; one with a thousand files has fifty thousand
 
 RECEIVED, SENT = "in", "out"
 
@@ -23,7 +23,7 @@ RECEIVED, SENT = "in", "out"
 class Record:
     """One message: ``number`` rises by one from record to record, ``at`` is the local time of day.
 
-    ``wire`` is cut: its long texts, and what goes beyond `VALUES_MOST` values.
+    ``wire`` is cut: its long texts, and what goes beyond `MAX_VALUES` values.
     """
 
     number: int
@@ -88,7 +88,7 @@ class MessageLog:
             message.sender.name or message.sender.product,
             target.name or target.product or target.actor,
             message.topic,
-            cut(message.wire, VALUES_MOST),
+            cut(message.wire, MAX_VALUES),
         )
         self._records.append(record)
         self.last_number = record.number

@@ -14,7 +14,7 @@ from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
 from CastSlicerLib.palette import BUSY, color_icon, plain, set_icon, show_text
 from CastSlicerLib.tables import fit_columns, fit_rows, stretch
 
-PROBLEMS_MOST = 3
+MAX_PROBLEMS = 3
 ROWS_SEEN = 8  # rows before the table scrolls
 
 
@@ -60,7 +60,7 @@ class OpenSection:
 
     def _problems(self, now: OpenNow) -> str:
         """The newest problems, and how many more the tooltip tells."""
-        told = list(now.problems[-PROBLEMS_MOST:])
+        told = list(now.problems[-MAX_PROBLEMS:])
         more = len(now.problems) - len(told)
         if more:
             told.insert(0, _("{count} more: they stand in this text's tooltip.").format(count=more))

@@ -1,7 +1,7 @@
-"""What the display needs of the place it runs in. Each place has a room of its own beside this file.
+"""What the display needs of the program that it runs in: ``views`` has one for each of the three.
 
-``host_engine.py`` is the engine alone, ``host_headless.py`` Slicer without its window, ``host_slicer.py`` Slicer with
-it. else in this package talks to a `Host` and never asks which it is.
+``engine_viewer`` is Slicer's engine alone, ``headless_viewer`` Slicer without its window, ``window_viewer`` Slicer with
+it. Everything else talks to a `Host` and never asks which it is.
 """
 
 from __future__ import annotations

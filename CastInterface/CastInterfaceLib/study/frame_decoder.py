@@ -25,7 +25,7 @@ from CastLib.errors import CastError
 from CastLib.slicer_python import slicer_python
 
 #: Bytes that the decoder may take beside what it needs to run (Linux; elsewhere the frame's size bounds it).
-MEMORY_MOST = 1 << 30
+MAX_MEMORY = 1 << 30
 #: Seconds of the processor for one frame (not on Windows) …
 PROCESSOR_SECONDS = 10.0
 #: … and by the clock, on a machine that has much else to do.
@@ -33,7 +33,7 @@ PATIENCE = 60.0
 #: Seconds between two looks at whether the frame is still wanted.
 POLL = 0.05
 #: How often the decoder is started anew for one series: after so many bad frames the others are not tried.
-STARTS_MOST = 4
+MAX_STARTS = 4
 
 #: Compressed transfer syntaxes that are decoded; uncompressed ones, deflated or not, need no decoder.
 SYNTAXES = frozenset((*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, JPEG2000Lossless, JPEG2000, RLELossless))
@@ -66,7 +66,7 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._starts_left = STARTS_MOST
+        self._starts_left = MAX_STARTS
         self._check: Callable[[], object] = lambda: None
 
     def begin_series(self, check: Callable[[], object]) -> None:
@@ -76,7 +76,7 @@ class FrameDecoder:
             check: called while a frame is waited for; what it raises ends the waiting, and the child.
         """
         self._check = check
-        self._starts_left = STARTS_MOST
+        self._starts_left = MAX_STARTS
 
     def __enter__(self) -> FrameDecoder:
         return self
@@ -126,7 +126,7 @@ class FrameDecoder:
         if not self._starts_left:
             raise NotDecoded("the decoder has failed too often on files of this series")
         self._starts_left -= 1
-        limits = [str(MEMORY_MOST), str(PROCESSOR_SECONDS)]
+        limits = [str(MAX_MEMORY), str(PROCESSOR_SECONDS)]
         self._process = subprocess.Popen(
             [slicer_python(), str(Path(__file__).with_name("decoder_child.py")), *limits],
             stdin=subprocess.PIPE,

@@ -18,10 +18,10 @@ from CastLib.errors import CastError
 #: Voxels of the source, along its shortest side, by which corners may be off: up to here it is rounding …
 ROUNDING = 0.5
 #: … and up to here it is the same grid, with a warning. Beyond it is another one.
-SAME_MOST = 1.0
+MAX_SAME = 1.0
 
 #: Of what a result marks on another grid, this share must lie inside the source; below the next, a warning says so.
-INSIDE_LEAST = 0.5
+MIN_INSIDE = 0.5
 INSIDE_PLAIN = 0.98
 
 #: How far a result's corner may stick out beyond the source and still count as inside, in the source's voxels.
@@ -125,7 +125,7 @@ def check_other_grid(name: str, grid: Grid, source: Grid, marked: Sequence[tuple
             f"{name} is not shown: its header tells no place (an identity matrix), so nothing says where it belongs."
         )
     off = _off_by(grid, source)
-    if off > SAME_MOST * float(source.spacing.min()):
+    if off > MAX_SAME * float(source.spacing.min()):
         raise Misplaced(
             f"{name} is not shown: it has as many columns and rows as its series, but lies up to {off:.1f} mm away "
             "from it."
@@ -134,7 +134,7 @@ def check_other_grid(name: str, grid: Grid, source: Grid, marked: Sequence[tuple
     if largest < float(source.spacing.min()):
         raise Misplaced(f"{name} is not shown: all of it would be {largest:.3g} mm wide, less than a voxel.")
     inside = _share_inside(grid, source, marked)
-    if inside < INSIDE_LEAST:
+    if inside < MIN_INSIDE:
         raise Misplaced(f"{name} is not shown: {1 - inside:.0%} of it lies outside the series that it is sent for.")
     return [f"{1 - inside:.0%} of it lies outside its series"] if inside < INSIDE_PLAIN else []
 
@@ -204,7 +204,7 @@ def fit_places(
     matching = []
     for word, grid in grids:
         found = turn_into(grid, source)
-        if found is not None and found[1] <= SAME_MOST * float(source.spacing.min()):
+        if found is not None and found[1] <= MAX_SAME * float(source.spacing.min()):
             matching.append((word, *found))
     warnings = []
     apart = float(np.linalg.norm(grids[0][1].corners() - grids[-1][1].corners(), axis=1).max())

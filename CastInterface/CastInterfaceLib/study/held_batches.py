@@ -10,7 +10,7 @@ from CastInterfaceLib.study.sources import claims_of_batch
 from CastLib.message import Message
 
 # Batches that are kept, the newest.
-HELD_MOST = 8
+MAX_HELD = 8
 
 
 class HeldBatches:
@@ -26,8 +26,8 @@ class HeldBatches:
     def add(self, message: Message) -> str:
         """Keep one more; the sentence that tells which one is not kept any more for it, "" when all are."""
         self._held.append(message)
-        if len(self._held) <= HELD_MOST:
+        if len(self._held) <= MAX_HELD:
             return ""
         claims = claims_of_batch(self._held.popleft())
         named = next((one.name for one in claims if one != Claim()), "a study")
-        return f"Files of {named} are not kept any more: only the last {HELD_MOST} batches are."
+        return f"Files of {named} are not kept any more: only the last {MAX_HELD} batches are."

@@ -16,10 +16,10 @@ import numpy as np
 from CastLib.errors import CastError
 
 #: Sides of an image in voxels; no scanner makes more, and VTK counts them in 32 bits.
-SIDE_MOST = 65_535
+MAX_SIDE = 65_535
 
 #: Voxels that one file may have.
-VOXELS_MOST = 1 << 29
+MAX_VOXELS = 1 << 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,10 @@ def read_image_file(path: Path) -> ImageFile:
 
 def checked_sides(name: str, sides: list[int]) -> None:
     """Raise CastError for sizes that no image has, or that are more than this display takes."""
-    if not sides or min(sides) < 1 or max(sides) > SIDE_MOST:
+    if not sides or min(sides) < 1 or max(sides) > MAX_SIDE:
         raise CastError(f"{name} is damaged: its header tells sizes that no image has ({' x '.join(map(str, sides))}).")
-    if math.prod(sides) > VOXELS_MOST:
-        raise CastError(f"{name} is not shown: it has more voxels than this display takes ({VOXELS_MOST}).")
+    if math.prod(sides) > MAX_VOXELS:
+        raise CastError(f"{name} is not shown: it has more voxels than this display takes ({MAX_VOXELS}).")
 
 
 def drawable(array: np.ndarray, name: str) -> np.ndarray:

@@ -16,10 +16,10 @@ from CastInterfaceLib.study.grids import Grid
 from CastLib.patient import Patient
 
 #: More segments than that make no segmentation: each is drawn in 3D and listed.
-SEGMENTS_MOST = 1000
+MAX_SEGMENTS = 1000
 
 #: Voxels that all layers of a segmentation may have together.
-LAYER_VOXELS_MOST = 1 << 29
+MAX_LAYER_VOXELS = 1 << 29
 
 #: Points of each slice that tell where a segmentation lies.
 SLICE_POINTS = 64

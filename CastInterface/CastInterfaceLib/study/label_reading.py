@@ -15,7 +15,7 @@ import numpy as np
 from CastInterfaceLib.study.grids import Fit
 from CastInterfaceLib.study.image_file import ImageFile
 from CastInterfaceLib.study.label_maps import (
-    SEGMENTS_MOST,
+    MAX_SEGMENTS,
     Segmentation,
     SegmentMask,
     color_number,
@@ -111,8 +111,8 @@ def read_labels(image: ImageFile, fit: Fit, asked: str, label: str = "") -> tupl
     if not any(numbers) and (lost or negative):
         raise CastError(f"{image.name} is not shown: all that it marks is negative or no number, so it is no finding.")
     segments = _segments(layers, numbers, described, label, image.name)
-    if len(segments) > SEGMENTS_MOST:
-        return None, f"it has more than {SEGMENTS_MOST} different values"
+    if len(segments) > MAX_SEGMENTS:
+        return None, f"it has more than {MAX_SEGMENTS} different values"
     return (
         Segmentation(
             sop_instance_uid="",
@@ -151,8 +151,8 @@ def find_values(image: ImageFile, array: np.ndarray) -> Found:
         if values.size and max(abs(float(values.min())), abs(float(values.max()))) > LARGEST:
             return Found(None, "its values are too large for labels")
         seen.update(_different(values))
-        if len(seen) > SEGMENTS_MOST + 1:
-            return Found(None, f"it has more than {SEGMENTS_MOST} different values")
+        if len(seen) > MAX_SEGMENTS + 1:
+            return Found(None, f"it has more than {MAX_SEGMENTS} different values")
     return Found(tuple(sorted(seen - {0})), not_finite=not_finite)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES_MOST = 3  # names of files or things in one sentence
+MAX_NAMES = 3  # names of files or things in one sentence
 
 
 def name_some(names: Iterable[str]) -> str:
     """A few names, and how many more there are."""
     found = list(names)
-    more = f" and {len(found) - NAMES_MOST} more" if len(found) > NAMES_MOST else ""
-    return ", ".join(found[:NAMES_MOST]) + more
+    more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
+    return ", ".join(found[:MAX_NAMES]) + more
 
 
 def left_out_sentences(files: Iterable[tuple[Path, str]]) -> list[str]:

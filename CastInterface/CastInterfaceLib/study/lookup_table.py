@@ -12,7 +12,7 @@ import numpy as np
 
 from CastLib.errors import CastError
 
-ENTRIES_MOST = 65536  # what the descriptor can tell at most
+MAX_ENTRIES = 65536  # what the descriptor can tell at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def read_table(descriptor: Any, data: Any, *, signed: bool, big_endian: bool, se
         count, first, bits = (int(number) for number in descriptor)
     except (TypeError, ValueError):
         raise CastError("the descriptor of its lookup table is not three numbers") from None
-    count = count & 0xFFFF or ENTRIES_MOST  # 65536 does not fit, and stands as 0
+    count = count & 0xFFFF or MAX_ENTRIES  # 65536 does not fit, and stands as 0
     first &= 0xFFFF
     if signed and first > 0x7FFF:
         first -= 0x10000

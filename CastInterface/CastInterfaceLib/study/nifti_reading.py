@@ -19,7 +19,7 @@ from CastInterfaceLib.study.packed_bytes import GZIP, GZIP_MAGIC, RAW, PackedByt
 from CastLib.errors import CastError
 
 #: Bytes before the voxels; what stands there beside the header are extensions, which are not read.
-HEADER_MOST = 16 << 20
+MAX_HEADER = 16 << 20
 
 _HEADER_SIZES = {348: (b"n+1\0", b"ni1\0", 344), 540: (b"n+2\0", b"ni2\0", 4)}  # magic, of a pair, where it stands
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: not told, metres, millimetres, micrometres
@@ -40,7 +40,7 @@ def read_nifti(path: Path) -> ImageFile:
         size, order = _header_size(start, path.name)
         header = _decoded(start + data.read_up_to(size - 348), size, order, path.name)
         dtype, sides, offset = _layout(header, path.name)
-        if not size <= offset <= HEADER_MOST:
+        if not size <= offset <= MAX_HEADER:
             raise CastError(f"{path.name} is damaged: its header tells that the voxels begin at byte {offset}.")
         data.read(offset - size)
         count = math.prod(sides)

@@ -22,7 +22,7 @@ from CastLib.errors import CastError
 MAGIC = b"NRRD"
 
 #: Bytes of a header; Slicer writes some 500 for each segment.
-HEADER_MOST = 4 << 20
+MAX_HEADER = 4 << 20
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -75,7 +75,7 @@ def read_nrrd(path: Path) -> ImageFile:
     """
     name = path.name
     with path.open("rb") as file:
-        header = _read_header(file.read(HEADER_MOST), name)
+        header = _read_header(file.read(MAX_HEADER), name)
     if any(header.get(field) for field in _DETACHED):
         raise CastError(f"{name} has its voxels in another file, which is not opened; send one file with all in it.")
     if any(header.get(field) not in ("", "0") for field in _SKIPS):

@@ -15,7 +15,7 @@ from typing import IO, Any
 from CastLib.errors import CastError
 
 #: Bytes of voxels that one image of a result may have, unpacked: a larger one is refused.
-IMAGE_BYTES_MOST = 2 << 30
+MAX_IMAGE_BYTES = 2 << 30
 
 RAW, GZIP, BZIP2 = "raw", "gzip", "bzip2"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -59,9 +59,9 @@ class PackedBytes:
         Raises:
             CastError: there are fewer, the packing is damaged, or ``count`` is more than this display takes.
         """
-        if count > IMAGE_BYTES_MOST:
+        if count > MAX_IMAGE_BYTES:
             raise CastError(
-                f"{self.name} is not read: its header tells of {count} bytes, more than the {IMAGE_BYTES_MOST} "
+                f"{self.name} is not read: its header tells of {count} bytes, more than the {MAX_IMAGE_BYTES} "
                 "that this display takes."
             )
         data = bytearray()

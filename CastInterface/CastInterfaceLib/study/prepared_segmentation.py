@@ -22,7 +22,7 @@ SAME_PLACE = 0.8
 
 #: Voxels in the boxes of all segments for which surfaces are made, smallest first: a whole body has a third of that,
 #: a thousand labels strewn everywhere would take hours.
-SURFACE_VOXELS_MOST = 1 << 30
+MAX_SURFACE_VOXELS = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:
 
 
 def _too_wide(segments: Sequence[SegmentMask]) -> set[int]:
-    """The numbers of the segments that `SURFACE_VOXELS_MOST` leaves without a surface."""
-    room = SURFACE_VOXELS_MOST
+    """The numbers of the segments that `MAX_SURFACE_VOXELS` leaves without a surface."""
+    room = MAX_SURFACE_VOXELS
     wide = set()
     for segment in sorted(segments, key=lambda one: int(np.prod(one.shape))):
         room -= int(np.prod(segment.shape))

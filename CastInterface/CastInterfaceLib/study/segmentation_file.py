@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from CastInterfaceLib.study.label_maps import (
-    LAYER_VOXELS_MOST,
-    SEGMENTS_MOST,
+    MAX_LAYER_VOXELS,
+    MAX_SEGMENTS,
     Segmentation,
     SegmentMask,
     color_number,
@@ -28,7 +28,7 @@ from CastLib.errors import CastError
 from CastLib.patient import Patient
 
 #: Layers that segments which overlap may need; each is as large as the volume.
-LAYERS_MOST = 64
+MAX_LAYERS = 64
 
 
 def read_segmentation(path: Path, spacings: Sequence[float] = ()) -> Segmentation:
@@ -63,8 +63,8 @@ def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
         raise CastError(f"{name} holds no segment.")
     if len(described) < len(items):
         raise CastError(f"{name} is not shown: it describes several segments under one number, so none has a name.")
-    if len(described) > SEGMENTS_MOST:
-        raise CastError(f"{name} is not shown: it has {len(described)} segments, more than {SEGMENTS_MOST}.")
+    if len(described) > MAX_SEGMENTS:
+        raise CastError(f"{name} is not shown: it has {len(described)} segments, more than {MAX_SEGMENTS}.")
     frames = Frames(data, name)
     places = place_frames(data, frames.count, frames.rows, frames.columns, name, spacings)
     shape = (places.slices, frames.rows, frames.columns)
@@ -150,8 +150,8 @@ def _frames_of(data: Any, count: int, name: str) -> dict[int, list[int]]:
         if number < 1:
             raise CastError(f"{name} is damaged: frame {frame + 1} does not tell its segment.")
         found.setdefault(number, []).append(frame)
-    if len(found) > SEGMENTS_MOST:
-        raise CastError(f"{name} is not shown: it has {len(found)} segments, more than {SEGMENTS_MOST}.")
+    if len(found) > MAX_SEGMENTS:
+        raise CastError(f"{name} is not shown: it has {len(found)} segments, more than {MAX_SEGMENTS}.")
     return found
 
 
@@ -186,7 +186,7 @@ def _layers(
         while not _put(layers[at], value, frames, places, own):
             at += 1
             if at == len(layers):
-                if (at + 1) * size > LAYER_VOXELS_MOST or at == LAYERS_MOST:
+                if (at + 1) * size > MAX_LAYER_VOXELS or at == MAX_LAYERS:
                     raise CastError(f"{name} is not shown: so many of its segments overlap that memory would not do.")
                 layers.append(np.zeros(shape, dtype))
         values[number] = (at, value)

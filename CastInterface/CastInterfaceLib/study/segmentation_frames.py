@@ -17,7 +17,7 @@ from CastLib.errors import CastError
 FRACTION = 0.5
 
 #: Voxels of all frames together that a compressed SEG may have; an uncompressed one's are in its bytes.
-COMPRESSED_VOXELS_MOST = 1 << 32
+MAX_COMPRESSED_VOXELS = 1 << 32
 
 BINARY, FRACTIONAL, LABELMAP = "BINARY", "FRACTIONAL", "LABELMAP"
 
@@ -72,7 +72,7 @@ class Frames:
                 )
 
     def _check_compressed(self, data: pydicom.Dataset) -> None:
-        if self.count * self._size > COMPRESSED_VOXELS_MOST or self.count * 8 > len(data.PixelData):
+        if self.count * self._size > MAX_COMPRESSED_VOXELS or self.count * 8 > len(data.PixelData):
             raise CastError(
                 f"{self._name} is not read: it declares {self.count} frames of {self.rows} x {self.columns}, more than "
                 "its bytes can hold or this display takes."

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from CastInterfaceLib.study.label_maps import LAYER_VOXELS_MOST
+from CastInterfaceLib.study.label_maps import MAX_LAYER_VOXELS
 from CastLib.errors import CastError
 
 #: How far a frame may lie from its place, as a share of the spacing or in pixels.
-OFF_MOST = 0.05
+MAX_OFF = 0.05
 #: Mm that are always tolerated, for positions that were written with two decimals.
 ROUNDING = 0.02
 #: How far a component of two directions of one volume may differ.
@@ -25,7 +25,7 @@ DIRECTION_OFF = 1e-3
 #: From here on a spacing that the header tells is another one than that of the positions.
 SPACING_OFF = 0.01
 #: Unevenly spaced frames are one volume while their widest gap is less than so many of the smallest.
-UNEVEN_MOST = 4.0
+MAX_UNEVEN = 4.0
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -74,12 +74,12 @@ def place_frames(data: Any, count: int, rows: int, columns: int, name: str, spac
     offsets, plane_of = _planes(along, order)
     step, places, warnings = _steps(offsets, told, spacings, name)
     total = places[-1].stop
-    if total * rows * columns > LAYER_VOXELS_MOST:
+    if total * rows * columns > MAX_LAYER_VOXELS:
         raise CastError(
             f"{name} is not shown: its frames span {total} slices of {rows} x {columns}, more than this display takes."
         )
     first = positions[order[0]]
-    slant = _slant(positions, along, normal, first, max(ROUNDING, OFF_MOST * float(pixel.min())), name)
+    slant = _slant(positions, along, normal, first, max(ROUNDING, MAX_OFF * float(pixel.min())), name)
     matrix = np.eye(4)
     matrix[:3, 0], matrix[:3, 1] = axes[0] * pixel[1], axes[1] * pixel[0]
     matrix[:3, 2] = (normal + slant) * step
@@ -183,7 +183,7 @@ def _even_step(offsets: np.ndarray, said: float, spacings: Sequence[float]) -> f
     """
     gaps = np.diff(offsets)
     smallest = float(gaps.min())
-    has_holes = len(gaps) == 1 or float(gaps.max()) > (1 + OFF_MOST) * smallest
+    has_holes = len(gaps) == 1 or float(gaps.max()) > (1 + MAX_OFF) * smallest
     series = [spacing for spacing in spacings if _numbers(offsets, spacing) is not None]
     fits = said > 0 and _numbers(offsets, said) is not None
     if fits and any(abs(said / step - 1) <= SPACING_OFF for step in (*series, smallest)):
@@ -198,18 +198,18 @@ def _even_step(offsets: np.ndarray, said: float, spacings: Sequence[float]) -> f
 def _numbers(offsets: np.ndarray, step: float) -> list[int] | None:
     """The number of each position on an even grid, None when they do not lie on it."""
     numbers = np.rint(offsets / step)
-    if numbers[-1] < 1 or numbers[-1] > LAYER_VOXELS_MOST or (np.diff(numbers) < 1).any():
+    if numbers[-1] < 1 or numbers[-1] > MAX_LAYER_VOXELS or (np.diff(numbers) < 1).any():
         return None
     even = offsets[-1] / numbers[-1]
     off = np.abs(offsets - numbers * even).max()
-    return [int(number) for number in numbers] if off <= max(OFF_MOST * even, ROUNDING) else None
+    return [int(number) for number in numbers] if off <= max(MAX_OFF * even, ROUNDING) else None
 
 
 def _uneven(offsets: np.ndarray, name: str) -> tuple[float, list[range], list[str]]:
     """Fill an even grid as fine as the smallest gap; each position takes the slices to halfway to its neighbours."""
     gaps = np.diff(offsets)
     step = float(gaps.min())
-    if gaps.max() > UNEVEN_MOST * step:
+    if gaps.max() > MAX_UNEVEN * step:
         raise CastError(f"The frames of {name} do not make one volume: {gaps.min():.3g} to {gaps.max():.3g} mm apart.")
     last = math.ceil(offsets[-1] / step)
     borders = np.concatenate([[-np.inf], (offsets[:-1] + offsets[1:]) / 2, [np.inf]])

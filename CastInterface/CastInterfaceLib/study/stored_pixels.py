@@ -27,7 +27,7 @@ from CastInterfaceLib.study.lookup_table import read_table
 from CastLib.errors import CastError
 
 #: Bytes of one decoded image.
-PLANE_MOST = 1 << 28
+MAX_PLANE = 1 << 28
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
@@ -79,8 +79,8 @@ def pixel_form(header: pydicom.Dataset) -> PixelForm:
         allocated = 32 if "FloatPixelData" in header else 64
     elif allocated not in (1, 8, 16, 32, 64):
         raise CastError(f"pixels of {allocated} bits are not read")
-    if rows * columns * samples * max(allocated, 8) // 8 > PLANE_MOST:
-        raise CastError(f"it declares {rows} × {columns} pixels, more than the {PLANE_MOST >> 20} MiB that are read")
+    if rows * columns * samples * max(allocated, 8) // 8 > MAX_PLANE:
+        raise CastError(f"it declares {rows} × {columns} pixels, more than the {MAX_PLANE >> 20} MiB that are read")
     stored = number(header, "BitsStored", allocated)
     stored = stored if 0 < stored <= allocated else allocated
     high_bit = number(header, "HighBit", stored - 1)

@@ -30,10 +30,10 @@ from CastLib.errors import CastError, FieldError
 log = logging.getLogger("cast.display")
 
 #: Bytes of one volume.
-VOLUME_MOST = 4 << 30
+MAX_VOLUME = 4 << 30
 
 #: Names of files told in one sentence.
-NAMES_MOST = 3
+MAX_NAMES = 3
 
 #: Words for the picture of a volume whose voxels are not those of the files.
 INTERPOLATED = "interpolated: uneven slices"
@@ -227,12 +227,12 @@ class _Pile:
     def _room_for(self, values: np.ndarray) -> np.ndarray:
         if self._array is None:
             shape = (self._places.count, *values.shape)
-            if np.prod(shape, dtype=np.float64) * values.itemsize > VOLUME_MOST:
+            if np.prod(shape, dtype=np.float64) * values.itemsize > MAX_VOLUME:
                 raise MemoryError
             self._array = np.empty(shape, values.dtype)
         kind = joined_kind(self._array.dtype, values.dtype)
         if kind != self._array.dtype:
-            if self._array.size * kind.itemsize > VOLUME_MOST:
+            if self._array.size * kind.itemsize > MAX_VOLUME:
                 raise MemoryError
             filled = self._filled
             wider = np.empty(self._array.shape, kind)
@@ -287,8 +287,8 @@ def _told_bad(bad: list[tuple[Path, str]]) -> list[str]:
         by_fault.setdefault(why, []).append(path.name)
     told = []
     for why, names in by_fault.items():
-        more = f" and {len(names) - NAMES_MOST} more" if len(names) > NAMES_MOST else ""
-        told.append(f"{', '.join(names[:NAMES_MOST])}{more} cannot be decoded: {why}")
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        told.append(f"{', '.join(names[:MAX_NAMES])}{more} cannot be decoded: {why}")
     return told
 
 

@@ -34,7 +34,7 @@ _LIGHT = 130  # of 255: text that is darker is made lighter
 SMALL = 200
 
 # More segments than this would cover the view; the last line then tells how many are left out.
-LEGEND_MOST = 12
+MAX_LEGEND = 12
 
 SLICE_MISSING = "slice missing"
 
@@ -217,7 +217,7 @@ class _Page:
 
     def legend(self, names: tuple[tuple[str, Color], ...]) -> None:
         """Names down from the upper right corner; the last line tells how many more there are."""
-        shown = len(names) if len(names) <= LEGEND_MOST else LEGEND_MOST - 1
+        shown = len(names) if len(names) <= MAX_LEGEND else MAX_LEGEND - 1
         kept, start = list(self.texts), self._next[(True, False)]
         while shown:
             lines = [*names[:shown]]

@@ -47,7 +47,7 @@ PREFERRED = (
 )
 
 # Font files looked into for a character that the preferred ones lack. A system may have thousands.
-FONTS_MOST = 200
+MAX_FONTS = 200
 
 _ENDINGS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _NO_LETTERS = "lastresort"  # has a box for every character there is
@@ -89,7 +89,7 @@ def font_files() -> tuple[Path, ...]:
         rank = PREFERRED.index(name) if name in PREFERRED else len(PREFERRED)
         return rank, len(name), str(path)  # a plain face has a shorter name than its bold and italic ones
 
-    return tuple(sorted(found, key=order)[:FONTS_MOST])
+    return tuple(sorted(found, key=order)[:MAX_FONTS])
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -44,7 +44,7 @@ from CastSlicerLib.jobs import Cancelled
 THUMBNAIL_WIDTH = 160
 
 # Bytes of all pictures before base64: with it and the rest they stay under the 16 MiB that a socket takes.
-PICTURES_MOST = 11 * 1024 * 1024
+MAX_PICTURES = 11 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def encode_views(shot: Shot, patient_text: bool) -> dict[str, Any]:
 
     with ThreadPoolExecutor(min(len(shot.views), os.cpu_count() or 1)) as threads:
         pictures = list(threads.map(encoded, shot.views))
-    room = PICTURES_MOST
+    room = MAX_PICTURES
     viewports = []
     for view, (picture, thumbnail) in zip(shot.views, pictures, strict=True):
         viewport = dict(view.viewport)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HubUnusable", "Pump", "Session", "SessionSettings", "State", "TransferCancelled"]
 
 _PLACES = {
-    "HubUnusable": "failures",
+    "HubUnusable": "errors",
     "Pump": "pump",
     "Session": "session",
     "SessionSettings": "settings",

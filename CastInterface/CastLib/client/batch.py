@@ -13,7 +13,7 @@ from CastLib.manifest import FileEntry, check_file_name, local_file_name, suffix
 
 Choose = Callable[[FileEntry], bool]
 _PART = ".part"
-_STEM_MOST = 200  # bytes of a name before its suffix: with suffix, number and .part it stays under 255
+_MAX_STEM = 200  # bytes of a name before its suffix: with suffix, number and .part it stays under 255
 
 
 def choose_entries(entries: Iterable[FileEntry], choose: Choose | None) -> list[FileEntry]:
@@ -90,7 +90,7 @@ def _numbered(name: str) -> Iterator[str]:
     """Yield a name, then the same with numbers before its suffix; short enough for any file system."""
     stem = name[: len(name) - len(suffix_of(name))]
     suffix = name[len(stem) :]
-    while len(stem.encode()) > _STEM_MOST:
+    while len(stem.encode()) > _MAX_STEM:
         stem = stem[:-1]
     yield stem + suffix
     for number in itertools.count(2):

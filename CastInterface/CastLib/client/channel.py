@@ -15,7 +15,7 @@ from CastLib.client.network import Network
 from CastLib.errors import HubNotReachable, Refused
 
 NORMAL = 1000
-_WORDS_MOST = 200
+_MAX_WORDS = 200
 
 
 class Channel:
@@ -165,5 +165,5 @@ def _proxy_options(network: Network) -> dict[str, Any]:
 def _closing_words(data: bytes) -> str:
     if len(data) < 2:
         return ""
-    reason = data[2:].decode("utf-8", "replace").strip()[:_WORDS_MOST]
+    reason = data[2:].decode("utf-8", "replace").strip()[:_MAX_WORDS]
     return f" ({int.from_bytes(data[:2], 'big')}{' ' + reason if reason else ''})"

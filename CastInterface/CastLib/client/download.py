@@ -25,7 +25,7 @@ _log = logging.getLogger("cast.client")
 
 _PIECE = 1024 * 1024  # bytes read and written at once
 _LOOK = 0.05  # seconds between looks at progress and cancel
-_RETRY_FIRST, _RETRY_MOST = 0.2, 2.0  # seconds
+_RETRY_FIRST, _MAX_RETRY = 0.2, 2.0  # seconds
 
 
 class TransferCancelled(TransferError):
@@ -152,7 +152,7 @@ class Download:
 
     def _fetch_payload(self, name: str, payload_id: str, file: BinaryIO, start: int, expected: int | None) -> int:
         """Write one payload at ``start`` of the file; return its bytes."""
-        backoff = Backoff(_RETRY_FIRST, _RETRY_MOST)
+        backoff = Backoff(_RETRY_FIRST, _MAX_RETRY)
         have = 0
         retries = self._retries
         while True:

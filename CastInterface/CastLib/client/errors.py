@@ -16,7 +16,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _NOT_THERE = frozenset({404, 405, 410, 501})
 _LONGEST_REASON = 300
 _REASONS = ("message", "msg", "error_description", "error", "detail", "reason")
-_WRAPPED_MOST = 4
+_MAX_WRAPPED = 4
 
 
 class HubUnusable(HubNotReachable):
@@ -113,7 +113,7 @@ def refusal(response: requests.Response) -> Refused:
 
 def _words(value: Any) -> str:
     """The reason in the JSON of a refusal; some hubs wrap it once more (``{"detail": {"error": …}}``), some list it."""
-    for _ in range(_WRAPPED_MOST):
+    for _ in range(_MAX_WRAPPED):
         if isinstance(value, list) and value:
             value = value[0]
         if isinstance(value, str):

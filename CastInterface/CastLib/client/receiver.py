@@ -118,7 +118,7 @@ class Receiver:
             self._tell(*final)
 
     def _stay_connected(self) -> tuple[State, CastError | None]:
-        backoff = Backoff(self._settings.reconnect_first, self._settings.reconnect_most)
+        backoff = Backoff(self._settings.reconnect_first, self._settings.max_reconnect_seconds)
         while not self._stopping.is_set():
             self._tell(State(CONNECTING), None)
             began = time.monotonic()
@@ -130,7 +130,7 @@ class Receiver:
                 if not is_passing(error):
                     _log.warning("refused: %s", error)
                     return State(REFUSED, error.reason if isinstance(error, Refused) else str(error)), error
-                if time.monotonic() - began > self._settings.reconnect_most:
+                if time.monotonic() - began > self._settings.max_reconnect_seconds:
                     backoff.reset()
                 wait = backoff.next()
                 _log.info("waiting %.1f s to reconnect: %s", wait, error)

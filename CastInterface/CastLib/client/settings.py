@@ -9,7 +9,7 @@ from CastLib.errors import FieldError
 from CastLib.events import EVERY
 from CastLib.version import __version__
 
-PARALLEL_MOST = 25  # protocol, binary batches: receivers GET up to 25 payloads at once
+MAX_PARALLEL = 25  # protocol, binary batches: receivers GET up to 25 payloads at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SessionSettings:
     announce: bool = True
     #: Waits before connecting again are random between 0 and a bound that doubles from the first to the most.
     reconnect_first: float = 0.5
-    reconnect_most: float = 10.0
+    max_reconnect_seconds: float = 10.0
     connect_timeout: float = 10.0
     #: How long a call may stay without an answer, and a transfer without a byte.
     call_timeout: float = 30.0
@@ -53,7 +53,7 @@ class SessionSettings:
     #: Times a broken download of one payload is taken up again.
     download_retries: int = 3
     #: Ids of received events remembered to drop repeats, and of sent ones to drop echoes. Our hub sends up to 10,000
-    #: unacknowledged events again after a connection was lost (its ``tail_most``): all must be known again.
+    #: unacknowledged events again after a connection was lost (its ``max_queued_events``): all must be known again.
     remembered_ids: int = 16_384
     #: Largest answer sent on the socket, in bytes.
     largest_frame: int = 16 * 1024 * 1024
@@ -62,10 +62,10 @@ class SessionSettings:
         for key in ("product", "hub"):
             if not getattr(self, key):
                 raise FieldError(key, "is empty")
-        if not 1 <= self.parallel <= PARALLEL_MOST:
-            raise FieldError("parallel", f"must be 1 to {PARALLEL_MOST}, not {self.parallel}")
-        if not 0 < self.reconnect_first <= self.reconnect_most:
-            raise FieldError("reconnect_first", "must be positive and at most reconnect_most")
+        if not 1 <= self.parallel <= MAX_PARALLEL:
+            raise FieldError("parallel", f"must be 1 to {MAX_PARALLEL}, not {self.parallel}")
+        if not 0 < self.reconnect_first <= self.max_reconnect_seconds:
+            raise FieldError("reconnect_first", "must be positive and at most max_reconnect_seconds")
         for key in ("connect_timeout", "call_timeout", "ping_interval", "ping_timeout", "close_timeout"):
             if not getattr(self, key) > 0:
                 raise FieldError(key, "must be positive")

@@ -15,13 +15,13 @@ from pydicom.datadict import dictionary_VR
 from CastLib.errors import FieldError
 
 #: Sequences within sequences. Deep report trees have some ten levels.
-DEPTH_MOST = 64
+MAX_DEPTH = 64
 #: Elements and items of one stream, nested ones and fragments of pixels included: a segmentation of 60,000 frames has
 #: more than a million.
-ELEMENTS_MOST = 2_000_000
+MAX_ELEMENTS = 2_000_000
 #: Items alone, each of which becomes a dataset of a KB when it is asked for; and elements of the top level.
-ITEMS_MOST = 500_000
-TOP_LEVEL_MOST = 20_000
+MAX_ITEMS = 500_000
+MAX_TOP_LEVEL = 20_000
 
 UNDEFINED = 0xFFFFFFFF
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and plain pixels
@@ -62,7 +62,7 @@ class Walk:
 
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self._file, self.size, self._name = file, size, name
-        self._left, self._items_left = ELEMENTS_MOST, ITEMS_MOST
+        self._left, self._items_left = MAX_ELEMENTS, MAX_ITEMS
 
     def elements(
         self, start: int, encoding: Encoding, *, deep: bool = False, group: int | None = None
@@ -78,7 +78,7 @@ class Walk:
             FieldError: the stream ends within an element, is nested too deep, or has too many elements.
         """
         at = start
-        for _ in range(TOP_LEVEL_MOST):
+        for _ in range(MAX_TOP_LEVEL):
             if at + 8 > self.size:
                 return
             element = self._element(at, encoding)
@@ -102,7 +102,7 @@ class Walk:
                         raise
                     continue  # it costs only itself: where it ends is known
             yield element
-        raise self._damaged(f"it has more than {TOP_LEVEL_MOST} elements beside one another")
+        raise self._damaged(f"it has more than {MAX_TOP_LEVEL} elements beside one another")
 
     def _element(self, at: int, encoding: Encoding) -> Element:
         self._count()
@@ -148,15 +148,15 @@ class Walk:
                     raise self._damaged("a sequence holds something else than items")
                 self._items_left -= 1
                 if self._items_left < 0:
-                    raise self._damaged(f"its sequences have more than {ITEMS_MOST} items")
+                    raise self._damaged(f"its sequences have more than {MAX_ITEMS} items")
                 opened.append((None if one.length == UNDEFINED else one.end, inside))
             elif one.length == UNDEFINED or (one.length and is_sequence(one)):
                 within = Encoding(implicit=True) if one.vr == b"UN" else inside
                 opened.append((None if one.length == UNDEFINED else one.end, within))
             else:
                 at = one.end
-            if len(opened) > 2 * DEPTH_MOST:
-                raise self._damaged(f"its sequences are nested more than {DEPTH_MOST} deep")
+            if len(opened) > 2 * MAX_DEPTH:
+                raise self._damaged(f"its sequences are nested more than {MAX_DEPTH} deep")
         return at
 
     def _end_of_pixels(self, element: Element, encoding: Encoding) -> int:
@@ -181,7 +181,7 @@ class Walk:
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise self._damaged(f"it has more than {ELEMENTS_MOST} elements")
+            raise self._damaged(f"it has more than {MAX_ELEMENTS} elements")
 
     def _damaged(self, why: str) -> FieldError:
         return FieldError(self._name, f"damaged DICOM file ({why})")

@@ -24,7 +24,7 @@ from pydicom.uid import UID
 
 from CastLib.dicom.folder_files import why_no_file
 from CastLib.dicom.layout import PIXEL_TAGS, UNDEFINED, Element, is_sequence
-from CastLib.dicom.stream import HEADER_MOST, DicomStream, open_stream
+from CastLib.dicom.stream import MAX_HEADER, DicomStream, open_stream
 from CastLib.errors import FieldError
 
 # For the whole process: values are decoded when they are asked for, long after reading, on any thread.
@@ -32,7 +32,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom(\.|$)")
 
 #: Bytes of one value before the pixels; a longer one (a scanner's raw data in a private element) is passed over.
-VALUE_MOST = 16 * 1024 * 1024
+MAX_VALUE = 16 * 1024 * 1024
 
 #: What tells how many bytes the pixels of an image take.
 _EXTENT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "NumberOfFrames", "PhotometricInterpretation")
@@ -103,11 +103,11 @@ def _parse(stream: DicomStream, elements: list[Element], keywords: Sequence[str]
     for one in elements:
         if one.tag not in PIXEL_TAGS and (tags is None or one.tag in tags):
             standard_sequence = not one.tag >> 16 & 1 and (one.length == UNDEFINED or is_sequence(one))
-            if standard_sequence or one.end - one.start <= VALUE_MOST:
+            if standard_sequence or one.end - one.start <= MAX_VALUE:
                 wanted[one.tag] = one  # where a tag comes twice, the later one counts, as for pydicom
     size = sum(one.end - one.start for one in wanted.values())
-    if size > HEADER_MOST:
-        raise FieldError(stream.name, f"damaged DICOM file (its header is longer than {HEADER_MOST >> 20} MiB)")
+    if size > MAX_HEADER:
+        raise FieldError(stream.name, f"damaged DICOM file (its header is longer than {MAX_HEADER >> 20} MiB)")
     parts = [stream.read(one.start, one.end) for one in wanted.values()]
     try:
         dataset = pydicom.dcmread(io.BytesIO(b"".join((stream.meta, *parts))))

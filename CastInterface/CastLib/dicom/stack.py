@@ -14,8 +14,8 @@ from CastLib.dicom.headers import number_of, numbers_of
 from CastLib.dicom.slice_grid import PLACE_TOLERANCE, ROUNDING, find_grid
 from CastLib.errors import FieldError
 
-LENGTH_LEAST, LENGTH_MOST = 1e-6, 1e4  # mm that pixels and slices can be apart
-COORDINATE_MOST = 1e5  # mm from the origin of the frame of reference
+MIN_LENGTH, MAX_LENGTH = 1e-6, 1e4  # mm that pixels and slices can be apart
+MAX_COORDINATE = 1e5  # mm from the origin of the frame of reference
 
 #: x, y, z
 Vector = tuple[float, float, float]
@@ -84,15 +84,15 @@ def locate(one: Slice) -> Slice:
         raise FieldError(f"{name}: Rows and Columns", "must be above 0")
     orientation = numbers_of(header, "ImageOrientationPatient", 6, name)
     lengths = [math.sqrt(_dot(axis, axis)) for axis in (orientation[:3], orientation[3:])]
-    if min(lengths) < LENGTH_LEAST or abs(_dot(orientation[:3], orientation[3:])) > 0.01 * lengths[0] * lengths[1]:
+    if min(lengths) < MIN_LENGTH or abs(_dot(orientation[:3], orientation[3:])) > 0.01 * lengths[0] * lengths[1]:
         raise FieldError(f"{name}: ImageOrientationPatient", "is no pair of perpendicular vectors")
     row, column = _unit(orientation[:3]), _unit(orientation[3:])
     pixel_spacing = numbers_of(header, "PixelSpacing", 2, name)
-    if not all(LENGTH_LEAST <= spacing <= LENGTH_MOST for spacing in pixel_spacing):
-        raise FieldError(f"{name}: PixelSpacing", f"must be above 0 and at most {LENGTH_MOST:g} mm")
+    if not all(MIN_LENGTH <= spacing <= MAX_LENGTH for spacing in pixel_spacing):
+        raise FieldError(f"{name}: PixelSpacing", f"must be above 0 and at most {MAX_LENGTH:g} mm")
     x, y, z = numbers_of(header, "ImagePositionPatient", 3, name)
-    if max(abs(x), abs(y), abs(z)) > COORDINATE_MOST:
-        raise FieldError(f"{name}: ImagePositionPatient", f"is more than {COORDINATE_MOST / 1000:g} m away")
+    if max(abs(x), abs(y), abs(z)) > MAX_COORDINATE:
+        raise FieldError(f"{name}: ImagePositionPatient", f"is more than {MAX_COORDINATE / 1000:g} m away")
     return Slice(one.path, header, (x, y, z), row + column, pixel_spacing, int(rows), int(columns))
 
 
@@ -131,7 +131,7 @@ def same_place(offsets: list[float]) -> float:
     """Millimetres within which slices with these rising offsets lie at one place."""
     gaps = [after - before for before, after in itertools.pairwise(offsets)]
     apart = [gap for gap in gaps if gap > ROUNDING] or [gap for gap in gaps if gap > 0] or [0.0]
-    return max(PLACE_TOLERANCE * statistics.median(apart), LENGTH_LEAST)
+    return max(PLACE_TOLERANCE * statistics.median(apart), MIN_LENGTH)
 
 
 def _slice_spacing(
@@ -139,7 +139,7 @@ def _slice_spacing(
 ) -> tuple[float, tuple[int, ...] | None]:
     """Millimetres between slices, and their places on an even grid; raises FieldError for slices on one another."""
     told = [number_of(slices[0].header, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
-    hints = [abs(hint) for hint in told if hint and LENGTH_LEAST <= abs(hint) <= LENGTH_MOST]
+    hints = [abs(hint) for hint in told if hint and MIN_LENGTH <= abs(hint) <= MAX_LENGTH]
     if len(slices) == 1:
         return (hints[0] if hints else 1.0), (0,)
     gaps = [after - before for before, after in itertools.pairwise(offsets)]

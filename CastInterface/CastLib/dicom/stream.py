@@ -21,12 +21,12 @@ from CastLib.dicom.layout import UNDEFINED, Element, Walk, encoding_at
 from CastLib.errors import FieldError
 
 #: Bytes of all that is read before the pixels.
-HEADER_MOST = 256 * 1024 * 1024
+MAX_HEADER = 256 * 1024 * 1024
 #: Bytes that a deflated file may have when it is read as a whole, and that are looked at for its header alone.
-INFLATED_MOST = 256 * 1024 * 1024
-INFLATED_HEADER_MOST = 32 * 1024 * 1024
+MAX_INFLATED = 256 * 1024 * 1024
+MAX_INFLATED_HEADER = 32 * 1024 * 1024
 
-_META_MOST = 64 * 1024  # bytes of one element of a meta header
+_MAX_META = 64 * 1024  # bytes of one element of a meta header
 _PREAMBLE = 128
 _PREFIX = b"DICM"
 _TRANSFER_SYNTAX, _CLASS, _INSTANCE = 0x00020010, 0x00080016, 0x00080018
@@ -72,9 +72,9 @@ def open_stream(file: IO[bytes], size: int, name: str, *, whole: bool) -> DicomS
     meta, start, transfer_syntax = _read_meta(file, size, name, start)
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
         file.seek(start)
-        inflated, cut_short = _inflate(file, name, INFLATED_MOST if whole else INFLATED_HEADER_MOST)
+        inflated, cut_short = _inflate(file, name, MAX_INFLATED if whole else MAX_INFLATED_HEADER)
         if whole and cut_short:
-            raise FieldError(name, f"damaged DICOM file (it inflates to more than {INFLATED_MOST >> 20} MiB)")
+            raise FieldError(name, f"damaged DICOM file (it inflates to more than {MAX_INFLATED >> 20} MiB)")
         stream = DicomStream(inflated, inflated.getbuffer().nbytes, name, 0, meta, transfer_syntax)
         stream.cut_short = cut_short
         return stream
@@ -102,7 +102,7 @@ def _names_an_instance(file: IO[bytes], size: int, name: str, start: int) -> boo
     file.seek(start)
     encoding, found, last = encoding_at(file.read(8)), set(), 0
     for one in Walk(file, size, name).elements(start, encoding, group=8):
-        if one.tag <= last or one.length > _META_MOST:
+        if one.tag <= last or one.length > _MAX_META:
             break
         last = one.tag
         if one.tag in (_CLASS, _INSTANCE):
@@ -124,7 +124,7 @@ def _read_meta(file: IO[bytes], size: int, name: str, start: int) -> tuple[bytes
     parts, syntax, end = [], "", start
     for one in Walk(file, size, name).elements(start, encoding, group=2):
         end = one.end
-        if one.length == UNDEFINED or one.length > _META_MOST:
+        if one.length == UNDEFINED or one.length > _MAX_META:
             continue
         file.seek(one.start)
         element = file.read(one.end - one.start)

@@ -26,8 +26,8 @@ ORIENTATION_TOLERANCE = 1e-3  # of a unit vector's component; scanners write 6 d
 #: How far slices may be shifted sideways: a share of a pixel, and for what rounded directions add up to, of the length.
 SIDEWAYS_PIXELS, SIDEWAYS_LENGTH = 0.1, 1e-4
 #: Volumes that one series may make; more than these are told, not shown.
-VOLUMES_MOST = 32
-_COMPARED = 4 * VOLUMES_MOST
+MAX_VOLUMES = 32
+_COMPARED = 4 * MAX_VOLUMES
 
 _AXES = ("sagittal", "coronal", "axial")
 
@@ -71,10 +71,10 @@ def _few(parts: list[Part]) -> list[Part]:
     volumes = [part for part in parts if part.geometry is not None]
     others = [part for part in parts if part.geometry is None]
     total = sum(len(part.slices) for part in volumes)
-    if len(volumes) > VOLUMES_MOST:
+    if len(volumes) > MAX_VOLUMES:
         main = [part for part in volumes[:1] if len(part.slices) > total / 2]
         rest = volumes[len(main) :]
-        problem = f"its {total} files make {len(volumes)} volumes, more than the {VOLUMES_MOST} of one series at most"
+        problem = f"its {total} files make {len(volumes)} volumes, more than the {MAX_VOLUMES} of one series at most"
         gathered = Part([one for part in rest for one in part.slices], "the others", problem=problem)
         gathered.left_out = [entry for part in rest for entry in part.left_out]
         volumes, others = main, [gathered, *others]
