@@ -138,7 +138,7 @@ def test_the_hubs_panel_needs_no_package_that_slicer_does_not_bring(host: Host) 
         "host = start_host()\n"
         "for name in ('websocket', 'aiohttp', 'highdicom'):\n"
         "    sys.modules[name] = None\n"
-        "for name in [name for name in sys.modules if name.startswith(('CastLib', 'CastInterfaceLib'))]:\n"
+        "for name in [name for name in sys.modules if name.startswith('Cast')]:\n"
         "    del sys.modules[name]\n"
         "print(host.load_module('CastHub').widget.ui.stateLabel.text)\n"
         "host.quit()\n"
@@ -154,7 +154,8 @@ def test_reloading_again_and_again_leaves_one_panel_and_its_timers(host: Host, n
 
     def of_ours() -> dict[str, int]:
         gc.collect()
-        found = [type(one).__name__ for one in gc.get_objects() if type(one).__module__.startswith("CastInterfaceLib")]
+        ours = ("CastInterfaceLib", "CastSlicerLib", "CastHubWidgets", "CastServiceProviderWidgets")
+        found = [type(one).__name__ for one in gc.get_objects() if type(one).__module__.startswith(ours)]
         kinds = ("ModuleFrame", "HubPanel", "InterfacePanel", "ProviderPanel", "Slots", "PumpTimer")
         return {kind: found.count(kind) for kind in kinds}
 
