@@ -25,7 +25,7 @@ from typing import Any
 import aiohttp
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 from hub_process import PACKAGE_FOLDERS, HubProcess  # noqa: E402
 

@@ -29,7 +29,7 @@ import aiohttp
 from hub_limits import User, start
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 from hub_process import HubProcess  # noqa: E402
 from hub_wire import batch_body  # noqa: E402

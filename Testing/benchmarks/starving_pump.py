@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent)]
+sys.path[:0] = [str(HERE.parent / "support")]
 
 from hub_process import PACKAGE_FOLDERS, HubProcess, package_environment  # noqa: E402
 

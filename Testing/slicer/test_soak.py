@@ -22,7 +22,7 @@ from hub_process import package_environment
 from interface_parts import PATIENCE, InterfacePart
 from panel_parts import HubPart, ProviderPart, empty
 
-TRAFFIC = Path(__file__).resolve().parents[1] / "soak_traffic.py"
+TRAFFIC = Path(__file__).resolve().parents[1] / "support" / "soak_traffic.py"
 REMEMBERED = 16_384  # ids that a session remembers of what it received: so many events fill its memory
 STANDING = ("MainThread", "The hub", "cast")  # how the threads are called that last; others do one thing and end
 TURN = 2.0  # seconds until another panel is chosen

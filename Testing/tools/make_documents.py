@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("CastInterface", "CastHub", "CastServiceProvider", "Testing")
+PACKAGES = ("CastInterface", "CastHub", "CastServiceProvider", "Testing/support")
 sys.path[:0] = [*(str(ROOT / name) for name in PACKAGES), str(Path(__file__).parent)]
 SERVED_FOLDER, CONTRACT_FOLDER = "CastHub/CastHubLib/contract", "docs/contract"
 JAVASCRIPT = "javascript.md"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "Testing"))
+sys.path += [str(ROOT / "Testing"), str(ROOT / "Testing" / "support")]
 
 WIDTH = 520
 PICTURES = {

@@ -157,7 +157,7 @@ def test_only_the_hub_that_joins_all_knows_of_the_current_context(path: Path) ->
     assert "CastHubLib.extras.current_context" not in imports_of(path)
 
 
-@each([*python_files(ROOT / "Testing" / "conformance"), ROOT / "Testing" / "hub_wire.py"])
+@each([*python_files(ROOT / "Testing" / "conformance"), ROOT / "Testing" / "support" / "hub_wire.py"])
 def test_the_conformance_table_speaks_to_any_hub_and_imports_nothing_of_ours(path: Path) -> None:
     names = packages(imported_modules(path.read_text(encoding="utf-8"), at_start_only=True))
     assert names <= {"conformance", "hub_process", "hub_wire", "pytest", "requests", "websocket"}

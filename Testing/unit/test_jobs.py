@@ -287,7 +287,7 @@ def test_jobs_end_when_their_provider_is_killed(tmp_path: Path) -> None:
         "time.sleep(600)"
     )
     environment = package_environment()
-    environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).resolve().parents[1])
+    environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).resolve().parents[1] / "support")
     provider = subprocess.Popen([sys.executable, "-c", program], env=environment)
     try:
         wait_for(note.exists)

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE_FOLDERS = [ROOT / "CastInterface", ROOT / "CastServiceProvider", ROOT / "CastHub"]
 START_SECONDS = 120.0
 PROGRAM = ("-m", "CastHubLib")

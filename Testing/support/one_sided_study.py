@@ -20,7 +20,7 @@ CAVITIES = ((-26.0, 25.0, 19.0), (-28.0, -17.0, 25.0))
 RADIUS = 7.0  # mm
 FLUID = 30  # as dark as the sample's ventricles
 
-SAMPLE = Path(__file__).resolve().parents[1] / "Resources" / "SampleStudy" / "DICOM"
+SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 
 
 def make_one_sided_study(folder: Path, every: int = 1) -> str:

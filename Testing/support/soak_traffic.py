@@ -1,6 +1,6 @@
 """A process full of applications that keep one Slicer and one service busy, for the soak test.
 
-    python Testing/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
+    python Testing/support/soak_traffic.py HUB TOPIC SLICER_NAME SERVICE_PRODUCT FOLDER SECONDS BURST
 
 Three applications publish small events; one asks for STATUS and SCENEVIEW; one opens and closes a study whose images
 and segmentation it sends (made in FOLDER when they are not there); one sends batches to the service. With a BURST there

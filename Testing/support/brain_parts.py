@@ -24,7 +24,7 @@ from CastServiceProviderLib.context import ScriptContext
 from CastServiceProviderLib.job_pipe import JobPipe
 from CastServiceProviderLib.script import load_on_message
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py"
 SAMPLE = ROOT / "Resources" / "SampleStudy" / "DICOM"
 STEP = 2.0  # millimetres of the coarse grid
