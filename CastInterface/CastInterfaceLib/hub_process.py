@@ -27,7 +27,7 @@ from CastInterfaceLib.pump_timer import PumpTimer
 from CastInterfaceLib.slow_calls import slow_call
 from CastLib.client import Pump
 from CastLib.errors import CastError
-from CastLib.slicer_python import slicer_python
+from CastLib.slicer_python import module_command
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 2018
@@ -299,7 +299,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def hub_command(port: int) -> list[str]:
     """The command line of the child."""
-    return [slicer_python(), "-m", "CastHubLib", "--host", HOST, "--port", str(port), "--end-with-stdin"]
+    return module_command("CastHubLib", "--host", HOST, "--port", str(port), "--end-with-stdin")
 
 
 def hub_environment() -> dict[str, str]:
