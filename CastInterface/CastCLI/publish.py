@@ -14,11 +14,12 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.fhir_resource import bare_uid, is_uid
+from CastLib.flag_values import given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast publish``."""
-    parser.add_argument("event", metavar="EVENT", help="the event's name, such as ImagingStudy-open")
+    parser.add_argument("event", metavar="EVENT", type=given, help="the event's name, such as ImagingStudy-open")
     add_context_argument(parser)
     add_study_arguments(parser)
     add_connection_arguments(parser, product="CAST-CLI")
@@ -49,4 +50,4 @@ def _doubts(args: argparse.Namespace) -> Iterator[str]:
     if "-" not in args.event.strip("-") or any(letter.isspace() for letter in args.event):
         yield f"{args.event!r} is hardly an event: they are named like ImagingStudy-open"
     if args.study and not is_uid(bare_uid(args.study)):
-        yield f"--study: {args.study!r} can be no StudyInstanceUID: those are numbers with dots, 64 characters at most"
+        yield f"--study: {args.study!r} is hardly a StudyInstanceUID: those look like 1.2.840.113619.2.55.3.12"

@@ -17,6 +17,7 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.errors import CastError, WrongUsage
+from CastLib.flag_values import folder, given, seconds
 from CastLib.message import REQUEST_TIMEOUT, REQUEST_TIMEOUT_MOST
 
 #: The data types that are known, each with who answers it; docs/data-types.md says what comes back.
@@ -39,11 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = [f"  {name:<{width}}  {who}" for name, who in KNOWN.items()]
     parser.epilog = "data types, and who answers:\n" + "\n".join(lines)
-    parser.add_argument("data_type", metavar="DATATYPE", help="what to ask for, such as STATUS or SCENEVIEW")
+    parser.add_argument(
+        "data_type", metavar="DATATYPE", type=given, help="what to ask for, such as STATUS or SCENEVIEW"
+    )
     add_context_argument(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write answers, pictures and files there")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="write answers, pictures and files there")
     help_text = f"seconds to wait for answers (default: {REQUEST_TIMEOUT:g})"
-    parser.add_argument("--timeout", type=float, default=REQUEST_TIMEOUT, metavar="S", help=help_text)
+    parser.add_argument("--timeout", type=seconds, default=REQUEST_TIMEOUT, metavar="S", help=help_text)
     add_connection_arguments(parser, product="CAST-CLI")
     add_target_arguments(parser)
     add_output_arguments(parser)
@@ -59,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
         raise WrongUsage("--context: must be a JSON object")
-    if not 0 <= args.timeout <= REQUEST_TIMEOUT_MOST:
-        raise WrongUsage(f"--timeout: must be 0 to {REQUEST_TIMEOUT_MOST:g} seconds")
+    if args.timeout > REQUEST_TIMEOUT_MOST:
+        raise WrongUsage(f"--timeout: must be {REQUEST_TIMEOUT_MOST:g} seconds at most")
     with a_session(args) as (session, _):
         collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
         responses = collated.get("responses") or []

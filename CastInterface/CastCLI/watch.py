@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from CastLib.command_line import (
@@ -14,8 +13,9 @@ from CastLib.command_line import (
     check_online,
     stay_until_online,
 )
-from CastLib.errors import CastError, WrongUsage
+from CastLib.errors import CastError
 from CastLib.events import STATUS
+from CastLib.flag_values import folder, given, whole
 from CastLib.manifest import local_file_name
 from CastLib.message import Message
 
@@ -25,9 +25,9 @@ NO_RESULTS = {"key": "sends results", "value": "never"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast watch``."""
-    parser.add_argument("events", metavar="EVENT", nargs="*", help="events to print (default: all)")
-    parser.add_argument("--count", type=int, metavar="N", help="stop after N events")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also download batches into a folder an event")
+    parser.add_argument("events", metavar="EVENT", type=given, nargs="*", help="events to print (default: all)")
+    parser.add_argument("--count", type=whole, metavar="N", help="stop after N events")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="also download batches into a folder an event")
     add_connection_arguments(parser, product="CAST-CLI")
     add_output_arguments(parser)
 
@@ -39,8 +39,6 @@ def run(args: argparse.Namespace) -> int:
     from CastCLI.sessions import a_session
 
     output = Output(args)
-    if args.count is not None and args.count < 1:
-        raise WrongUsage("--count: must be 1 or more")
     stop = StopSignal().install()
     printed = 0
     with a_session(args, events=tuple(args.events) or ("*",)) as (session, pump):
