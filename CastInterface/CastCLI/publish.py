@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish, and tell the message's id."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, others_connected
+    from CastCLI.sessions import a_session, warn_if_alone
 
     output = Output(args)
     context = event_context(args)
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         message_id = session.publish(args.event, context, target=target(args))
         for doubt in _doubts(args):
             output.say(f"warning: {doubt}")
-        if not others_connected(session, target(args)):
-            output.say("warning: no other application that answers requests is connected there: does anybody listen?")
+        warn_if_alone(session, target(args), output)
         output.value({"id": message_id, "event": args.event, "topic": session.topic})
         output.say(f"published {args.event} to {session.topic} as {message_id}")
     return EXIT_DONE

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
-from CastCLI.answer_words import words_of
+from CastCLI.answer_words import is_refusal, words_of
 from CastCLI.contexts import add_context_argument, read_context
 from CastLib.command_line import (
     EXIT_DONE,
+    EXIT_FAILED,
     EXIT_TIMED_OUT,
     add_connection_arguments,
     add_output_arguments,
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask; the exit code is 4 when nobody answered."""
+    """Ask; the exit code is 4 when nobody answered, 1 when all who did say that they cannot."""
     from CastCLI.files import save_answer
     from CastCLI.output import Output
     from CastCLI.sessions import a_session
@@ -65,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     if args.timeout > REQUEST_TIMEOUT_MOST:
         raise WrongUsage(f"--timeout: must be {REQUEST_TIMEOUT_MOST:g} seconds at most")
     with a_session(args) as (session, _):
+        began = time.monotonic()
         collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
+        early = time.monotonic() - began < args.timeout
         responses = collated.get("responses") or []
         output.value(collated)
         output.table("", ["subscriber", "product", "actor", "answer"], [_row(answer) for answer in responses])
@@ -80,11 +84,14 @@ def run(args: argparse.Namespace) -> int:
                     unsaved.append(f"the answer of {answer.get('subscriber') or '-'} is not saved in full: {error}")
     missing = ", ".join(map(str, collated.get("missing") or []))
     if missing:
-        output.say(f"no answer within {args.timeout:g} s from {missing}")
+        waited = "the hub did not wait to the end: no answer" if early else f"no answer within {args.timeout:g} s"
+        output.say(f"{waited} from {missing}")
     if not responses:
         output.say("nobody answered" if missing else "nobody who could answer is connected to this topic")
     if unsaved:
         raise CastError("; ".join(unsaved))
+    if responses and all(is_refusal(answer.get("data")) for answer in responses):
+        return EXIT_FAILED
     return EXIT_DONE if responses else EXIT_TIMED_OUT
 
 

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Send, and wait if asked to."""
     from CastCLI.files import collect_files
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, go_online
+    from CastCLI.sessions import a_session, go_online, tell_of_hub, warn_if_alone
 
     output = Output(args)
     if args.out and not args.wait:
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             session.on_event(waiting.receive)
             session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
             go_online(session)
+            tell_of_hub(session, output)
         with output.transfer(f"sending {len(files)} files") as progress:
             paths, names = [path for path, _ in files], [name for _, name in files]
             message_id = session.send_files(
@@ -78,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
             )
         output.value({"id": message_id, "event": args.event, "files": len(files)})
         output.say(f"sent {len(files)} files as {args.event} {message_id}")
-        return waiting.stay(pump, args) if args.wait else EXIT_DONE
+        if args.wait:
+            return waiting.stay(pump, args)
+        warn_if_alone(session, target(args), output)
+        return EXIT_DONE
 
 
 class _Waiting:

@@ -230,7 +230,7 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
-        sys.stdout = open(os.devnull, "w")
+        leave_stdout()
         return EXIT_DONE
     except (CastError, OSError) as error:
         if getattr(args, "log_level", "") == "debug":
@@ -246,6 +246,11 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
         what = f"{type(error).__name__}: {lines(str(error))}"
         print(f"cast: unexpected {what} (--log-level debug shows where)", file=sys.stderr)
         return EXIT_FAILED
+
+
+def leave_stdout() -> None:
+    """Print to nobody from now on, at the interpreter's end too: the reader of the pipe has left."""
+    sys.stdout = open(os.devnull, "w")
 
 
 def _advice() -> str:
