@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from CastLib.client import Pump
 from CastLib.errors import CastError
-from CastLib.slicer_python import slicer_python
+from CastLib.slicer_python import module_command
 from CastSlicerLib.callbacks import remover
 from CastSlicerLib.dependencies import missing_requirements
 from CastSlicerLib.jobs import Job, Jobs
@@ -299,7 +299,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def hub_command(port: int) -> list[str]:
     """The command line of the child."""
-    return [slicer_python(), "-m", "CastHubLib", "--host", HOST, "--port", str(port), "--end-with-stdin"]
+    return module_command("CastHubLib", "--host", HOST, "--port", str(port), "--end-with-stdin")
 
 
 def hub_environment() -> dict[str, str]:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer until stopped; the exit code is 130 after Ctrl-C."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session
+    from CastCLI.sessions import a_session, tell_of_hub
     from CastCLI.watch import event_line, presence
 
     output = Output(args)
@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         stay_until_online(session, pump, stop, output.say)
         if not stop.stopped:
             output.say(f"answering {data_type} on {session.topic} at {args.hub}; Ctrl-C ends")
-        while not stop.stopped:
+        tell_of_hub(session, output)
+        while not (stop.stopped or output.reader_left):
             pump.run_once(0.1)
             check_online(session)
     return stop.exit_code

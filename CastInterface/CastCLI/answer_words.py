@@ -20,10 +20,15 @@ def words_of(data: Any) -> str:
     return _cut("; ".join(_parts(data)), MAX_ANSWER)
 
 
+def is_refusal(data: Any) -> bool:
+    """Tell whether an answer's ``data`` is the sentence of one who cannot answer."""
+    return isinstance(data, dict) and "error" in data
+
+
 def _parts(data: Any) -> Iterator[str]:
     if not isinstance(data, dict):
         yield from _values(data)
-    elif "error" in data:
+    elif is_refusal(data):
         yield f"cannot: {data['error']}"
     elif isinstance(data.get("items"), list):
         yield from _status(data)

@@ -8,19 +8,22 @@ from typing import Any
 
 from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.fields import parse_json
+from CastLib.flag_values import given
 from CastLib.study_context import make_study_context
 
 
 def add_context_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--context``."""
-    parser.add_argument("--context", metavar="JSON|@FILE", help="the context as JSON, or @ and a file that holds it")
+    parser.add_argument(
+        "--context", metavar="JSON|@FILE", type=given, help="the context as JSON, or @ and a file that holds it"
+    )
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name a study without writing JSON."""
-    parser.add_argument("--study", metavar="UID", default="", help="StudyInstanceUID to speak of")
-    parser.add_argument("--accession", metavar="A", default="", help="accession number to speak of")
-    parser.add_argument("--patient", metavar="ID", default="", help="patient id to speak of")
+    parser.add_argument("--study", metavar="UID", type=given, help="StudyInstanceUID to speak of")
+    parser.add_argument("--accession", metavar="A", type=given, help="accession number to speak of")
+    parser.add_argument("--patient", metavar="ID", type=given, help="patient id to speak of")
 
 
 def read_context(text: str | None) -> Any:
@@ -54,4 +57,4 @@ def event_context(args: argparse.Namespace) -> list[Any] | dict[str, Any]:
         return context
     if not (args.study or args.accession or args.patient):
         return []
-    return list(make_study_context(args.study, accession=args.accession, patient_id=args.patient))
+    return list(make_study_context(args.study or "", accession=args.accession or "", patient_id=args.patient or ""))

@@ -9,11 +9,12 @@ import argparse
 from pathlib import Path
 
 from CastLib.command_line import EXIT_DONE, add_log_argument
+from CastLib.flag_values import folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast demo``."""
-    parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: demo-output")
+    parser.add_argument("--out", type=folder, default=Path("demo-output"), metavar="DIR", help="default: demo-output")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON value on stdout")
     parser.add_argument("--quiet", action="store_true", help="print no progress")

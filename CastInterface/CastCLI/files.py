@@ -7,6 +7,7 @@ import binascii
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def collect_files(paths: Sequence[str]) -> tuple[list[tuple[Path, str]], str]:
                 check_file_name(name or path.name)
             except FileRefused as refused:
                 if path == named:
-                    raise
+                    raise CastError(f"{shown_name(path, whole=True)}: {refused.reason}") from None
                 why = why or _NOT_CARRIED.get(refused.code, "no name that may travel")
             if why:
                 skipped[why] += 1
@@ -79,7 +80,8 @@ def fetch_batch(session: Session, message: Message, folder: Path, output: Output
     """Download the files an event carries into ``folder``; ``[]`` when it carries none."""
     if not any(entry.payload_ids for entry in parse_received_manifest(message.context)):
         return []
-    folder.mkdir(parents=True, exist_ok=True)
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with output.transfer(f"fetching {message.event}") as progress:
         paths = session.fetch_files(message, folder, progress=progress)
     output.say(f"saved {len(paths)} files to {folder}")
@@ -87,15 +89,28 @@ def fetch_batch(session: Session, message: Message, folder: Path, output: Output
 
 
 def save_answer(folder: Path, number: int, answer: dict[str, Any]) -> list[Path]:
-    """Write one response to ``folder``: its JSON, and each picture in it as a file of its own that the JSON names."""
+    """Write one response to ``folder``: its JSON, and each picture in it as a file of its own that the JSON names.
+
+    Raises CastError when it cannot be written, or a picture is none.
+    """
     who = local_file_name(str(answer.get("subscriber") or "unnamed"))
     target = folder / f"{number}-{who}"
-    target.mkdir(parents=True, exist_ok=True)
-    pictures = list(take_pictures(answer, "picture"))
-    written = [_write_picture(target, name, picture) for name, picture in pictures]
-    path = target / "answer.json"
-    path.write_text(json.dumps(answer, indent=1, ensure_ascii=False), encoding="utf-8")
+    with _told(target):
+        target.mkdir(parents=True, exist_ok=True)
+        pictures = list(take_pictures(answer, "picture"))
+        written = [_write_picture(target, name, picture) for name, picture in pictures]
+        path = target / "answer.json"
+        path.write_text(json.dumps(answer, indent=1, ensure_ascii=False), encoding="utf-8")
     return [path, *written]
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Raise CastError for what the system says of a folder that is written to."""
+    try:
+        yield
+    except OSError as error:
+        raise CastError(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
 def take_pictures(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:

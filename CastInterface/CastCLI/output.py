@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from rich.table import Table
 from rich.text import Text
 
-from CastLib.command_line import lines, one_line
+from CastLib.command_line import leave_stdout, lines, one_line
 
 _WIDE = 10_000
 
@@ -32,6 +32,8 @@ class Output:
     def __init__(self, args: argparse.Namespace) -> None:
         self.as_json: bool = args.json
         self.quiet: bool = args.quiet
+        #: Whether who read stdout through a pipe has left: what is printed there goes nowhere.
+        self.reader_left = False
         for stream in (sys.stdout, sys.stderr):  # a console of another encoding shows what it cannot as \\u…
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -49,11 +51,18 @@ class Output:
     def value(self, value: Any) -> None:
         """Print a value as one line of JSON when ``--json`` asks for it."""
         if self.as_json:
-            print(_json_line(value), flush=True)
+            self._print(_json_line(value))
 
     def line(self, value: Any, text: str) -> None:
         """Print one result: as JSON, or as a line of text on stdout."""
-        print(_json_line(value) if self.as_json else one_line(text), flush=True)
+        self._print(_json_line(value) if self.as_json else one_line(text))
+
+    def _print(self, line: str) -> None:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:  # a command that stays prints from the pump, which an exception does not end
+            self.reader_left = True
+            leave_stdout()
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
         """Show a table to a person; columns whose title ends in a unit in brackets are set to the right."""

@@ -14,11 +14,12 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.fhir_resource import bare_uid, is_uid
+from CastLib.flag_values import given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast publish``."""
-    parser.add_argument("event", metavar="EVENT", help="the event's name, such as ImagingStudy-open")
+    parser.add_argument("event", metavar="EVENT", type=given, help="the event's name, such as ImagingStudy-open")
     add_context_argument(parser)
     add_study_arguments(parser)
     add_connection_arguments(parser, product="CAST-CLI")
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish, and tell the message's id."""
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, others_connected
+    from CastCLI.sessions import a_session, warn_if_alone
 
     output = Output(args)
     context = event_context(args)
@@ -37,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         message_id = session.publish(args.event, context, target=target(args))
         for doubt in _doubts(args):
             output.say(f"warning: {doubt}")
-        if not others_connected(session, target(args)):
-            output.say("warning: no other application that answers requests is connected there: does anybody listen?")
+        warn_if_alone(session, target(args), output)
         output.value({"id": message_id, "event": args.event, "topic": session.topic})
         output.say(f"published {args.event} to {session.topic} as {message_id}")
     return EXIT_DONE
@@ -49,4 +49,4 @@ def _doubts(args: argparse.Namespace) -> Iterator[str]:
     if "-" not in args.event.strip("-") or any(letter.isspace() for letter in args.event):
         yield f"{args.event!r} is hardly an event: they are named like ImagingStudy-open"
     if args.study and not is_uid(bare_uid(args.study)):
-        yield f"--study: {args.study!r} can be no StudyInstanceUID: those are numbers with dots, 64 characters at most"
+        yield f"--study: {args.study!r} is hardly a StudyInstanceUID: those look like 1.2.840.113619.2.55.3.12"

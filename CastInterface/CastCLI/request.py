@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
-from CastCLI.answer_words import words_of
+from CastCLI.answer_words import is_refusal, words_of
 from CastCLI.contexts import add_context_argument, read_context
 from CastLib.command_line import (
     EXIT_DONE,
+    EXIT_FAILED,
     EXIT_TIMED_OUT,
     add_connection_arguments,
     add_output_arguments,
@@ -17,6 +19,7 @@ from CastLib.command_line import (
     target,
 )
 from CastLib.errors import CastError, WrongUsage
+from CastLib.flag_values import folder, given, seconds
 from CastLib.message import MAX_REQUEST_TIMEOUT, REQUEST_TIMEOUT
 
 #: The data types that are known, each with who answers it; docs/data-types.md says what comes back.
@@ -39,18 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = [f"  {name:<{width}}  {who}" for name, who in KNOWN.items()]
     parser.epilog = "data types, and who answers:\n" + "\n".join(lines)
-    parser.add_argument("data_type", metavar="DATATYPE", help="what to ask for, such as STATUS or SCENEVIEW")
+    parser.add_argument(
+        "data_type", metavar="DATATYPE", type=given, help="what to ask for, such as STATUS or SCENEVIEW"
+    )
     add_context_argument(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write answers, pictures and files there")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="write answers, pictures and files there")
     help_text = f"seconds to wait for answers (default: {REQUEST_TIMEOUT:g})"
-    parser.add_argument("--timeout", type=float, default=REQUEST_TIMEOUT, metavar="S", help=help_text)
+    parser.add_argument("--timeout", type=seconds, default=REQUEST_TIMEOUT, metavar="S", help=help_text)
     add_connection_arguments(parser, product="CAST-CLI")
     add_target_arguments(parser)
     add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask; the exit code is 4 when nobody answered."""
+    """Ask; the exit code is 4 when nobody answered, 1 when all who did say that they cannot."""
     from CastCLI.files import save_answer
     from CastCLI.output import Output
     from CastCLI.sessions import a_session
@@ -59,10 +64,12 @@ def run(args: argparse.Namespace) -> int:
     context = {} if args.context is None else read_context(args.context)
     if not isinstance(context, dict):
         raise WrongUsage("--context: must be a JSON object")
-    if not 0 <= args.timeout <= MAX_REQUEST_TIMEOUT:
-        raise WrongUsage(f"--timeout: must be 0 to {MAX_REQUEST_TIMEOUT:g} seconds")
+    if args.timeout > MAX_REQUEST_TIMEOUT:
+        raise WrongUsage(f"--timeout: must be {MAX_REQUEST_TIMEOUT:g} seconds at most")
     with a_session(args) as (session, _):
+        began = time.monotonic()
         collated = session.request(args.data_type, context, target=target(args), timeout=args.timeout)
+        early = time.monotonic() - began < args.timeout
         responses = collated.get("responses") or []
         output.value(collated)
         output.table("", ["subscriber", "product", "actor", "answer"], [_row(answer) for answer in responses])
@@ -77,11 +84,14 @@ def run(args: argparse.Namespace) -> int:
                     unsaved.append(f"the answer of {answer.get('subscriber') or '-'} is not saved in full: {error}")
     missing = ", ".join(map(str, collated.get("missing") or []))
     if missing:
-        output.say(f"no answer within {args.timeout:g} s from {missing}")
+        waited = "the hub did not wait to the end: no answer" if early else f"no answer within {args.timeout:g} s"
+        output.say(f"{waited} from {missing}")
     if not responses:
         output.say("nobody answered" if missing else "nobody who could answer is connected to this topic")
     if unsaved:
         raise CastError("; ".join(unsaved))
+    if responses and all(is_refusal(answer.get("data")) for answer in responses):
+        return EXIT_FAILED
     return EXIT_DONE if responses else EXIT_TIMED_OUT
 
 

@@ -22,6 +22,7 @@ from CastLib.command_line import (
 )
 from CastLib.errors import CastError, TimedOut, WrongUsage
 from CastLib.events import STATUS, STATUS_UPDATE, event_key, is_binary_family
+from CastLib.flag_values import folder, given, seconds
 from CastLib.message import IN_REPLY_TO, Message, Target, new_id
 
 ANY = "*"
@@ -33,14 +34,16 @@ _GONE = 45.0  # seconds without it, more than a hub keeps a place, after which i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast send``."""
-    parser.add_argument("event", metavar="EVENT", help="the event's name, such as dicom-send")
-    parser.add_argument("paths", metavar="FILE|DIR", nargs="+", help="files, and folders with all beneath them")
+    parser.add_argument("event", metavar="EVENT", type=given, help="the event's name, such as dicom-send")
+    parser.add_argument(
+        "paths", metavar="FILE|DIR", type=given, nargs="+", help="files, and folders with all beneath them"
+    )
     add_context_argument(parser)
     help_wait = "wait for the answer (or for this event) that is addressed to this sender"
-    parser.add_argument("--wait", nargs="?", const=ANY, metavar="EVENT", help=help_wait)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to save the answer (default: this folder)")
+    parser.add_argument("--wait", nargs="?", const=ANY, type=given, metavar="EVENT", help=help_wait)
+    parser.add_argument("--out", type=folder, metavar="DIR", help="where to save the answer (default: this folder)")
     help_timeout = f"seconds to wait for the answer (default: {WAIT_SECONDS:g})"
-    parser.add_argument("--timeout", type=float, default=WAIT_SECONDS, metavar="S", help=help_timeout)
+    parser.add_argument("--timeout", type=seconds, default=WAIT_SECONDS, metavar="S", help=help_timeout)
     add_connection_arguments(parser, product="CAST-CLI")
     add_target_arguments(parser)
     add_output_arguments(parser)
@@ -50,11 +53,11 @@ def run(args: argparse.Namespace) -> int:
     """Send, and wait if asked to."""
     from CastCLI.files import collect_files
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session, go_online
+    from CastCLI.sessions import a_session, go_online, tell_of_hub, warn_if_alone
 
     output = Output(args)
-    if not args.timeout >= 0:  # nor is it a number's absence
-        raise WrongUsage("--timeout: must be 0 seconds or more")
+    if args.out and not args.wait:
+        raise WrongUsage("--out: is where the answer is saved, and goes with --wait")
     files, left_out = collect_files(args.paths)
     if left_out:
         output.say(left_out)
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             session.on_event(waiting.receive)
             session.on_request(STATUS, lambda _: presence(args.product), in_background=True)
             go_online(session)
+            tell_of_hub(session, output)
         with output.transfer(f"sending {len(files)} files") as progress:
             paths, names = [path for path, _ in files], [name for _, name in files]
             message_id = session.send_files(
@@ -75,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
             )
         output.value({"id": message_id, "event": args.event, "files": len(files)})
         output.say(f"sent {len(files)} files as {args.event} {message_id}")
-        return waiting.stay(pump, args) if args.wait else EXIT_DONE
+        if args.wait:
+            return waiting.stay(pump, args)
+        warn_if_alone(session, target(args), output)
+        return EXIT_DONE
 
 
 class _Waiting:

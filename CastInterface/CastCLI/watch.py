@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from CastLib.command_line import (
@@ -14,8 +13,10 @@ from CastLib.command_line import (
     check_online,
     stay_until_online,
 )
-from CastLib.errors import CastError, WrongUsage
-from CastLib.events import STATUS
+from CastLib.errors import CastError
+from CastLib.events import STATUS, STATUS_UPDATE, SYNC_ERROR, event_key
+from CastLib.fhir_resource import member, objects, text
+from CastLib.flag_values import folder, given, whole
 from CastLib.manifest import local_file_name
 from CastLib.message import Message
 
@@ -25,9 +26,9 @@ NO_RESULTS = {"key": "sends results", "value": "never"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast watch``."""
-    parser.add_argument("events", metavar="EVENT", nargs="*", help="events to print (default: all)")
-    parser.add_argument("--count", type=int, metavar="N", help="stop after N events")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also download batches into a folder an event")
+    parser.add_argument("events", metavar="EVENT", type=given, nargs="*", help="events to print (default: all)")
+    parser.add_argument("--count", type=whole, metavar="N", help="stop after N events")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="also download batches into a folder an event")
     add_connection_arguments(parser, product="CAST-CLI")
     add_output_arguments(parser)
 
@@ -36,11 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Subscribe and print; the exit code is 130 after Ctrl-C."""
     from CastCLI.files import fetch_batch
     from CastCLI.output import Output
-    from CastCLI.sessions import a_session
+    from CastCLI.sessions import a_session, tell_of_hub
 
     output = Output(args)
-    if args.count is not None and args.count < 1:
-        raise WrongUsage("--count: must be 1 or more")
     stop = StopSignal().install()
     printed = 0
     with a_session(args, events=tuple(args.events) or ("*",)) as (session, pump):
@@ -62,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         stay_until_online(session, pump, stop, output.say)
         if not stop.stopped:
             output.say(f"watching {session.topic} at {args.hub}; Ctrl-C ends")
-        while not stop.stopped and not (args.count and printed >= args.count):
+        tell_of_hub(session, output)
+        while not (stop.stopped or output.reader_left or (args.count and printed >= args.count)):
             pump.run_once(0.1)
             check_online(session)
     return stop.exit_code if stop.stopped else EXIT_DONE
@@ -75,9 +75,21 @@ def presence(product: str) -> dict[str, Any]:
 
 
 def event_line(message: Message) -> str:
-    """Return one line on a message: time, topic, event, who sent it to whom, how many files, id."""
+    """Return one line on a message: time, topic, event, who sent it to whom, how many files, id, and what it says."""
     sender = message.sender.name or "-"
     target = message.target.name or message.target.product or message.target.actor or "*"
     files = message.context_dict().get("files")
     count = f" {len(files)} files" if isinstance(files, list) else ""
-    return f"{message.timestamp or '-'} {message.topic} {message.event} {sender} -> {target}{count} {message.id}"
+    said = f": {words}" if (words := _said(message)) else ""
+    return f"{message.timestamp or '-'} {message.topic} {message.event} {sender} -> {target}{count} {message.id}{said}"
+
+
+def _said(message: Message) -> str:
+    """The sentence of a message that is one: a line of progress, or why somebody does not follow an event."""
+    if message.key == STATUS_UPDATE:
+        return text(message.context_dict().get("message"))
+    if message.key != event_key(SYNC_ERROR):
+        return ""
+    resources = [resource for item in message.items() for resource in objects(item.get("resource"))]
+    issues = [issue for resource in resources for issue in objects(member(resource, "issue"))]
+    return "; ".join(filter(None, (text(member(issue, "diagnostics")) for issue in issues)))

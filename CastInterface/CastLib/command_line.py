@@ -20,6 +20,7 @@ from CastLib.actors import parse_actors
 from CastLib.client.state import ONLINE, REFUSED, WAITING
 from CastLib.errors import CastError, HubNotReachable, TimedOut, WrongUsage
 from CastLib.fields import UNSEEN
+from CastLib.flag_values import given
 from CastLib.message import Target
 from CastLib.slicer_python import in_slicer
 
@@ -43,24 +44,24 @@ def add_connection_arguments(parser: argparse.ArgumentParser, *, product: str, a
     """Add the flags that say which hub, and as whom."""
     group = parser.add_argument_group("connection")
     hub = os.environ.get("CAST_HUB") or DEFAULT_HUB
-    group.add_argument("--hub", metavar="URL", default=hub, help=f"the hub's address (CAST_HUB; now {hub})")
-    group.add_argument("--user", metavar="NAME", help="who you are (CAST_USER; default: the login name)")
-    group.add_argument("--topic", metavar="T", help="whose events (CAST_TOPIC; default: the user's name)")
-    group.add_argument("--name", metavar="SUBSCRIBER", help="this application's name (default: <PRODUCT>-<6 hex>)")
-    group.add_argument(
-        "--product", metavar="NAME", default=product, help=f"product name (default: {product or 'none'})"
-    )
+    group.add_argument("--hub", metavar="URL", type=given, default=hub, help=f"the hub's address (CAST_HUB; now {hub})")
+    group.add_argument("--user", metavar="NAME", type=given, help="who you are (CAST_USER; default: the login name)")
+    group.add_argument("--topic", metavar="T", type=given, help="whose events (CAST_TOPIC; default: the user's name)")
+    help_name = "this application's name (default: <PRODUCT>-<6 hex>)"
+    group.add_argument("--name", metavar="SUBSCRIBER", type=given, help=help_name)
+    help_product = f"product name (default: {product or 'none'})"
+    group.add_argument("--product", metavar="NAME", type=given, default=product or None, help=help_product)
     help_actor = f"role of this application, may be repeated (default: {actor or 'none'})"
-    group.add_argument("--actor", metavar="KEYWORD", action="append", help=help_actor)
+    group.add_argument("--actor", metavar="KEYWORD", type=given, action="append", help=help_actor)
     parser.set_defaults(default_actor=actor)
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that narrow a message to some receivers."""
     group = parser.add_argument_group("target")
-    group.add_argument("--target-product", metavar="P", default="", help="only to applications of this product")
-    group.add_argument("--target-actor", metavar="A", default="", help="only to applications that play this actor")
-    group.add_argument("--target-name", metavar="S", default="", help="only to the subscriber of this name")
+    group.add_argument("--target-product", metavar="P", type=given, help="only to applications of this product")
+    group.add_argument("--target-actor", metavar="A", type=given, help="only to applications that play this actor")
+    group.add_argument("--target-name", metavar="S", type=given, help="only to the subscriber of this name")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,7 @@ def connection(args: argparse.Namespace) -> dict[str, Any]:
 
 def target(args: argparse.Namespace) -> Target:
     """Return the target that the target flags say."""
-    return Target(actor=args.target_actor, product=args.target_product, name=args.target_name)
+    return Target(actor=args.target_actor or "", product=args.target_product or "", name=args.target_name or "")
 
 
 def _login_name() -> str:
@@ -229,7 +230,7 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has left: nobody is there to be told
-        sys.stdout = open(os.devnull, "w")
+        leave_stdout()
         return EXIT_DONE
     except (CastError, OSError) as error:
         if getattr(args, "log_level", "") == "debug":
@@ -245,6 +246,11 @@ def run_guarded(command: Callable[[argparse.Namespace], int], args: argparse.Nam
         what = f"{type(error).__name__}: {lines(str(error))}"
         print(f"cast: unexpected {what} (--log-level debug shows where)", file=sys.stderr)
         return EXIT_FAILED
+
+
+def leave_stdout() -> None:
+    """Print to nobody from now on, at the interpreter's end too: the reader of the pipe has left."""
+    sys.stdout = open(os.devnull, "w")
 
 
 def _advice() -> str:

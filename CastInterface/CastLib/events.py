@@ -13,6 +13,7 @@ RESPONSE_SUFFIX = "-response"
 
 SUBSCRIPTION_REMOVED = "subscription-removed"
 STATUS_UPDATE = "status-update"
+SYNC_ERROR = "SyncError"
 CONFERENCE_START = "conference-start"
 CONFERENCE_LEAD = "conference-lead"
 CONFERENCE_END = "conference-end"

@@ -20,6 +20,7 @@ from CastLib.command_line import (
     stay_until_online,
 )
 from CastLib.errors import CastError, Refused
+from CastLib.flag_values import above_0, given, seconds, whole
 from CastLib.slicer_python import slicer_python
 
 ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
@@ -28,17 +29,20 @@ ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast provide``."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("script", metavar="SCRIPT", nargs="?", help="Python file with onMessage(message, context)")
-    what.add_argument("--new", metavar="FILE", help="write a commented script to begin with, and end")
+    what.add_argument(
+        "script", metavar="SCRIPT", type=given, nargs="?", help="Python file with onMessage(message, context)"
+    )
+    what.add_argument("--new", metavar="FILE", type=given, help="write a commented script to begin with, and end")
     parser.add_argument("--client-id", metavar="ID", default="", help="provider's id at sign-in (default: the product)")
     parser.add_argument(
         "--client-secret-file",
         metavar="F",
+        type=given,
         help="file with the provider's secret, - for standard input (else CAST_CLIENT_SECRET)",
     )
-    parser.add_argument("--slots", metavar="N", type=int, default=1, help="jobs that run at once (default: 1)")
+    parser.add_argument("--slots", metavar="N", type=whole, default=1, help="jobs that run at once (default: 1)")
     parser.add_argument(
-        "--job-timeout", metavar="S", type=float, default=1800.0, help="seconds until a job is ended (default: 1800)"
+        "--job-timeout", metavar="S", type=above_0, default=1800.0, help="seconds until a job is ended (default: 1800)"
     )
     parser.add_argument(
         "--job-memory",
@@ -51,18 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--job-disk", metavar="GB", type=_gigabytes, default=20 * 10**9, help="disk that a job may fill (default: 20)"
     )
     parser.add_argument(
-        "--hub-away", metavar="S", type=float, default=600.0, help="seconds to retry a result (default: 600)"
+        "--hub-away", metavar="S", type=seconds, default=600.0, help="seconds to retry a result (default: 600)"
     )
     add_connection_arguments(parser, product="", actor="EC")
     add_service_arguments(parser)
 
 
 def _gigabytes(text: str) -> int:
-    """The bytes in so many gigabytes; raises ValueError for what is no number above 0."""
-    count = float(text) * 10**9
-    if not 1 <= count < 10**18:
-        raise ValueError
-    return int(count)
+    """The bytes in so many gigabytes."""
+    return max(1, int(above_0(text) * 10**9))
 
 
 def run(args: argparse.Namespace) -> int:

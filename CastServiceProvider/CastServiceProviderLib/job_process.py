@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m CastServiceProviderLib.job_process FOLDER``, started by ``running_job``.
+"""The process of one job, whose folder is its argument; ``running_job`` starts it.
 
 A process a job, started afresh (no fork), so that a script may use what memory and threads it likes, crash or hang, and
 leave module state behind, without touching the provider or the next job. Inside Slicer the same runs on PythonSlicer.

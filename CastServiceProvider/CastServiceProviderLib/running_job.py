@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 
 from CastLib.errors import CastError, FieldError
 from CastLib.message import Message
+from CastLib.slicer_python import module_command
 from CastServiceProviderLib.job_pipe import read_line, write_line
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.job_watch import JobWatch
@@ -103,7 +104,8 @@ class RunningJob:
             own, temporary = folder / "work", folder / "tmp"
             own.mkdir()
             temporary.mkdir()
-            command = [self._settings.python, "-m", "CastServiceProviderLib.job_process", str(folder)]
+            python = self._settings.python
+            command = module_command("CastServiceProviderLib.job_process", str(folder), python=python)
             process = JobProcess(command, folder, temporary)
         except OSError as failure:
             shutil.rmtree(folder, ignore_errors=True)

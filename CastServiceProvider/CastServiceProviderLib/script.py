@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -64,7 +64,8 @@ class Script:
 def read_script(path: str | Path) -> Script:
     """Return the script at ``path`` without running it.
 
-    Raises CastError when it cannot be read, is no Python (naming the line), or has no ``onMessage(message, context)``.
+    Raises CastError when it cannot be read, is no Python (naming the line), has no ``onMessage(message, context)``, or
+    a name under which it would stand for another module.
     """
     path = Path(path).absolute()
     try:
@@ -77,6 +78,7 @@ def read_script(path: str | Path) -> Script:
         raise CastError(f"{path}, line {error.lineno or 1}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:  # zero bytes, or nested beyond the parser
         raise CastError(f"{path}: is no Python script ({error or type(error).__name__})") from None
+    _check_name(path, tree)
     _check_on_message(path, tree)
     description = (ast.get_docstring(tree) or "").strip().partition("\n")[0]
     return Script(path, path.stem, description, _constant(tree, "__version__") or __version__)
@@ -122,6 +124,22 @@ def write_skeleton(path: str | Path) -> Path:
     return path
 
 
+def _check_name(path: Path, tree: ast.Module) -> None:
+    """A script is a module under its own name: whoever imports that name gets the script."""
+    if path.stem in sys.stdlib_module_names:
+        raise CastError(f"{path}: stands for Python's own module {path.stem}: give the script another name")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
+        if path.stem in (name.partition(".")[0] for name in names):
+            where = f"{path}, line {node.lineno}"
+            raise CastError(f"{where}: imports {path.stem}, which is the script itself: give the script another name")
+
+
 def _check_on_message(path: Path, tree: ast.Module) -> None:
     for node in tree.body:
         if isinstance(node, ast.AsyncFunctionDef) and node.name == "onMessage":
@@ -132,9 +150,17 @@ def _check_on_message(path: Path, tree: ast.Module) -> None:
             most = len(arguments.posonlyargs) + len(arguments.args)
             if least > 2 or (most < 2 and arguments.vararg is None):
                 raise CastError(f"{path}, line {node.lineno}: onMessage must take (message, context)")
+            if _yields(node.body):
+                raise CastError(f"{path}, line {node.lineno}: onMessage must be a plain function, without yield")
             return
     if not _imports_or_assigns(tree, "onMessage"):
         raise CastError(f"{path}: has no function onMessage(message, context)")
+
+
+def _yields(nodes: Iterable[ast.AST]) -> bool:
+    """Tell whether a function of this body is a generator: what is defined in it has its own yields."""
+    own = [node for node in nodes if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) or _yields(ast.iter_child_nodes(node)) for node in own)
 
 
 def _imports_or_assigns(tree: ast.Module, name: str) -> bool:

@@ -155,12 +155,12 @@ def test_started_and_stopped_by_keyboard_alone(part: HubPart) -> None:
 def test_what_the_interpreter_prints_is_no_address_and_no_report(
     part: HubPart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from CastHubWidgets import hub_process
+    from CastLib import slicer_python
 
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho welcome\n(sleep 1; echo 'half a word {{') &\nexec {sys.executable} \"$@\"\n")
     python.chmod(0o755)
-    monkeypatch.setattr(hub_process, "slicer_python", lambda: str(python))
+    monkeypatch.setattr(slicer_python, "slicer_python", lambda: str(python))
     assert part.start().startswith("http://127.0.0.1:")
     part.wait(lambda: "half a word" in part.ui.logText.plainText)
     assert "welcome" in part.ui.logText.plainText

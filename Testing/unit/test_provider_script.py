@@ -31,6 +31,9 @@ def script(folder: Path, text: str) -> Path:
         ("\ndef onMessage(message): pass", "line 2: onMessage must take (message, context)"),
         ("def onMessage(a, b, c): pass", "must take (message, context)"),
         ("async def onMessage(message, context): pass", "not async"),
+        ("def onMessage(message, context):\n    yield 1", "line 1: onMessage must be a plain function, without yield"),
+        ("import os, Example.parts\ndef onMessage(a, b): pass", "line 1: imports Example, which is the script itself"),
+        ("def onMessage(a, b):\n    from Example import run", "line 2: imports Example, which is the script itself"),
         ("def onMessage(a, b):\n\tif a:\n        pass", "line 3"),
         ("x = '\0'", "Example.py"),
         ("(" * 1000, "Example.py"),
@@ -40,6 +43,12 @@ def test_what_is_wrong_is_told(tmp_path: Path, text: str, word: str) -> None:
     with pytest.raises(CastError) as refused:
         read_script(script(tmp_path, text))
     assert word in str(refused.value) and "Example.py" in str(refused.value)
+
+
+def test_no_script_stands_for_a_module_of_python(tmp_path: Path) -> None:
+    path = script(tmp_path, "def onMessage(message, context): pass").rename(tmp_path / "json.py")
+    with pytest.raises(CastError, match="json.py: stands for Python's own module json: give the script another name"):
+        read_script(path)
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
@@ -55,6 +64,8 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         "def onMessage(message, context): pass",
         "def onMessage(message, context, extra=1): pass",
         "def onMessage(*all): pass",
+        "def onMessage(message, context):\n    def parts():\n        yield 1\n    return list(parts())",
+        "from .Example import other\ndef onMessage(message, context): pass",
         "from other import onMessage",
         "onMessage = lambda message, context: None",
     ],

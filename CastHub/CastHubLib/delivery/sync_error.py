@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from CastLib.events import SUBSCRIPTION_REMOVED, event_key
+from CastLib.events import SUBSCRIPTION_REMOVED, SYNC_ERROR, event_key
 from CastLib.message import Message, make_message, new_id, parse_publish
 from CastLib.subscription import Subscription
 
-SYNC_ERROR = "SyncError"
 _SYSTEM = "https://fhircast.hl7.org/events/syncerror/"
 _NOTHING_LOST = tuple(map(event_key, (SYNC_ERROR, SUBSCRIPTION_REMOVED, "heartbeat")))
 

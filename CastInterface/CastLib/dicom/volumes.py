@@ -37,7 +37,7 @@ class Part:
     """Files of a series that belong together.
 
     ``label`` says in a few words which part of the series it is, ``nature`` why files that are none of an image stack
-    make no volume; see `dicom_series.Series` for the others.
+    make no volume; see `series.Series` for the others.
     """
 
     slices: list[Slice]
