@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from CastServiceProviderLib.processes import how_it_ended
 from CastServiceProviderLib.running_job import NO_FILE, NO_RESULT
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a keeper of daemons")
+MARK = f"{os.getpid()} {time.time_ns()}"
 
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 RESULT = """
@@ -175,12 +178,21 @@ def test_what_a_script_leaves_behind_ends_with_its_job(desk: Desk, kind: str, tm
     assert not desk.run("context.progress('next')")
 
 
+@pytest.fixture(autouse=True)
+def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a job starts inherits this, and tests that run beside these do not have it."""
+    monkeypatch.setenv("CAST_TEST", MARK)
+
+
 def is_ours(pid: int) -> bool:
     try:
         process = psutil.Process(pid)
-        return "sleep 600" in " ".join(process.cmdline()) or "job_process" in " ".join(process.cmdline())
+        command = " ".join(process.cmdline())
+        return ("sleep 600" in command or "job_process" in command) and process.environ().get("CAST_TEST") == MARK
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:  # a job's keeper shows its environment to nobody but root
+        return True
 
 
 @linux_only
