@@ -32,6 +32,10 @@ def _parts(data: Any) -> Iterator[str]:
         yield f"cannot: {data['error']}"
     elif isinstance(data.get("items"), list):
         yield from _status(data)
+    elif isinstance(data.get("contentType"), str) and isinstance(data.get("data"), str):
+        yield from (str(data[key]) for key in ("name", "contentType") if data.get(key))
+        if data.get("width") and data.get("height"):
+            yield f"{data['width']} x {data['height']}"
     elif isinstance(data.get("viewports"), list):
         yield _views(data["viewports"])
     else:

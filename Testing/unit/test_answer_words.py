@@ -44,6 +44,7 @@ PICTURE = {"contentType": "image/png", "data": "iVBORw0KGgo="}
             "title: CT; pages: 3; final: yes; by: A, B",
         ),
         ({"view": PICTURE, "tags": {"PatientID": "1"}}, "view: image/png; tags: 1 entry"),
+        ({**PICTURE, "name": "Red", "width": 64, "height": 48, "context": [PICTURE]}, "Red; image/png; 64 x 48"),
         ({"source": "report"}, "source: report"),
         ([1, "two", None], "1, two, none"),
         ([], "an empty list"),
