@@ -46,7 +46,8 @@ def _parts(data: Any) -> Iterator[str]:
 def _status(data: dict[str, Any]) -> Iterator[str]:
     """A STATUS (protocol: data types): its items, and which study is open."""
     for item in filter(_is_object, data["items"]):
-        yield f"{item.get('key')}: {_value(item.get('value', item.get('message', '')))}"
+        sentence = item.get("message")
+        yield f"{item.get('key')}: {sentence if isinstance(sentence, str) else _value(item.get('value', ''))}"
     if data.get("context.type") == "ImagingStudy":
         yield f"open: {_study(data)}"
         segmentations = [

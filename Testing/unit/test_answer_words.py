@@ -32,7 +32,7 @@ PICTURE = {"contentType": "image/png", "data": "iVBORw0KGgo="}
             "availability: online; job: idle; open: DOE, JANE, CT abdomen, 1.2.3.4; 2 series; 1 segmentation",
         ),
         ({"items": [{"key": "job", "value": "idle"}], "studies": []}, "job: idle; nothing is open"),
-        ({"items": [{"key": "problem", "message": "It is damaged."}]}, "problem: It is damaged."),
+        ({"items": [{"key": "problem", "value": "unreadable", "message": "It is damaged."}]}, "problem: It is damaged."),
         (
             {"items": [7, {"key": "a", "value": None}], "context.type": "ImagingStudy", "context": 3},
             "a: none; open: a study",
