@@ -150,6 +150,7 @@ def test_a_command_that_stays_waits_for_a_hub_that_is_late(tmp_path, words):
         command.interrupt()
         assert command.finish() == 130
     assert command.error_text.count("waiting for the hub") == 1
+    assert "cast.client: waiting" not in command.error_text
 
 
 @pytest.mark.parametrize(
