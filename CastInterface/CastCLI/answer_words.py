@@ -22,7 +22,7 @@ def words_of(data: Any) -> str:
 
 def is_refusal(data: Any) -> bool:
     """Tell whether an answer's ``data`` is the sentence of one who cannot answer."""
-    return isinstance(data, dict) and "error" in data
+    return isinstance(data, dict) and isinstance(data.get("error"), str)
 
 
 def _parts(data: Any) -> Iterator[str]:
