@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 #: Each verb, the module that holds its ``add_arguments`` and ``run``, and its line of help.
@@ -35,9 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     from CastLib.command_line import run_guarded, set_up_logging  # here, where Ctrl-C ends it without a traceback
 
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     verb = arguments[0] if arguments else ""
     if verb not in VERBS:
-        _overview().parse_args(arguments or ["--help"])
+        overview = _overview()
+        if verb and not verb.startswith("-"):
+            near = get_close_matches(verb, VERBS, 1)
+            overview.error(
+                f"there is no verb {verb!r}" + (f": is {near[0]} meant?" if near else f": {', '.join(VERBS)}")
+            )
+        overview.parse_args(arguments or ["--help"])
         return 2
     module_name, help_text = VERBS[verb]
     module = import_module(module_name)
@@ -61,7 +70,7 @@ def _overview() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cast {__version__}")
-    parser.add_argument("verb", choices=tuple(VERBS), metavar="VERB", help=argparse.SUPPRESS)
+    parser.add_argument("verb", metavar="VERB", help=argparse.SUPPRESS)
     return parser
 
 

@@ -22,7 +22,7 @@ def words_of(data: Any) -> str:
 
 def is_refusal(data: Any) -> bool:
     """Tell whether an answer's ``data`` is the sentence of one who cannot answer."""
-    return isinstance(data, dict) and "error" in data
+    return isinstance(data, dict) and isinstance(data.get("error"), str)
 
 
 def _parts(data: Any) -> Iterator[str]:
@@ -32,6 +32,10 @@ def _parts(data: Any) -> Iterator[str]:
         yield f"cannot: {data['error']}"
     elif isinstance(data.get("items"), list):
         yield from _status(data)
+    elif isinstance(data.get("contentType"), str) and isinstance(data.get("data"), str):
+        yield from (str(data[key]) for key in ("name", "contentType") if data.get(key))
+        if data.get("width") and data.get("height"):
+            yield f"{data['width']} x {data['height']}"
     elif isinstance(data.get("viewports"), list):
         yield _views(data["viewports"])
     else:
@@ -42,7 +46,8 @@ def _parts(data: Any) -> Iterator[str]:
 def _status(data: dict[str, Any]) -> Iterator[str]:
     """A STATUS (protocol: data types): its items, and which study is open."""
     for item in filter(_is_object, data["items"]):
-        yield f"{item.get('key')}: {_value(item.get('value', item.get('message', '')))}"
+        sentence = item.get("message")
+        yield f"{item.get('key')}: {sentence if isinstance(sentence, str) else _value(item.get('value', ''))}"
     if data.get("context.type") == "ImagingStudy":
         yield f"open: {_study(data)}"
         segmentations = [

@@ -21,7 +21,7 @@ def given(text: str) -> str:
 def folder(text: str) -> Path:
     """A folder to write to, which need not be there yet."""
     path = Path(given(text))
-    there = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
+    there = next((place for place in (path, *path.absolute().parents) if os.path.exists(place)), path)
     if not there.is_dir():
         raise ArgumentTypeError(f"{there} is a file, no folder")
     if not os.access(there, os.W_OK | os.X_OK):

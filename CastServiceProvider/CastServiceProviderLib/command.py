@@ -63,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _gigabytes(text: str) -> int:
     """The bytes in so many gigabytes."""
-    return max(1, int(above_0(text) * 10**9))
+    count = above_0(text) * 10**9
+    if not 1 <= count < 10**18:  # the system's limits are whole numbers of 64 bits
+        raise argparse.ArgumentTypeError(f"must be gigabytes that a machine may have, not {text!r}")
+    return int(count)
 
 
 def run(args: argparse.Namespace) -> int:

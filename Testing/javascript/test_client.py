@@ -159,8 +159,10 @@ def test_at_a_hub_that_was_started_anew_it_subscribes_anew(
     port = str(urlsplit(first.url).port)
     first.stop()
     second = start_hub("--port", port, folder=tmp_path / "same")
-    while page.state() != "online":
-        pass
+    told = [page.state()]
+    while told[-1] != "online":
+        told.append(page.state())
+    assert told[0] == "connection lost" and "fetch failed" not in told
     with Wire(second.url, topic) as wire:
         wire.publish(sent := event("Patient-open", topic), 202)
         assert page.message() == sent

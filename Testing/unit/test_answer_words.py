@@ -32,11 +32,15 @@ PICTURE = {"contentType": "image/png", "data": "iVBORw0KGgo="}
             "availability: online; job: idle; open: DOE, JANE, CT abdomen, 1.2.3.4; 2 series; 1 segmentation",
         ),
         ({"items": [{"key": "job", "value": "idle"}], "studies": []}, "job: idle; nothing is open"),
-        ({"items": [{"key": "problem", "message": "It is damaged."}]}, "problem: It is damaged."),
+        (
+            {"items": [{"key": "problem", "value": "unreadable", "message": "It is damaged."}]},
+            "problem: It is damaged.",
+        ),
         (
             {"items": [7, {"key": "a", "value": None}], "context.type": "ImagingStudy", "context": 3},
             "a: none; open: a study",
         ),
+        ({"error": None, "a": 1}, "error: none; a: 1"),
         ({"error": "There is no such view here."}, "cannot: There is no such view here."),
         ({"viewports": [{"name": "Red"}, {"viewId": "view1"}, 3]}, "3 views: Red, view1"),
         (
@@ -44,6 +48,7 @@ PICTURE = {"contentType": "image/png", "data": "iVBORw0KGgo="}
             "title: CT; pages: 3; final: yes; by: A, B",
         ),
         ({"view": PICTURE, "tags": {"PatientID": "1"}}, "view: image/png; tags: 1 entry"),
+        ({**PICTURE, "name": "Red", "width": 64, "height": 48, "context": [PICTURE]}, "Red; image/png; 64 x 48"),
         ({"source": "report"}, "source: report"),
         ([1, "two", None], "1, two, none"),
         ([], "an empty list"),

@@ -50,10 +50,8 @@ def test_a_good_job(desk: Desk) -> None:
     assert not Path(content.decode()).exists(), "the job's folder is removed"
 
 
-def test_what_lies_in_the_working_folder_stands_for_no_module(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    working = tmp_path / "working"
+def test_no_module_comes_from_the_working_folder(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    working = desk.folder / "working"
     working.mkdir()
     for name in ("json", "CastLib", "numpy"):
         (working / f"{name}.py").write_text("raise RuntimeError('the wrong one')")

@@ -94,7 +94,8 @@ def test_a_context_comes_as_json_or_from_a_file(tmp_path, hub, user):
         (["send", "dicom-send", "absent"], 1, "absent: there is no such file"),
         (["request", "STATUS", "--timeout", "0.2"], 4, "nobody"),
         (["publish"], 2, "EVENT"),
-        (["dance"], 2, "dance"),
+        (["dance"], 2, "there is no verb 'dance': hub, display, "),
+        (["stauts"], 2, "there is no verb 'stauts': is status meant?"),
         (["publish", "a-open", "--no-such-flag"], 2, "--no-such-flag"),
         (["publish", "a-open", "--hub", "ftp://hub.example"], 2, "http://"),
     ],
@@ -257,7 +258,15 @@ def test_what_the_console_cannot_show_is_written_otherwise(tmp_path, hub):
 
 
 def test_help_and_version(tmp_path):
-    for arguments in (["--help"], ["--version"], ["hub", "--help"], ["display", "--help"], ["provide", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["--version"],
+        ["hub", "--help"],
+        ["display", "--help"],
+        ["provide", "--help"],
+        ["help", "send"],
+        ["help"],
+    ):
         command = run_cast(tmp_path, *arguments)
         assert command.process.returncode == 0 and command.lines, command.error_text
 

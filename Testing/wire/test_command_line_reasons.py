@@ -126,6 +126,8 @@ def test_publish_warns_of_what_can_be_none_and_of_nobody(tmp_path, hub, user, pe
     assert odd.process.returncode == 0
     for sentence in ("hardly an event", "hardly a StudyInstanceUID", "does anybody listen?"):
         assert sentence in odd.error_text
+    for name, sentence in (("status-request", "ask with `cast request`"), ("Patient-open", "what it speaks of")):
+        assert sentence in run_cast(tmp_path, "publish", name, "--hub", hub.url, "--user", user).error_text
     peer()
     for uid in ("1.2.3.4", "2.25.273995047586670847465402305220126920624"):
         good = run_cast(tmp_path, "publish", "ImagingStudy-open", "--study", uid, "--hub", hub.url, "--user", user)
@@ -148,6 +150,7 @@ def test_a_command_that_stays_waits_for_a_hub_that_is_late(tmp_path, words):
         command.interrupt()
         assert command.finish() == 130
     assert command.error_text.count("waiting for the hub") == 1
+    assert "cast.client: waiting" not in command.error_text
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,13 @@ def test_wrong_use_is_told_in_a_sentence(hub: Any, tmp_path: Path) -> None:
     fails(1, "is not overwritten", "--new", str(good))
     fails(1, "Bad.py, line 1: expected ':'", str(bad))
     fails(1, "no such file", str(tmp_path / "gone.py"))
-    for flag, value in (("--slots", "0"), ("--job-timeout", "nan"), ("--job-memory", "0"), ("--hub-away", "-1")):
+    for flag, value in (
+        ("--slots", "0"),
+        ("--job-timeout", "nan"),
+        ("--job-memory", "0"),
+        ("--job-memory", "1e30"),
+        ("--hub-away", "-1"),
+    ):
         fails(2, f"argument {flag}: must be ", str(good), flag, value)
     fails(2, "argument --new: is empty", "--new", "")
     fails(1, "--client-secret-file", str(good), "--client-secret-file", str(tmp_path / "gone"))

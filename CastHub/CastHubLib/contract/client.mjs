@@ -7,7 +7,9 @@ export async function connect(hub, { user, name, product, actors, events, answer
   let token, topic, endpoint, socket, ended = false, seen = new Set();
   async function call(path, body, kind = "application/json", again = true) {
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": kind };
-    const answer = await fetch(hub + path, { method: body ? "POST" : "GET", body, headers });
+    const answer = await fetch(hub + path, { method: body ? "POST" : "GET", body, headers }).catch((error) => {
+      throw new Error(`no hub answers at ${hub}: ${error.cause?.message ?? error.message}`);
+    });
     if (answer.status === 401 && again) return signIn().then(() => call(path, body, kind, false));
     if (!answer.ok) throw new Error((await answer.json()).message);
     return answer;
@@ -22,7 +24,10 @@ export async function connect(hub, { user, name, product, actors, events, answer
     "subscriber.actors": actors, "subscriber.acknowledges": true });
   const bind = () => new Promise((lost) => { // resolves when the socket is lost: may it be bound again?
     let known = false;
-    socket = Object.assign(new Socket(endpoint), { onerror() {}, onclose: () => lost(known) });
+    socket = Object.assign(new Socket(endpoint), { onerror() {}, onclose() {
+      if (known && !ended) onState("connection lost");
+      lost(known);
+    } });
     socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data), mode = frame["hub.mode"];
       if (mode) onState((known = mode === "subscribe") ? "online" : frame["hub.reason"]);

@@ -133,7 +133,7 @@ class Receiver:
                 if time.monotonic() - began > self._settings.max_reconnect_seconds:
                     backoff.reset()
                 wait = backoff.next()
-                _log.info("waiting %.1f s to reconnect: %s", wait, error)
+                _log.debug("waiting %.1f s to reconnect: %s", wait, error)  # a service logs its states
                 self._tell(State(WAITING, str(error), wait), error)
                 self._stopping.wait(wait)
         return State(OFFLINE), None
