@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Spread(Generic[T]):
-    """Gives what is added to ``work``, in order, ``a_turn`` of them in each turn; none while ``wait`` says so."""
+    """Gives what is added to ``work``, in order, ``a_turn`` of them in each turn; none while ``after`` has any."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         a_turn: int,
         work: Callable[[Sequence[T]], None],
-        wait: Callable[[], bool] = lambda: False,
+        after: Spread[Any] | None = None,
     ) -> None:
         self._loop = loop
         self._a_turn = a_turn
         self._work = work
-        self._wait = wait
+        self._after = after
         self._items: deque[T] = deque()
         self._called = False
 
@@ -47,7 +47,7 @@ class Spread(Generic[T]):
 
     def _turn(self) -> None:
         self._called = False
-        if not self._wait():
+        if not self._after:
             self._some()
         self._call()
 

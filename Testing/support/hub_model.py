@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from manual_loop import Handle, ManualLoop
 
-from CastHubLib.routing.table import renewed
+from CastHubLib.routing.subscriber import renewed
 from CastHubLib.settings import HubSettings
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message
@@ -89,7 +89,7 @@ class ModelHub:
             lost.ended = new.handed = True
             if lost.timer is not None:
                 lost.timer.cancel()
-            new.tail, new.waiting, new.routed = lost.tail, lost.waiting, list(lost.tail)
+            new.queue, new.waiting, new.routed = lost.queue, lost.waiting, list(lost.queue)
             new.acknowledges = new.acknowledges or lost.acknowledges
             new.forgotten = lost.forgotten
         self.subscribers.append(new)
@@ -118,8 +118,8 @@ class ModelHub:
         if who.subscription.cast or not who.was_bound:
             who.expires = self.loop.time() + who.lease
         who.socket, who.connected, who.was_bound, who.waiting = socket, True, True, 0
-        socket.sent = [("confirmed", *who.subscription.event_list), *who.tail]
-        socket.written = len(who.tail)
+        socket.sent = [("confirmed", *who.subscription.event_list), *who.queue]
+        socket.written = len(who.queue)
         socket.pinging = self.loop.call_later(self.settings.ping_seconds, self._ping, who, socket)
         self._watch(who)
         return socket
@@ -143,9 +143,9 @@ class ModelHub:
     def acknowledge(self, who: ModelSubscriber, id: str, status: int | None) -> None:
         if who.ended:
             return
-        if ("event", id) in who.tail:
-            del who.tail[: who.tail.index(("event", id)) + 1]
-            who.waiting = min(who.waiting, len(who.tail))
+        if ("event", id) in who.queue:
+            del who.queue[: who.queue.index(("event", id)) + 1]
+            who.waiting = min(who.waiting, len(who.queue))
             who.acknowledges = True
         who.acknowledges = who.acknowledges or status is not None
         if status is None or status < 400 or id not in self.events:
@@ -208,11 +208,11 @@ class ModelHub:
         if not in_order:
             if who.acknowledges:
                 self.undelivered += who.waiting
-                self.unproven += len(who.tail) - who.waiting
+                self.unproven += len(who.queue) - who.waiting
             elif who.connected and socket is not None:
                 self.unproven += socket.written - socket.proven
             else:
-                self.undelivered += len(who.tail)
+                self.undelivered += len(who.queue)
         if socket is not None:
             self._deny(socket, code)
         who.socket, who.connected = None, False
@@ -314,7 +314,7 @@ class ModelHub:
         if not who.acknowledges:
             if who.code not in (1000, 0):
                 self.unproven += socket.written - socket.proven
-            who.tail = []
+            who.queue = []
 
     def _too_slow(self, who: ModelSubscriber) -> None:
         socket = who.socket
@@ -346,14 +346,14 @@ class ModelHub:
                 socket.written += item[0] != "confirmed"
         if item[0] == "confirmed" or not (who.acknowledges or who.was_bound or who.handed):
             return  # before its first socket the hub keeps nothing for who has not said that it acknowledges
-        who.tail.append(item)
+        who.queue.append(item)
         if not who.connected:
             who.waiting += 1
-            if len(who.tail) > self.settings.max_queued_events:
+            if len(who.queue) > self.settings.max_queued_events:
                 self._too_slow(who)
         elif who.acknowledges:
-            while len(who.tail) > self.settings.max_queued_events:
-                who.tail.pop(0)
+            while len(who.queue) > self.settings.max_queued_events:
+                who.queue.pop(0)
                 who.forgotten = True
                 self.unproven += 1
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub_subscribers import unmanaged
+
 from CastHubLib.routing.requests import OpenRequest, OpenRequests, request_frame
-from CastHubLib.routing.table import Owner, Subscriber
+from CastHubLib.routing.subscriber import Owner, Subscriber
 from CastLib.message import Response, Sender, make_response, parse_publish, parse_request, parse_response
 from CastLib.subscription import make_subscription
 
@@ -14,7 +16,7 @@ ALICE = Owner("alice", "alice")
 
 def subscriber(name: str, owner: Owner = ALICE) -> Subscriber:
     subscription = make_subscription("alice", ["*"], name=name, product=f"P-{name}", actors=("ID",))
-    return Subscriber(f"id-{name}", subscription, owner, 60, connected=True)
+    return unmanaged(f"id-{name}", subscription, owner, connected=True)
 
 
 BODY: dict[str, Any] = {

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub_subscribers import unmanaged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from CastHubLib.delivery.outbox import json_frame
 from CastHubLib.delivery.publication import Publication
 from CastHubLib.extras.current_context import CurrentContext
 from CastHubLib.payloads.store import PayloadStore
-from CastHubLib.routing.table import Owner, Subscriber, Table
+from CastHubLib.routing.subscriber import Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 from CastLib.message import make_message, parse_publish
 from CastLib.subscription import make_subscription
@@ -82,7 +84,7 @@ def test_as_the_model_has_it(sequence: list[tuple[Any, ...]]) -> None:
     now, model, told = 0.0, Model(), Told()
     settings = HubSettings(context="keep", context_seconds=SECONDS, max_context_topic_opens=MOST)
     context = CurrentContext(lambda: now, settings, Table(), told, PayloadStore(settings))  # type: ignore[arg-type]
-    subscriber = Subscriber("s", make_subscription("t", EVENTS), OWNER, 60)
+    subscriber = unmanaged("s", make_subscription("t", EVENTS), OWNER)
     for kind, *values in sequence:
         if kind == "wait":
             now += values[0]
@@ -101,11 +103,11 @@ def test_as_the_model_has_it(sequence: list[tuple[Any, ...]]) -> None:
         first = answer["context"][0]["resource"].get("id", "") if answer["context"] else ""
         assert (answer["context.type"], first) == model.answer()
         told.ids.clear()
-        context.tell(subscriber, subscriber.subscription.events)
+        context.confirmed(subscriber, subscriber.subscription.events)
         assert told.ids == model.told()
     context.subscription_ended("t")
     told.ids.clear()
-    context.tell(subscriber, subscriber.subscription.events)
+    context.confirmed(subscriber, subscriber.subscription.events)
     assert not told.ids and json.loads(context.answer("t"))["context"] == []
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hub_subscribers import unmanaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CastHubLib.routing.table import Owner, Subscriber, Table, granted_lease, subscription_removed
+from CastHubLib.routing.hub_events import subscription_removed
+from CastHubLib.routing.subscriber import Owner, Subscriber, granted_lease
+from CastHubLib.routing.table import Table
 from CastLib.matching import is_echo, receives
 from CastLib.message import Message, Sender, Target, make_message, parse_publish
 from CastLib.subscription import make_subscription
@@ -19,7 +22,7 @@ PROVIDER = Owner("3dslicer-server", "*")
 
 def subscriber(name: str, topic: str = "alice", events: str = "*", owner: Owner = ALICE, **more: Any) -> Subscriber:
     subscription = make_subscription(topic, events.split(","), name=name, **more)
-    return Subscriber(f"id-{name}", subscription, owner, 7200, connected=True)
+    return unmanaged(f"id-{name}", subscription, owner, connected=True)
 
 
 def message(event: str = "ImagingStudy-open", topic: str = "alice", sender: str = "", **target: str) -> Message:
@@ -104,7 +107,7 @@ def test_subscription_removed_as_the_worklist_reads_it() -> None:
 
 def test_asked_are_connected_and_never_the_asker() -> None:
     off = subscriber("off")
-    off.connected = False
+    off.transport = None
     table = table_of(subscriber("asker"), subscriber("other"), off, subscriber("p", "*", owner=PROVIDER))
     assert names(table.ask(message("status-request", sender="asker"), ALICE)) == ["other", "p"]
 
@@ -169,7 +172,7 @@ def test_table_agrees_with_the_rules_asked_one_by_one(steps: list[Any]) -> None:
     table, model = Table(), []
     for number, step in enumerate(steps):
         if step[0] == "add":
-            each = Subscriber(str(number), step[1], ALICE, 60)
+            each = unmanaged(str(number), step[1], ALICE)
             table.add(each)
             model.append(each)
         elif step[0] == "remove" and step[1] < len(model):

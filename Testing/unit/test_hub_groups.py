@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hub_subscribers import unmanaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from CastHubLib.errors import GroupsFull
 from CastHubLib.routing.groups import Group, Groups
-from CastHubLib.routing.table import Owner, Subscriber, Table
+from CastHubLib.routing.subscriber import Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastLib.errors import FieldError
 from CastLib.message import make_message, parse_publish
 from CastLib.subscription import make_subscription
@@ -114,7 +116,9 @@ def test_a_deserted_group_is_found_when_it_has_been_so_for_long(groups: Groups) 
 
 def subscriber(topic: str, events: str, *, product: str = "", strict: bool = False) -> Subscriber:
     subscription = make_subscription(topic, events.split(","), name=f"{topic} {events} {product}", product=product)
-    return Subscriber(f"{topic} {events} {product} {strict}", subscription, Owner("o", topic), 60, strict, True)
+    return unmanaged(
+        f"{topic} {events} {product} {strict}", subscription, Owner("o", topic), strict=strict, connected=True
+    )
 
 
 def test_the_strict_path_hears_across_topics_what_it_has_listed() -> None:
@@ -173,7 +177,7 @@ def test_routing_hears_what_a_loop_over_all_groups_and_subscriptions_hears(steps
         group: Group | None = groups.get(step[1]) if isinstance(step[1], str) else None
         if step[0] == "subscribe":
             subscription = make_subscription(step[1], ["e"], name=f"s{number}", product="P" if step[2] else "")
-            subscribers.append(Subscriber(str(number), subscription, Owner("o", step[1]), 60, connected=True))
+            subscribers.append(unmanaged(str(number), subscription, Owner("o", step[1]), connected=True))
             table.add(subscribers[-1])
         elif step[0] == "unsubscribe" and step[1] < len(subscribers):
             table.remove(subscribers.pop(step[1]).id)

@@ -27,12 +27,13 @@ from manual_loop import ManualLoop
 
 from CastHubLib.delivery.acknowledgements import Acknowledgements
 from CastHubLib.delivery.group_events import Conferences
-from CastHubLib.delivery.keepalive import Pulse
+from CastHubLib.delivery.keepalive import KeepAlive
 from CastHubLib.delivery.outbox import Outbox
 from CastHubLib.delivery.publisher import Publisher
-from CastHubLib.delivery.request_calls import Asking
-from CastHubLib.delivery.subscriptions import Connections
-from CastHubLib.routing.table import UNSUBSCRIBE, Owner, Subscriber, Table
+from CastHubLib.delivery.requests import Requests
+from CastHubLib.delivery.subscriptions import Subscriptions
+from CastHubLib.routing.subscriber import UNSUBSCRIBE, Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 from CastLib.message import Acknowledgement, Sender, Target, make_message, parse_publish
 from CastLib.subscription import make_subscription
@@ -59,7 +60,7 @@ class FakeSocket(asyncio.WriteTransport):
         super().__init__()
         self.transport = self
         self._loop = loop
-        self.pulse: Pulse | None = None
+        self.keepalive: KeepAlive | None = None
         self.code: int | None = None
         self.broken = self.mute = self.stalled = False
         self.items: list[Item] = []
@@ -75,9 +76,9 @@ class FakeSocket(asyncio.WriteTransport):
             payload, kind, data = data[start : start + length], data[0], data[start + length :]
             if kind == 0x81:
                 self.items.append(item(json.loads(payload)))
-            elif not self.mute and self.pulse is not None:
-                self.pulse.heard = True
-                self._loop.call_soon(self.pulse.pong, payload)
+            elif not self.mute and self.keepalive is not None:
+                self.keepalive.heard = True
+                self._loop.call_soon(self.keepalive.pong, payload)
 
     def get_write_buffer_size(self) -> int:
         return SETTINGS.max_backlog_bytes + 1 if self.stalled else 0
@@ -118,24 +119,17 @@ class Core(RuleBasedStateMachine):
         self.loop = ManualLoop()
         loop: Any = self.loop
         self.table = Table()
-        self.outbox = Outbox(
-            loop,
-            SETTINGS,
-            on_slow=lambda each: self.connections.too_slow(each),
-            on_lost=lambda each: self.connections.lost(each),
-        )
+        self.outbox = Outbox(loop, SETTINGS, self.table)
         self.publisher = Publisher(loop, self.table, self.outbox)
-        self.connections = Connections(
+        self.subscriptions = Subscriptions(
             loop,
             SETTINGS,
             self.table,
             self.outbox,
             self.publisher,
-            Asking(SETTINGS, self.table, self.outbox),
-            on_confirmed=lambda subscriber, events: None,
-            on_ended=lambda subscriber: None,
+            Requests(SETTINGS, self.table, self.outbox),
         )
-        self.acknowledgements = Acknowledgements(loop, SETTINGS, self.table, self.publisher, self.connections)
+        self.acknowledgements = Acknowledgements(loop, SETTINGS, self.table, self.publisher, self.subscriptions)
         self.conferences = Conferences(SETTINGS, self.table, self.publisher)
         self.pairs: list[tuple[Subscriber, ModelSubscriber]] = []
         self.sockets: dict[ModelSubscriber, list[tuple[FakeSocket, ModelSocket]]] = {}
@@ -185,7 +179,7 @@ class Core(RuleBasedStateMachine):
         subscription = make_subscription(
             topic, dict.fromkeys(events), name=name, product=product, acknowledges=acknowledges, lease_seconds=lease
         )
-        real = self.connections.subscribe(subscription, OWNER, strict=strict)
+        real = self.subscriptions.subscribe(subscription, OWNER, strict=strict)
         self.pairs.append((real, self.model.subscribe(subscription, strict)))
         self.sockets[self.pairs[-1][1]] = []
         self.settle()
@@ -198,7 +192,7 @@ class Core(RuleBasedStateMachine):
             subscription = make_subscription(
                 before.topic, events, name=before.name, product=before.product, lease_seconds=before.lease_seconds
             )
-            self.connections.renew(real, subscription)
+            self.subscriptions.renew(real, subscription)
             self.model.renew(model, subscription)
             self.settle()
 
@@ -206,7 +200,7 @@ class Core(RuleBasedStateMachine):
     def bind(self, number: int) -> None:
         real, model = self.pick(number)
         fake = FakeSocket(self.loop)
-        fake.pulse = self.connections.bind(real, fake)
+        fake.keepalive = self.subscriptions.bind(real, fake)
         self.sockets[model].append((fake, self.model.bind(model)))
         self.settle()
 
@@ -217,7 +211,7 @@ class Core(RuleBasedStateMachine):
         if found is not None:
             fake, socket = found
             fake.broken = True
-            self.connections.dropped(real, fake, code)
+            self.subscriptions.dropped(real, fake, code)
             self.model.drop(model, socket, code)
             self.settle()
 
@@ -273,7 +267,7 @@ class Core(RuleBasedStateMachine):
     @rule(number=st.integers(0, 4))
     def unsubscribe(self, number: int) -> None:
         real, model = self.pick(number)
-        self.connections.end(real, UNSUBSCRIBE, "unsubscribed")
+        self.subscriptions.end(real, UNSUBSCRIBE, "unsubscribed")
         self.model.unsubscribe(model)
         self.settle()
 
@@ -328,8 +322,8 @@ class Core(RuleBasedStateMachine):
     def the_same_are_there(self) -> None:
         alive = [(real.id, model.connected) for real, model in self.pairs if not model.ended]
         assert sorted(alive) == sorted((each.id, each.connected) for each in self.table)
-        assert self.connections.unproven + self.outbox.forgotten == self.model.unproven
-        assert self.connections.undelivered == self.model.undelivered
+        assert self.subscriptions.unproven + self.outbox.forgotten == self.model.unproven
+        assert self.subscriptions.undelivered == self.model.undelivered
 
     @invariant()
     def everybody_gets_everything_once_in_order(self) -> None:
@@ -345,9 +339,9 @@ class Core(RuleBasedStateMachine):
                 for each in socket.sent
                 if each[0] not in ("confirmed", "denied")
             ]
-            waiting = model.tail[len(model.tail) - model.waiting :] if not model.connected else []
+            waiting = model.queue[len(model.queue) - model.waiting :] if not model.connected else []
             if model.acknowledges:
-                assert list(dict.fromkeys(sent + model.tail)) == list(dict.fromkeys(model.routed))
+                assert list(dict.fromkeys(sent + model.queue)) == list(dict.fromkeys(model.routed))
             else:
                 assert sent + waiting == model.routed
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hub_subscribers import Recorder, unmanaged
 
 from CastHubLib.delivery.outbox import Outbox, text_frame, write_frame
-from CastHubLib.routing.resume_queue import Kept, Notification, Tail
-from CastHubLib.routing.table import Owner, Subscriber
+from CastHubLib.routing.resume_queue import KeptBytes, Notification, ResumeQueue
+from CastHubLib.routing.subscriber import Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 from CastLib.subscription import make_subscription
 
@@ -33,34 +35,31 @@ class FakeSocket(asyncio.WriteTransport):
         return self.closing
 
 
+REPORTS = Recorder()
 SETTINGS = HubSettings(max_backlog_bytes=1000, max_queued_events=3, max_queued_bytes=100)
 
 
 def subscriber(name: str) -> Subscriber:
-    return Subscriber(name, make_subscription("t", ["*"], name=name), Owner("u", "t"), 60)
+    return unmanaged(name, make_subscription("t", ["*"], name=name), Owner("u", "t"), manager=REPORTS)
 
 
 A, B = subscriber("a"), subscriber("b")
 
 
 def notification(frame: bytes, number: int = 1) -> Notification:
-    return Notification(frame, f"id-{number}", 0.0, Kept())
+    return Notification(frame, f"id-{number}", 0.0, KeptBytes())
 
 
 def run(test: Callable[[Outbox, FakeSocket, FakeSocket, list[str]], None]) -> tuple[FakeSocket, FakeSocket, list[str]]:
-    slow: list[str] = []
+    slow = REPORTS.reports
+    slow.clear()
 
     async def main() -> tuple[FakeSocket, FakeSocket, list[str]]:
         loop = asyncio.get_running_loop()
-        outbox = Outbox(
-            loop,
-            SETTINGS,
-            on_slow=lambda each: slow.append(each.id),
-            on_lost=lambda each: slow.append("lost " + each.id),
-        )
+        outbox = Outbox(loop, SETTINGS, Table())
         first, second = FakeSocket(), FakeSocket()
         for each, socket in ((A, first), (B, second)):
-            each.tail = None
+            each.queue = None
             outbox.attach(each, socket, b"")
             socket.writes.clear()
         test(outbox, first, second, slow)
@@ -106,7 +105,7 @@ def test_under_load_frames_are_joined_in_order() -> None:
 def test_gathered_frames_are_written_by_the_timer() -> None:
     async def main() -> list[bytes]:
         loop = asyncio.get_running_loop()
-        outbox = Outbox(loop, SETTINGS, on_slow=lambda each: None, on_lost=lambda each: None)
+        outbox = Outbox(loop, SETTINGS, Table())
         everyone = tuple(subscriber(f"x{n}") for n in range(200))
         sockets = [FakeSocket() for _ in everyone]
         for each, socket in zip(everyone, sockets, strict=True):
@@ -119,7 +118,7 @@ def test_gathered_frames_are_written_by_the_timer() -> None:
     assert asyncio.run(main()) == [b"first", b"1", b"2"]
 
 
-def test_a_slow_socket_is_told_on_and_written_no_more() -> None:
+def test_a_slow_socket_is_reported_and_written_no_more() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
         first.waiting = 1001
         outbox.post((A, B), b"1")
@@ -128,10 +127,10 @@ def test_a_slow_socket_is_told_on_and_written_no_more() -> None:
     assert slow == ["a"] and first.writes == [] and second.writes == [b"1"]
 
 
-def test_broken_sockets_are_told_on_and_detached_ones_passed_over() -> None:
+def test_broken_sockets_are_reported_and_detached_ones_passed_over() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
         first.closing = True
-        outbox.detach("b")
+        B.transport = None
         outbox.post((A, B), b"1")
 
     first, second, slow = run(test)
@@ -140,8 +139,8 @@ def test_broken_sockets_are_told_on_and_detached_ones_passed_over() -> None:
 
 def test_what_waits_is_written_after_the_first_frame_when_a_socket_comes() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
-        outbox.detach("a")
-        A.tail = Tail()
+        A.transport = None
+        A.queue = ResumeQueue(3, 100)
         outbox.notify((A, B), notification(b"1", 1))
         outbox.post((A, B), b"question")
         outbox.notify((A, B), notification(b"2", 2))
@@ -153,8 +152,8 @@ def test_what_waits_is_written_after_the_first_frame_when_a_socket_comes() -> No
 
 def test_more_than_may_wait_ends_a_subscriber() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
-        outbox.detach("a")
-        A.tail = Tail()
+        A.transport = None
+        A.queue = ResumeQueue(3, 100)
         for number in range(1, 5):
             outbox.notify((A,), notification(b"x", number))
             outbox.flush()
@@ -162,39 +161,39 @@ def test_more_than_may_wait_ends_a_subscriber() -> None:
     assert run(test)[2] == ["a"]
 
 
-def test_the_oldest_of_a_long_tail_is_forgotten_and_counted() -> None:
+def test_the_oldest_of_a_long_queue_is_forgotten_and_counted() -> None:
     forgotten: list[int] = []
 
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
-        A.tail, A.acknowledges = Tail(), True
+        A.queue, A.acknowledges_some = ResumeQueue(3, 100), True
         for number in range(1, 6):
             outbox.notify((A,), notification(b"x", number))
         outbox.flush()
-        A.acknowledges = False
+        A.acknowledges_some = False
         forgotten.append(outbox.forgotten)
-        assert [kept.id for kept in A.tail] == ["id-3", "id-4", "id-5"] and A.tail.size == 3
+        assert [kept.id for kept in A.queue] == ["id-3", "id-4", "id-5"] and A.queue.size == 3
 
     run(test)
     assert forgotten == [2]
 
 
-def test_who_never_acknowledges_has_no_tail_for_long() -> None:
+def test_who_never_acknowledges_has_no_queue_for_long() -> None:
     def test(outbox: Outbox, first: FakeSocket, second: FakeSocket, slow: list[str]) -> None:
-        A.tail = Tail()
+        A.queue = ResumeQueue(100, 100)
         for number in range(1, 66):
             outbox.notify((A,), notification(b"x", number))
         outbox.flush()
-        assert A.tail is None and A.written == 65
+        assert A.queue is None and A.written == 65
 
     assert run(test)[2] == []
 
 
 @pytest.mark.parametrize(("id", "left"), [("id-1", [2, 1, 3]), ("id-2", [1, 3]), ("id-3", []), ("id-0", [1, 2, 1, 3])])
 def test_an_acknowledgement_covers_what_came_before(id: str, left: list[int]) -> None:
-    tail = Tail()
-    tail.add([notification(b"x", each) for each in (1, 2, 1, 3)], 4)
-    tail.acknowledged(id)
-    assert [kept.id for kept in tail] == [f"id-{each}" for each in left] and tail.size == len(left)
+    queue = ResumeQueue(10, 100)
+    queue.add([notification(b"x", each) for each in (1, 2, 1, 3)], 4)
+    queue.acknowledged(id)
+    assert [kept.id for kept in queue] == [f"id-{each}" for each in left] and queue.size == len(left)
 
 
 def test_a_connection_that_broke_unnoticed_is_written_to_no_more() -> None:

@@ -18,7 +18,7 @@ import pytest
 from CastHubLib.errors import StoreFull
 from CastHubLib.payloads import content
 from CastHubLib.payloads.store import Batch, Chunk, PayloadStore, lay_out
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import MIB, HubSettings
 from CastLib.manifest import CHUNK
 

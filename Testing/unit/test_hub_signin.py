@@ -15,7 +15,7 @@ import pytest
 from CastHubLib.access.sign_in import SignIn
 from CastHubLib.access.signing_key import KEY_FILE, SigningKey
 from CastHubLib.errors import SignInRefused
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
 from CastLib.errors import CastError, FieldError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from CastHubLib.errors import Denied
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
 
 

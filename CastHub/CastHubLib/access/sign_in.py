@@ -17,7 +17,7 @@ from typing import Any
 
 from CastHubLib.access.signing_key import AUDIENCE, SigningKey
 from CastHubLib.errors import SignInRefused
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import SINGLE_USER, HubSettings
 from CastLib.errors import CastError
 from CastLib.events import EVERY

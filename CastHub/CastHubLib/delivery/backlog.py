@@ -1,36 +1,31 @@
 """How many bytes wait for all subscribers together, and who is given up when they are too many.
 
 Frames are shared: what is kept for a hundred subscribers of a topic is kept once, and is counted once. What sockets
-have not taken lies in their transports, which do not tell whose bytes are whose. It is no more than they say together,
+have not taken lies in their transports, which do not know whose bytes are whose. It is no more than they say together,
 nor more than was written since the first of them fell behind.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping
-
-from CastHubLib.routing.resume_queue import Kept
-from CastHubLib.routing.table import Subscriber
+from CastHubLib.routing.resume_queue import KeptBytes
+from CastHubLib.routing.subscriber import Subscriber
+from CastHubLib.routing.table import Table
 
 _BEHIND = 1024 * 1024  # bytes in a socket's transport past which its subscriber is behind
-_LOOK_EVERY = 1024 * 1024  # bytes written between two looks at those that are
+_CHECK_EVERY = 1024 * 1024  # bytes written between two checks of those that are
 
 
-class Waiting:
-    """Watches over ``most`` bytes. ``give_up`` is called with each subscriber for whom no more can be kept."""
+class Backlog:
+    """Watches over ``most`` bytes for everyone in the table; those for whom no more can be kept are too slow."""
 
-    def __init__(
-        self, most: int, everyone: Callable[[], Iterable[Subscriber]], give_up: Callable[[Subscriber], None]
-    ) -> None:
+    def __init__(self, most: int, table: Table) -> None:
         self._most = most
-        self._everyone = everyone
-        self._give_up = give_up
+        self._table = table
         self._behind: dict[Subscriber, int] = {}
         self._written = 0
-        self._looked_at = 0
-        self.kept = Kept()
-        """What tails hold."""
+        self._checked_at = 0
+        self.kept = KeptBytes()
+        """What is in queues."""
 
     def written(self, size: int) -> None:
         """Count bytes that were written to some sockets."""
@@ -41,23 +36,23 @@ class Waiting:
         if size > _BEHIND:
             self._behind.setdefault(subscriber, self._written)
 
-    def look(self, sockets: Mapping[str, asyncio.WriteTransport]) -> None:
+    def check(self) -> None:
         """Give up those for whom most waits, if too much does; to be called after writing."""
         if self.kept.bytes <= self._most and (
-            not self._behind or self._written - self._looked_at < min(_LOOK_EVERY, self._most)
+            not self._behind or self._written - self._checked_at < min(_CHECK_EVERY, self._most)
         ):
             return
-        self._looked_at = self._written
-        backlog = {each: sockets[each.id].get_write_buffer_size() for each in self._behind if each.id in sockets}
+        self._checked_at = self._written
+        backlog = {each: each.transport.get_write_buffer_size() for each in self._behind if each.transport is not None}
         self._behind = {each: since for each, since in self._behind.items() if backlog.get(each, 0) > _BEHIND}
         since_then = self._written - min(self._behind.values(), default=self._written)
         in_sockets = min(sum(backlog.values()), since_then)
         too_many = self.kept.bytes + in_sockets - self._most
         if too_many <= 0:
             return
-        waits = {each: backlog.get(each, 0) + (each.tail.size if each.tail else 0) for each in self._everyone()}
+        waits = {each: backlog.get(each, 0) + (each.queue.size if each.queue else 0) for each in self._table}
         for subscriber in sorted(waits, key=lambda each: -waits[each]):
             if too_many <= 0 or not waits[subscriber]:
                 return
-            self._give_up(subscriber)
+            subscriber.manager.too_slow(subscriber)
             too_many -= waits[subscriber]

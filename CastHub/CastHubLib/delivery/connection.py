@@ -40,7 +40,7 @@ class _Server(web.Server):
 class Connection(RequestHandler):
     """One connection: it must bring requests in time, and its WebSocket messages have their share of what comes in."""
 
-    __slots__ = ("_headers_timer", "_holds", "_rest", "_turns", "incoming", "settings")
+    __slots__ = ("_headers_timer", "_holds", "_rest", "_turns", "ended", "incoming", "settings")
 
     def __init__(self, *arguments: Any, settings: HubSettings, incoming: Incoming, turns: Turns, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -50,6 +50,9 @@ class Connection(RequestHandler):
         self._holds = 0
         self._rest = b""  # what has come and waits for its turn
         self._headers_timer: asyncio.TimerHandle | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Done when it has ended. The library's ``handler_cancellation`` would also take from the others an event whose
+        sender does not wait for the answer."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request; one connection too many is closed at once."""
@@ -77,6 +80,8 @@ class Connection(RequestHandler):
         """Wait no more."""
         self._rest = b""
         super().connection_lost(error)
+        if not self.ended.done():
+            self.ended.set_result(None)
         if self._headers_timer is not None:
             self._headers_timer.cancel()
 

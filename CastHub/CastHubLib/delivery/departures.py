@@ -1,20 +1,20 @@
-"""Telling the others who is there no more, and knowing a Cast client that has only come back by another door."""
+"""Notifying the others who is gone, and knowing a Cast client that has only come back with a new subscription."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from CastHubLib.delivery.publisher import Publisher
-from CastHubLib.delivery.sync_error import sync_error
-from CastHubLib.routing import table as core
-from CastHubLib.routing.table import Owner, Subscriber, Table
+from CastHubLib.routing.hub_events import subscription_removed, sync_error
+from CastHubLib.routing.subscriber import SEND_FAILURE, UNSUBSCRIBE, Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.spread import Spread
 from CastLib.events import EVERY
 from CastLib.subscription import Subscription
 
-_A_TURN = 20  # departures that are told of before others have their turn
+_A_TURN = 20  # departures that are announced before others have their turn
 
 
 class _Gone(NamedTuple):
@@ -26,38 +26,36 @@ class _Gone(NamedTuple):
 
     @property
     def may_be_back(self) -> bool:
-        """Tell whether its client may have subscribed anew meanwhile, rather than have been told that it is over."""
-        return self.reason not in (core.UNSUBSCRIBE, core.SEND_FAILURE)
+        """Tell whether its client may have subscribed anew meanwhile: it got no word that this one is over."""
+        return self.reason not in (UNSUBSCRIBE, SEND_FAILURE)
 
 
 class Departures:
-    """Collects the subscriptions that end together, and tells of them when there are no ``more_to_come``.
+    """Collects the subscriptions that end together, and announces them ``after`` all that are about to end have.
 
-    Many end at once when a network does. They are told of together, to those that are left: else each would be told
-    of to all that are about to go.
+    Many end at once when a network does. They are announced together, to those that are left: else each would be
+    announced to all that are about to go.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, table: Table, publisher: Publisher, more_to_come: Callable[[], bool]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, table: Table, publisher: Publisher, after: Spread[Any]) -> None:
         self._table = table
         self._publisher = publisher
-        self._gone = Spread[_Gone](loop, _A_TURN, self._tell, wait=more_to_come)
+        self._gone = Spread[_Gone](loop, _A_TURN, self._announce, after)
 
     def note(self, subscriber: Subscriber, reason: str, broke: bool) -> None:
         """Take note of a subscription that has just left the table."""
         self._gone.add(_Gone(subscriber, reason, broke))
 
-    def tell(self) -> None:
-        """Tell the others now, in the order in which they went."""
+    def announce(self) -> None:
+        """Notify the others now, in the order in which they went."""
         self._gone.all_now()
 
-    def _tell(self, gone: Sequence[_Gone]) -> None:
+    def _announce(self, gone: Sequence[_Gone]) -> None:
         gone = [each for each in gone if not (each.may_be_back and is_back(self._table, each.subscriber))]
         last = self._publisher.last_sent_to([each.subscriber for each in gone if each.broke])
         for each in gone:
             subscription = each.subscriber.subscription
-            self._publisher.publish(core.subscription_removed(subscription, each.reason))
+            self._publisher.publish(subscription_removed(subscription, each.reason))
             if each.broke and not subscription.everyone:
                 what = "has lost its connection and is followed no more"
                 id, event = last.get(each.subscriber, ("", ""))
@@ -70,19 +68,19 @@ def is_back(table: Table, subscriber: Subscriber) -> bool:
     return any(each is not subscriber and each.connected for each in named)
 
 
-def unconnected_earlier_ones(table: Table, subscription: Subscription, owner: Owner) -> list[Subscriber]:
-    """Return the subscriptions without a socket that a Cast client may have held before it asked for this one.
+def lost_one(table: Table, subscription: Subscription, owner: Owner) -> Subscriber | None:
+    """Return the subscription that a Cast client has lost and now asks for anew; of several, the first.
 
-    They were the same in all that decides what it gets; it may ask for more events now. A window of the same name whose
+    It was the same in all that decides what it gets; more events may be asked for now. A window of the same name whose
     socket is there is another one.
     """
-    found = []
     for each in _namesakes(table, subscription, owner):
         before = each.subscription
         same = (before.cast, before.product, before.actors) == (True, subscription.product, subscription.actors)
-        if same and not each.connected and (EVERY in subscription.events or before.events <= subscription.events):
-            found.append(each)
-    return found
+        was_lost = each.bound_at and not each.connected
+        if same and was_lost and (EVERY in subscription.events or before.events <= subscription.events):
+            return each
+    return None
 
 
 def _namesakes(table: Table, subscription: Subscription, owner: Owner) -> list[Subscriber]:

@@ -1,12 +1,10 @@
-"""Groups at work: each change is applied to routing and told to those whom it concerns (protocol: group topics)."""
+"""Groups at work: each change is applied to routing and announced to whom it concerns (protocol: group topics)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from CastHubLib import log
-from CastHubLib.delivery.outbox import json_frame
 from CastHubLib.delivery.publisher import Publisher
 from CastHubLib.routing.groups import Group, Groups
 from CastHubLib.routing.table import Table
@@ -41,28 +39,28 @@ class Conferences:
         if earlier is not None:
             self.end(earlier)
         group = self._groups.start(host, title, topics, host_user)
-        self._tell(CONFERENCE_START, group, group.participants, self._state(group))
+        self._announce(CONFERENCE_START, group, group.participants, self._state(group))
         return group
 
     def join(self, group: Group, topic: str, user: str) -> None:
         """Let a topic take part. Raises FieldError."""
         self._groups.join(group, topic)
         joined = {"joinedTopic": topic, "joinedUserName": user or self._user(topic) or topic}
-        self._tell(CONFERENCE_START, group, group.participants, {**self._state(group), **joined})
+        self._announce(CONFERENCE_START, group, group.participants, {**self._state(group), **joined})
 
     def lead(self, group: Group, topic: str, user: str = "") -> None:
         """Let a participant lead. Raises FieldError."""
         self._groups.lead(group, topic)
         label = user or self._user(topic) or topic
         leader = {"leaderUserName": label, "leaderLabel": label}
-        self._tell(CONFERENCE_LEAD, group, group.participants, {**self._state(group), **leader})
+        self._announce(CONFERENCE_LEAD, group, group.participants, {**self._state(group), **leader})
 
     def leave(self, group: Group, topic: str) -> bool:
         """Take a participant out; True when the group has ended with that. Who stays hears who leads from now on."""
         participants, host, leader = group.participants, group.host, group.leader
         ended = self._groups.leave(group, topic)
-        told = {"title": group.title, "hostTopic": host, "reason": "empty" if ended else "attendee-left"}
-        self._tell(CONFERENCE_END, group, participants, told if ended else {**told, "leaveTopic": topic})
+        context = {"title": group.title, "hostTopic": host, "reason": "empty" if ended else "attendee-left"}
+        self._announce(CONFERENCE_END, group, participants, context if ended else {**context, "leaveTopic": topic})
         if not ended and (group.host, group.leader) != (host, leader):
             self.lead(group, group.leader)
         return ended
@@ -70,8 +68,8 @@ class Conferences:
     def end(self, group: Group, reason: str = "host-ended") -> None:
         """End a group for all."""
         self._groups.end(group)
-        told = {"title": group.title, "hostTopic": group.host, "reason": reason}
-        self._tell(CONFERENCE_END, group, group.participants, told)
+        context = {"title": group.title, "hostTopic": group.host, "reason": reason}
+        self._announce(CONFERENCE_END, group, group.participants, context)
 
     def end_deserted(self, now: float) -> None:
         """End the groups to whose topics nobody has been subscribed for ``group_deserted_seconds``."""
@@ -97,8 +95,6 @@ class Conferences:
         """Return the user whose topic this is, as far as somebody has signed in and subscribed to it."""
         return next((each.owner.subject for each in self._table.members(topic)), "")
 
-    def _tell(self, event: str, group: Group, topics: Iterable[str], context: dict[str, Any]) -> None:
+    def _announce(self, event: str, group: Group, topics: Iterable[str], context: dict[str, Any]) -> None:
         message = parse_publish(make_message(event, group.host, context))
-        audience = self._table.audience(topics, message)
-        log.info("told", id=message.id, event=event, receivers=len(audience))
-        self._publisher.send(message, audience, json_frame(message.wire))
+        self._publisher.publish(message, receivers=self._table.audience(topics, message))

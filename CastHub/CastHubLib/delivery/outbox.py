@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
-from CastHubLib.delivery.backlog import Waiting
-from CastHubLib.routing.resume_queue import Notification
-from CastHubLib.routing.table import Receivers, Subscriber
+from CastHubLib.delivery.backlog import Backlog
+from CastHubLib.routing.resume_queue import Notification, ResumeQueue
+from CastHubLib.routing.subscriber import Receivers, Subscriber, Transport
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 
 _PAUSE_A_SOCKET = 10e-6  # seconds, about what a write costs: a pause is as long as the writing before it
@@ -41,7 +42,7 @@ def frame_text(frame: bytes) -> bytes:
     return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
 
 
-def write_frame(socket: asyncio.WriteTransport, frame: bytes) -> None:
+def write_frame(socket: Transport, frame: bytes) -> None:
     """Write to a socket, unless its connection has broken unnoticed: uvloop takes writing to that for a mistake."""
     if not socket.is_closing():
         socket.write(frame)
@@ -55,28 +56,15 @@ def json_frame(value: Any) -> bytes:
 class Outbox:
     """Takes frames for subscribers and writes them to their sockets.
 
-    ``on_slow`` is called with a subscriber when more than ``max_backlog_bytes`` bytes wait in its socket, or more than
-    ``max_queued_events`` notifications or ``max_queued_bytes`` bytes wait for its socket to come back, or more than
-    ``max_waiting_bytes`` for ``everyone`` and most of it for this one. ``on_lost`` is called with one whose connection
-    has broken before anybody else has noticed.
+    A subscriber is too slow when more than ``max_backlog_bytes`` bytes wait in its socket, or more in its queue for a
+    socket to come back than that may hold, or more than ``max_waiting_bytes`` for everyone and most of it for this one.
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        settings: HubSettings,
-        *,
-        on_slow: Callable[[Subscriber], None],
-        on_lost: Callable[[Subscriber], None],
-        everyone: Callable[[], Iterable[Subscriber]] = tuple,
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: HubSettings, table: Table) -> None:
         self._loop = loop
         self._settings = settings
-        self._on_slow = on_slow
-        self._on_lost = on_lost
-        self._waiting = Waiting(settings.max_waiting_bytes, everyone, on_slow)
-        self.kept = self._waiting.kept
-        self._sockets: dict[str, asyncio.WriteTransport] = {}
+        self._backlog = Backlog(settings.max_waiting_bytes, table)
+        self.kept = self._backlog.kept
         self._gathered: list[_Run] = []
         self._gathered_bytes = 0
         self._timer: asyncio.Handle | None = None
@@ -85,28 +73,24 @@ class Outbox:
         self._not_before = 0.0
         self.deliveries = 0
         self.forgotten = 0
-        """Notifications that left a tail without having been acknowledged."""
+        """Notifications that left a queue without having been acknowledged."""
 
-    def attach(self, subscriber: Subscriber, socket: asyncio.WriteTransport, first: bytes) -> None:
+    def attach(self, subscriber: Subscriber, socket: Transport, first: bytes) -> None:
         """Let a subscriber's frames go to this socket from now on, after ``first`` and what is kept for it."""
         self.flush()
-        self._sockets[subscriber.id] = socket
-        kept = list(subscriber.tail or ())
+        subscriber.transport = socket
+        kept = list(subscriber.queue or ())
         if not socket.is_closing():
             socket.writelines([first, *(notification.frame for notification in kept)])
-        subscriber.written = len(kept)
+        subscriber.written, subscriber.proven = len(kept), 0
         self.deliveries += 1 + len(kept)
-
-    def detach(self, id: str) -> None:
-        """Stop writing to a subscriber's socket."""
-        self._sockets.pop(id, None)
 
     def post(self, receivers: Receivers, frame: bytes) -> None:
         """Send one frame to these subscribers, in the order of the calls; it is nothing that they may need again."""
         self._gather(receivers, frame, None)
 
     def notify(self, receivers: Receivers, notification: Notification) -> None:
-        """Send an event to these subscribers, in the order of the calls; it is kept for those that have a tail."""
+        """Send an event to these subscribers, in the order of the calls; it is kept for those that have a queue."""
         self._gather(receivers, notification.frame, notification)
 
     def _gather(self, receivers: Receivers, frame: bytes, notification: Notification | None) -> None:
@@ -146,7 +130,7 @@ class Outbox:
                 self._timer = self._loop.call_soon(self._write_some)
                 return
         self._writing = None
-        self._waiting.look(self._sockets)
+        self._backlog.check()
         self._not_before = perf_counter() + min(self._settings.join_seconds, _PAUSE_A_SOCKET * self._sockets_written)
         if self._gathered:
             self._timer = self._loop.call_soon(self._write_some)
@@ -157,31 +141,31 @@ class Outbox:
         Yields where a turn has lasted long enough.
         """
         joined, notifications = run.join(), len(run.notifications)
-        self._waiting.written(len(joined))
+        self._backlog.written(len(joined))
         step = max(1, min(_SOCKETS_A_TURN, _BYTES_A_TURN // len(joined)))
         for begin in range(0, len(run.receivers), step):
             if begin:
                 yield
             written = 0
             for subscriber in run.receivers[begin : begin + step]:
-                socket = self._sockets.get(subscriber.id)
+                socket = subscriber.transport
                 if socket is not None and self._write(subscriber, socket, joined):
                     subscriber.written += notifications
                     written += 1
-                if subscriber.tail is not None:
-                    self._keep(subscriber, run)
+                if subscriber.queue is not None and notifications:
+                    self._keep(subscriber, subscriber.queue, run)
             self.deliveries += len(run.frames) * written
             self._sockets_written += written
 
     def _write_each(self, runs: list[_Run]) -> Iterator[None]:
         shares: dict[Subscriber, list[_Run]] = {}
         for run in runs:
-            self._waiting.written(len(run.join()))
+            self._backlog.written(len(run.join()))
             for subscriber in run.receivers:
                 shares.setdefault(subscriber, []).append(run)
         size = count = 0
         for subscriber, its in shares.items():
-            socket = self._sockets.get(subscriber.id)
+            socket = subscriber.transport
             if socket is not None:
                 data = b"".join([run.joined for run in its])
                 size, count = size + len(data), count + 1
@@ -189,41 +173,36 @@ class Outbox:
                     subscriber.written += sum(len(run.notifications) for run in its)
                     self.deliveries += sum(len(run.frames) for run in its)
             for run in its:
-                if subscriber.tail is not None:
-                    self._keep(subscriber, run)
+                if subscriber.queue is not None and run.notifications:
+                    self._keep(subscriber, subscriber.queue, run)
             if size > _BYTES_A_TURN or count > _SOCKETS_A_TURN:
                 self._sockets_written += count
                 size = count = 0
                 yield
         self._sockets_written += count
 
-    def _write(self, subscriber: Subscriber, socket: asyncio.WriteTransport, data: bytes) -> bool:
+    def _write(self, subscriber: Subscriber, socket: Transport, data: bytes) -> bool:
         if socket.is_closing():
-            self._on_lost(subscriber)
+            subscriber.manager.lost(subscriber)
         elif (backlog := socket.get_write_buffer_size()) > self._settings.max_backlog_bytes:
-            self._on_slow(subscriber)
+            subscriber.manager.too_slow(subscriber)
         else:
             if backlog:
-                self._waiting.seen(subscriber, backlog)
+                self._backlog.seen(subscriber, backlog)
             socket.write(data)
             return True
         return False
 
-    def _keep(self, subscriber: Subscriber, run: _Run) -> None:
-        tail, settings = subscriber.tail, self._settings
-        if tail is None or not run.notifications:
-            return
-        tail.add(run.notifications, run.size)
-        if subscriber.id not in self._sockets:
-            if len(tail) > settings.max_queued_events or tail.size > settings.max_queued_bytes:
-                self._on_slow(subscriber)
-        elif not subscriber.acknowledges:
-            if len(tail) > _MAX_SILENT or tail.size > settings.max_queued_bytes:
-                subscriber.tail = None
-        else:
-            while len(tail) > settings.max_queued_events or tail.size > settings.max_queued_bytes:
-                tail.drop_first()
-                self.forgotten += 1
+    def _keep(self, subscriber: Subscriber, queue: ResumeQueue, run: _Run) -> None:
+        fits = queue.add(run.notifications, run.size)
+        if not subscriber.connected:
+            if not fits:
+                subscriber.manager.too_slow(subscriber)
+        elif not subscriber.acknowledges_some:
+            if not fits or len(queue) > _MAX_SILENT:
+                subscriber.queue = None
+        elif not fits:
+            self.forgotten += queue.trim()
 
 
 class _Run:

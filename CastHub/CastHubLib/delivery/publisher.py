@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from CastHubLib import log
 from CastHubLib.delivery.outbox import Outbox, json_frame
-from CastHubLib.delivery.sync_error import matters
+from CastHubLib.routing.hub_events import must_be_followed
 from CastHubLib.routing.resume_queue import Notification
-from CastHubLib.routing.table import Receivers, Subscriber, Table
+from CastHubLib.routing.subscriber import Receivers, Subscriber
+from CastHubLib.routing.table import Table
 from CastLib.message import Message
 
-_REMEMBERED = 4096  # events that an acknowledgement may still speak of, after those that are kept in tails
+_REMEMBERED = 4096  # events that an acknowledgement may still speak of, after those that are kept in queues
 
 
 @dataclass(slots=True, eq=False)
@@ -37,28 +38,23 @@ class Publisher:
         self._clock = loop.time
         self._published: OrderedDict[str, Published] = OrderedDict()
 
-    def publish(self, message: Message, frame: bytes | None = None) -> Receivers:
-        """Send an event and return its receivers; without ``frame`` it is one that the hub itself has made."""
-        receivers = self._table.route(message)
+    def publish(self, message: Message, frame: bytes | None = None, receivers: Receivers | None = None) -> Receivers:
+        """Send an event to ``receivers``, or to all whom it concerns, and return them.
+
+        ``frame`` is what its publisher has sent; without one, it is an event that the hub itself has made.
+        """
+        if receivers is None:
+            receivers = self._table.route(message)
         if frame is None:
-            log.info("told", id=message.id, event=message.event, receivers=len(receivers))
-        self.send(message, receivers, json_frame(message.wire) if frame is None else frame)
-        return receivers
-
-    def publish_to_others(self, message: Message, subscriber: Subscriber) -> None:
-        """Send an event that the hub has made to all whom it concerns but one."""
-        others = tuple(each for each in self._table.route(message) if each is not subscriber)
-        log.info("told", id=message.id, event=message.event, receivers=len(others))
-        self.send(message, others, json_frame(message.wire))
-
-    def send(self, message: Message, receivers: Receivers, frame: bytes) -> None:
-        """Send an event's frame to these subscribers."""
+            frame = json_frame(message.wire)
+            log.info("announced", id=message.id, event=message.event, receivers=len(receivers))
         self._remember(message.id, message.event, message.topic, receivers)
         self._outbox.notify(receivers, Notification(frame, message.id, self._clock(), self._outbox.kept))
+        return receivers
 
     def send_again(self, id: str, event: str, topic: str, subscriber: Subscriber, frame: bytes) -> None:
         """Send an earlier event to one who was not there then; it may acknowledge it like the others."""
-        log.debug("context told", id=id, endpoint=log.endpoint(subscriber.id))
+        log.debug("sent again", id=id, endpoint=log.endpoint(subscriber.id))
         published = self._published.get(id) or self._remember(id, event, topic, ())
         published.receivers = (*published.receivers, subscriber)
         self._outbox.notify((subscriber,), Notification(frame, id, self._clock(), self._outbox.kept))
@@ -79,14 +75,14 @@ class Publisher:
         wanted: dict[str, set[Subscriber]] = {}
         for subscriber in subscribers:
             wanted.setdefault(subscriber.subscription.topic, set()).add(subscriber)
-        looked_at: set[int] = set()  # routing keeps its answers, so most events have the receivers of another
+        seen: set[int] = set()  # routing keeps its answers, so most events have the receivers of another
         for id, published in reversed(self._published.items()):
             here = wanted.get(published.topic)
-            if here and matters(published.event) and _identity(published.receivers) not in looked_at:
-                looked_at.add(_identity(published.receivers))
-                told = here.intersection(published.receivers)
-                here -= told
-                found |= dict.fromkeys(told, (id, published.event))
+            if here and must_be_followed(published.event) and _identity(published.receivers) not in seen:
+                seen.add(_identity(published.receivers))
+                receivers = here.intersection(published.receivers)
+                here -= receivers
+                found |= dict.fromkeys(receivers, (id, published.event))
         return found
 
     def find(self, id: str) -> Published | None:

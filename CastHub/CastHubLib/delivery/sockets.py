@@ -12,9 +12,9 @@ from CastHubLib.aside import MAX_AT_ONCE, Aside
 from CastHubLib.delivery.acknowledgements import Acknowledgements
 from CastHubLib.delivery.connection import Connection
 from CastHubLib.delivery.outbox import write_frame
-from CastHubLib.delivery.request_calls import Asking
-from CastHubLib.delivery.subscriptions import Connections
-from CastHubLib.routing.table import Subscriber
+from CastHubLib.delivery.requests import Requests
+from CastHubLib.delivery.subscriptions import Subscriptions
+from CastHubLib.routing.subscriber import Subscriber
 from CastHubLib.settings import HubSettings
 from CastLib.errors import FieldError
 from CastLib.fields import parse_json
@@ -27,7 +27,7 @@ _CLOSE_SECONDS = 5.0  # a peer may take this long to answer a close, then its co
 
 
 class WebSocket:
-    """An open one, as ``subscriptions`` uses it.
+    """An open one, as ``Subscriptions`` uses it.
 
     Closing is RFC 6455's (7.1.2): the hub reads on until the peer answers. Were the connection ended with something
     unread, say an acknowledgement under way, TCP would take from the peer what was written last.
@@ -77,14 +77,14 @@ class Sockets:
         self,
         settings: HubSettings,
         aside: Aside,
-        connections: Connections,
-        asking: Asking,
+        subscriptions: Subscriptions,
+        requests: Requests,
         acknowledgements: Acknowledgements,
     ) -> None:
         self._settings = settings
         self._aside = aside
-        self._connections = connections
-        self._asking = asking
+        self._subscriptions = subscriptions
+        self._requests = requests
         self._acknowledgements = acknowledgements
         self._open: set[WebSocket] = set()
         self._all_ended = asyncio.Event()
@@ -104,31 +104,31 @@ class Sockets:
             return response
         assert isinstance(connection, Connection)
         socket = WebSocket(transport)
-        pulse = self._connections.bind(subscriber, socket)
-        if pulse is None:
+        keepalive = self._subscriptions.bind(subscriber, socket)
+        if keepalive is None:
             await response.close(code=WSCloseCode.OK)
             return response
         self._open.add(socket)
         try:
             left = _A_TURN
             async for frame in response:
-                pulse.heard = True
+                keepalive.heard = True
                 left -= 1 + (len(frame.data) // _BYTES_AS_A_FRAME if frame.type is WSMsgType.TEXT else 0)
                 if left < 0:  # what has come is not waited for, so nobody else would have a turn
                     left = _A_TURN
                     await asyncio.sleep(0)
                 if frame.type is WSMsgType.TEXT:
                     if len(frame.data) > MAX_AT_ONCE:
-                        with connection.reading_paused(), pulse.deaf():
+                        with connection.reading_paused(), keepalive.not_listening():
                             await self._received(subscriber, frame.data)
                     else:
                         await self._received(subscriber, frame.data)
                 elif frame.type is WSMsgType.PING and not socket.closing:
                     await response.pong(frame.data)
                 elif frame.type is WSMsgType.PONG:
-                    pulse.pong(bytes(frame.data))
+                    keepalive.pong(bytes(frame.data))
         finally:
-            self._connections.dropped(subscriber, socket, response.close_code)
+            self._subscriptions.dropped(subscriber, socket, response.close_code)
             socket.ended()
             self._open.discard(socket)
             if not self._open:
@@ -136,7 +136,7 @@ class Sockets:
         return response
 
     async def deny(self, request: web.Request, reason: str) -> web.StreamResponse:
-        """Tell a socket that it is denied, in a frame, and close it (FHIRcast 2.4.3)."""
+        """Deny a socket in a frame, and close it (FHIRcast 2.4.3)."""
         response = web.WebSocketResponse(compress=False, max_msg_size=1024, timeout=_CLOSE_SECONDS)
         await response.prepare(request)
         await response.send_json({"hub.mode": "denied", "hub.topic": "", "hub.events": "", "hub.reason": reason})
@@ -151,17 +151,17 @@ class Sockets:
             log.info("bad frame", endpoint=log.endpoint(subscriber.id), field=error.field)
             return
         if isinstance(frame, Response):
-            self._asking.answer(subscriber, frame, len(text))
+            self._requests.answer(subscriber, frame, len(text))
         elif isinstance(frame, Acknowledgement):
             id = frame.id if self._acknowledgements.knows(frame.id) else "unknown"  # it may be any text
             log.debug("acknowledged", endpoint=log.endpoint(subscriber.id), id=id, status=frame.status)
             self._acknowledgements.received(subscriber, frame)
             if frame.status == ANSWERS_NOT:
-                self._asking.declined(subscriber, frame.id)
+                self._requests.declined(subscriber, frame.id)
 
     async def close(self) -> None:
         """Close every socket after what waits for it; one that has not taken it in time is cut off."""
-        self._connections.close()
+        self._subscriptions.close()
         self._all_ended.clear()
         if self._open:
             with suppress(asyncio.TimeoutError):

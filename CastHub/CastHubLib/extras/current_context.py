@@ -20,7 +20,8 @@ from CastHubLib.delivery.publisher import Publisher
 from CastHubLib.errors import Denied
 from CastHubLib.extras.json_text import member, with_member
 from CastHubLib.payloads.store import PayloadStore
-from CastHubLib.routing.table import Owner, Subscriber, Table
+from CastHubLib.routing.subscriber import Owner, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 from CastLib.events import is_binary_family
 from CastLib.fields import parse_json
@@ -64,7 +65,7 @@ class _Opened:
 
 
 class CurrentContext:
-    """What is open on each topic. It is told of every published event and every ended subscription.
+    """What is open on each topic. Every published event and every ended subscription is reported to it.
 
     ``clock`` gives seconds.
     """
@@ -102,11 +103,13 @@ class CurrentContext:
         elif message.key.endswith(_CLOSE):
             self._close(message, message.key[: -len(_CLOSE)])
 
-    def tell(self, subscriber: Subscriber, events: frozenset[str]) -> None:
+    def confirmed(self, subscriber: Subscriber, events: frozenset[str]) -> None:
         """Send a subscriber the last open of each kind that it would have got, as if it had just come (FHIRcast 2.4.2).
 
-        ``events`` are the keys of the events it has newly listed.
+        ``events`` are the keys of the events it has newly listed. A Cast client asks by itself.
         """
+        if subscriber.subscription.cast:
+            return
         last: dict[str, _Opened] = {}
         for opened in self._opened(subscriber.subscription.topic).values():
             if subscriber.strict or is_target(subscriber.subscription, opened.target):

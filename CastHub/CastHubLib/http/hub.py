@@ -15,12 +15,12 @@ from CastHubLib.access.sign_in import SignIn
 from CastHubLib.aside import Aside
 from CastHubLib.delivery.acknowledgements import Acknowledgements
 from CastHubLib.delivery.group_events import Conferences
-from CastHubLib.delivery.heartbeat import Heartbeat
+from CastHubLib.delivery.keepalive import Heartbeat
 from CastHubLib.delivery.outbox import Outbox
 from CastHubLib.delivery.publisher import Publisher
-from CastHubLib.delivery.request_calls import Asking
+from CastHubLib.delivery.requests import Requests
 from CastHubLib.delivery.sockets import Sockets
-from CastHubLib.delivery.subscriptions import Connections
+from CastHubLib.delivery.subscriptions import Subscriptions
 from CastHubLib.errors import Denied
 from CastHubLib.extras.current_context import CurrentContext
 from CastHubLib.incoming import Incoming
@@ -28,7 +28,8 @@ from CastHubLib.payloads.expect_continue import invite
 from CastHubLib.payloads.stalled_bodies import Patience
 from CastHubLib.payloads.store import PayloadStore
 from CastHubLib.payloads.upload import Uploads
-from CastHubLib.routing.table import Owner, Subscriber, Table
+from CastHubLib.routing.subscriber import Owner
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import KEEP, SINGLE_USER, HubSettings
 from CastHubLib.turns import Turns
 from CastLib.events import EVERY
@@ -48,37 +49,24 @@ class Hub:
         self._started = time.monotonic()
         self.table = Table()
         loop = asyncio.get_running_loop()
-        self.outbox = Outbox(
-            loop,
-            settings,
-            on_slow=lambda subscriber: self.connections.too_slow(subscriber),
-            on_lost=lambda subscriber: self.connections.lost(subscriber),
-            everyone=lambda: self.table,
-        )
-        self.publisher = Publisher(loop, self.table, self.outbox)
         self.incoming = Incoming(settings.max_incoming_bytes)
         self.aside = Aside(self.incoming)
         self.turns = Turns(loop)
-        self.asking = Asking(settings, self.table, self.outbox)
-        self.connections = Connections(
-            loop,
-            settings,
-            self.table,
-            self.outbox,
-            self.publisher,
-            self.asking,
-            on_confirmed=self._confirmed,
-            on_ended=self._ended,
-        )
-        self.acknowledgements = Acknowledgements(loop, settings, self.table, self.publisher, self.connections)
-        self.sockets = Sockets(settings, self.aside, self.connections, self.asking, self.acknowledgements)
-        self.conferences = Conferences(settings, self.table, self.publisher)
-        self.heartbeat = Heartbeat(self.table, self.outbox, settings.heartbeat_seconds)
         self.payloads = PayloadStore(settings)
         self.uploads = Uploads(settings, self.payloads, self.aside, self.incoming)
+        self.outbox = Outbox(loop, settings, self.table)
+        self.publisher = Publisher(loop, self.table, self.outbox)
+        self.requests = Requests(settings, self.table, self.outbox)
         self.context: CurrentContext | None = None
         if settings.context == KEEP:
             self.context = CurrentContext(loop.time, settings, self.table, self.publisher, self.payloads)
+        self.subscriptions = Subscriptions(
+            loop, settings, self.table, self.outbox, self.publisher, self.requests, self.context
+        )
+        self.acknowledgements = Acknowledgements(loop, settings, self.table, self.publisher, self.subscriptions)
+        self.sockets = Sockets(settings, self.aside, self.subscriptions, self.requests, self.acknowledgements)
+        self.conferences = Conferences(settings, self.table, self.publisher)
+        self.heartbeat = Heartbeat(loop, self.table, self.outbox, settings.heartbeat_seconds)
         self.sign_in = SignIn(settings)
         self.origins = Origins(settings)
         self.address = PublicAddress(settings)
@@ -156,15 +144,6 @@ class Hub:
                     raise _too_long(len(body), most)
         return bytes(body)
 
-    def _confirmed(self, subscriber: Subscriber, events: frozenset[str]) -> None:
-        """After its confirmation a FHIRcast subscriber hears what is open; a Cast one asks (FHIRcast 2.4.2)."""
-        if self.context is not None and not subscriber.subscription.cast:
-            self.context.tell(subscriber, events)
-
-    def _ended(self, subscriber: Subscriber) -> None:
-        if self.context is not None:
-            self.context.subscription_ended(subscriber.subscription.topic)
-
     def sweep(self) -> None:
         """Drop payloads, kept opens and deserted groups whose time is over, now and every ``sweep_seconds``."""
         loop = asyncio.get_running_loop()
@@ -181,7 +160,7 @@ class Hub:
         self.turns.close()
         self.acknowledgements.close()
         self.heartbeat.close()
-        self.asking.close()
+        self.requests.close()
         await self.sockets.close()
         self.aside.close()
 

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from CastHubLib import log
 from CastHubLib.aside import MAX_AT_ONCE, long_json
+from CastHubLib.delivery.connection import Connection
 from CastHubLib.delivery.publication import Publication, check_names, check_publish, read_publish
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
 from CastHubLib.responses import JSON, json_answer, text_refusal
-from CastHubLib.routing import table as core
-from CastHubLib.routing.table import Owner, Subscriber
+from CastHubLib.routing.subscriber import UNSUBSCRIBE, Owner, Subscriber
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_request, is_response
 from CastLib.fields import need_object, parse_json
@@ -143,7 +143,7 @@ class HubRoutes:
         subscription = replace(subscription, topic=self._hub.meant_topic(subscription.topic, owner))
         self._hub.check_topic(subscription.topic, owner, "hub.topic")
         if not form.endpoint_id:
-            return self._hub.connections.subscribe(
+            return self._hub.subscriptions.subscribe(
                 subscription, owner, strict=self._strict, max_lease_seconds=max_lease_seconds
             )
         subscriber = self._own(form.endpoint_id, owner)
@@ -151,13 +151,13 @@ class HubRoutes:
             raise FieldError("hub.channel.endpoint", "is of a subscription made at the hub's other address: use that")
         if subscriber.subscription.topic != subscription.topic:
             raise FieldError("hub.topic", "must be the topic of the subscription at hub.channel.endpoint")
-        self._hub.connections.renew(subscriber, subscription, max_lease_seconds=max_lease_seconds)
+        self._hub.subscriptions.renew(subscriber, subscription, max_lease_seconds=max_lease_seconds)
         return subscriber
 
     def _unsubscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
         form = parse_unsubscribe(fields, by_topic=self._strict)
         subscriber = self._own(form.endpoint_id, owner) if form.endpoint_id else self._only_one(form, owner)
-        self._hub.connections.end(subscriber, core.UNSUBSCRIBE, "unsubscribed")
+        self._hub.subscriptions.end(subscriber, UNSUBSCRIBE, "unsubscribed")
         return subscriber
 
     def _only_one(self, form: UnsubscribeForm, owner: Owner) -> Subscriber:
@@ -201,10 +201,9 @@ class HubRoutes:
         message, context = publication.message, self._hub.context
         if context is not None:
             context.check(message)
-        receivers = self._hub.table.route(message)
-        if publication.payload_ids:
+        receivers = self._hub.publisher.publish(message, publication.frame)
+        if publication.payload_ids:  # nobody can ask for them before: the loop has not had another turn
             self._hub.payloads.share(publication.payload_ids, owner, (subscriber.owner for subscriber in receivers))
-        self._hub.publisher.send(message, receivers, publication.frame)
         if context is not None:
             context.published(publication, owner)
         log.published(message, owner, len(receivers))
@@ -235,7 +234,7 @@ class HubRoutes:
         return web.Response(body=_RECEIVED, content_type=JSON)
 
     def _answering(self, response: Response, owner: Owner) -> tuple[Subscriber, Owner]:
-        answering = self._hub.asking.answering(owner, response)
+        answering = self._hub.requests.answering(owner, response)
         if answering is None:
             raise Denied(409, "event.context.id: no open request waits for an answer from this subscriber")
         return answering
@@ -243,7 +242,7 @@ class HubRoutes:
     def _answer(self, response: Response, owner: Owner, readers: set[Owner], size: int) -> None:
         subscriber, asker = self._answering(response, owner)
         readers.add(asker)
-        self._hub.asking.answer(subscriber, response, size)
+        self._hub.requests.answer(subscriber, response, size)
 
     async def request(self, request: web.Request) -> web.StreamResponse:
         """Ask other subscribers and give their answers as one (protocol: request and response)."""
@@ -261,7 +260,9 @@ class HubRoutes:
         topic = self._hub.meant_topic(question.message.topic, owner)
         question = replace(question, message=replace(question.message, topic=topic))
         self._hub.check_topic(question.message.topic or owner.topic, owner, "event.hub.topic")
-        answer, size = await self._hub.asking.ask(question, owner, lambda: request.transport is None)
+        assert isinstance(request.protocol, Connection)
+        gone = request.protocol.ended
+        answer, size = await self._hub.requests.ask(question, owner, gone)
         if size <= MAX_AT_ONCE:
             return json_answer(answer)
         text = await self._hub.aside.run(size, partial(long_json, answer))

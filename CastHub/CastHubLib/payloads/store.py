@@ -15,7 +15,7 @@ from typing import NamedTuple
 from CastHubLib import log
 from CastHubLib.errors import StoreFull
 from CastHubLib.payloads.content import Content, MemoryContent, Spool
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
 from CastLib.manifest import CHUNK
 

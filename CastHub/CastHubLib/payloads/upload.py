@@ -19,7 +19,7 @@ from CastHubLib.incoming import Incoming
 from CastHubLib.payloads.expect_continue import invite
 from CastHubLib.payloads.stalled_bodies import Patience
 from CastHubLib.payloads.store import Batch, PayloadStore, StoredFile, lay_out
-from CastHubLib.routing.table import Owner
+from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
 from CastLib.events import is_response
 from CastLib.manifest import replace_files

@@ -33,7 +33,7 @@ class Group:
         return (self.host, *self.topics)
 
     def record(self) -> dict[str, Any]:
-        """Return the group as the wire tells it."""
+        """Return the group as the wire shows it."""
         return {
             "hostTopic": self.host,
             "sceneLeaderTopic": self.leader,
@@ -45,13 +45,13 @@ class Group:
 class Groups:
     """All groups; a host has one at most, an attendee may be in several.
 
-    ``hear(topic, others)`` is told which other topics hear a topic, whenever that has changed.
+    ``on_changed(topic, others)`` is called with the other topics that hear a topic, whenever those have changed.
     """
 
-    def __init__(self, max_groups: int, max_topics: int, hear: Callable[[str, tuple[str, ...]], None]) -> None:
+    def __init__(self, max_groups: int, max_topics: int, on_changed: Callable[[str, tuple[str, ...]], None]) -> None:
         self._max_groups = max_groups
         self._max_topics = max_topics
-        self._hear = hear
+        self._on_changed = on_changed
         self._by_host: dict[str, Group] = {}
         self._of_topic: dict[str, list[Group]] = {}
 
@@ -81,7 +81,7 @@ class Groups:
         group = self._by_host[host] = Group(host, title, attendees, host_user, host)
         for topic in group.participants:
             self._of_topic.setdefault(topic, []).append(group)
-        self._tell_who_hears(group.participants)
+        self._report_who_hears(group.participants)
         return group
 
     def join(self, group: Group, topic: str) -> None:
@@ -95,7 +95,7 @@ class Groups:
             raise FieldError("joinTopic", f"does not fit: a group takes {self._max_topics} topics")
         group.topics.append(topic)
         self._of_topic.setdefault(topic, []).append(group)
-        self._tell_who_hears(group.participants)
+        self._report_who_hears(group.participants)
 
     @staticmethod
     def lead(group: Group, topic: str) -> None:
@@ -123,7 +123,7 @@ class Groups:
         group.host, group.topics = host, [each for each in rest if each != host]
         self._by_host[host] = group
         self._take_out(group, topic)
-        self._tell_who_hears(before)
+        self._report_who_hears(before)
         return False
 
     def _successor(self, group: Group, rest: Sequence[str]) -> str:
@@ -136,10 +136,10 @@ class Groups:
         del self._by_host[group.host]
         for topic in group.participants:
             self._take_out(group, topic)
-        self._tell_who_hears(group.participants)
+        self._report_who_hears(group.participants)
 
     def deserted(self, now: float, seconds: float, is_there: Callable[[str], bool]) -> list[Group]:
-        """Return the groups whose topics nobody has been subscribed to for so long, by looks like this one."""
+        """Return the groups whose topics nobody has been subscribed to for so long, by checks like this one."""
         found = []
         for group in self._by_host.values():
             if any(map(is_there, group.participants)):
@@ -157,12 +157,12 @@ class Groups:
         else:
             del self._of_topic[topic]
 
-    def _tell_who_hears(self, topics: Sequence[str]) -> None:
+    def _report_who_hears(self, topics: Sequence[str]) -> None:
         for topic in topics:
             others = dict.fromkeys(
                 other for group in self._of_topic.get(topic, ()) for other in group.participants if other != topic
             )
-            self._hear(topic, tuple(others))
+            self._on_changed(topic, tuple(others))
 
 
 def _check_topic(topic: str, field_name: str) -> None:

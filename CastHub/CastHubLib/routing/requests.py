@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from CastHubLib.routing.table import Owner, Receivers, Subscriber
+from CastHubLib.routing.subscriber import Owner, Receivers, Subscriber
 from CastLib.message import Request, Response, Sender, make_message, sender_fields
 from CastLib.subscription import Subscription
 

@@ -1,6 +1,6 @@
 """What one subscriber may need again: events sent to it and not acknowledged, or waiting for its socket to come back.
 
-No I/O and no clock. The frames are the very objects that went to everybody else, so a tail costs references only.
+No I/O and no clock. The frames are the very objects that went to everybody else, so a queue costs references only.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 
-class Kept:
-    """Counts the bytes of the notifications that somebody holds, each once."""
+class KeptBytes:
+    """Counts the bytes of the notifications that are kept for somebody, each once."""
 
     __slots__ = ("bytes",)
 
@@ -24,7 +24,7 @@ class Notification:
 
     __slots__ = ("_kept", "at", "frame", "id")
 
-    def __init__(self, frame: bytes, id: str, at: float, kept: Kept) -> None:
+    def __init__(self, frame: bytes, id: str, at: float, kept: KeptBytes) -> None:
         self.frame = frame
         self.id = id
         self.at = at
@@ -35,15 +35,20 @@ class Notification:
         self._kept.bytes -= len(self.frame)
 
 
-class Tail:
-    """Notifications in the order in which they were sent; ``size`` is their frames' bytes."""
+class ResumeQueue:
+    """Notifications in the order in which they were sent: no more than ``max_events``, of no more than ``max_bytes``.
 
-    __slots__ = ("_ids", "_kept", "_known", "size")
+    ``size`` is their frames' bytes.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_ids", "_indexed", "_kept", "_max_bytes", "_max_events", "size")
+
+    def __init__(self, max_events: int, max_bytes: int) -> None:
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._kept: deque[Notification] = deque()
-        self._ids: Counter[str] = Counter()  # of the first ``_known``: most tails never need them
-        self._known = 0
+        self._ids: Counter[str] = Counter()  # of the first ``_indexed``: most queues never need them
+        self._indexed = 0
         self.size = 0
 
     def __len__(self) -> int:
@@ -52,20 +57,30 @@ class Tail:
     def __iter__(self) -> Iterator[Notification]:
         return iter(self._kept)
 
-    def add(self, notifications: Sequence[Notification], size: int) -> None:
-        """Keep notifications whose frames have ``size`` bytes together."""
+    def add(self, notifications: Sequence[Notification], size: int) -> bool:
+        """Keep notifications whose frames have ``size`` bytes together.
+
+        False when that is more than the queue may hold: drop it as a whole, or ``trim`` it.
+        """
         self._kept.extend(notifications)
         self.size += size
+        return not self._is_over_full()
 
-    def drop_first(self) -> None:
-        """Forget the oldest."""
-        self._drop()
+    def trim(self) -> int:
+        """Forget the oldest until the rest is within the bounds; return how many those were."""
+        before = len(self._kept)
+        while self._is_over_full():
+            self._drop_first()
+        return before - len(self._kept)
 
-    def _drop(self) -> str:
+    def _is_over_full(self) -> bool:
+        return len(self._kept) > self._max_events or self.size > self._max_bytes
+
+    def _drop_first(self) -> str:
         dropped = self._kept.popleft()
         self.size -= len(dropped.frame)
-        if self._known:
-            self._known -= 1
+        if self._indexed:
+            self._indexed -= 1
             self._ids[dropped.id] -= 1
             if not self._ids[dropped.id]:
                 del self._ids[dropped.id]
@@ -91,15 +106,15 @@ class Tail:
             return False
         if self._kept[0].id != id and id not in self._all_ids():
             return False
-        while self._drop() != id:
+        while self._drop_first() != id:
             pass
         return True
 
     def _all_ids(self) -> Counter[str]:
         """Ids are counted when somebody asks for one that is not the first, each once: it may be any text."""
-        new = len(self._kept) - self._known
+        new = len(self._kept) - self._indexed
         self._ids.update(kept.id for kept in islice(reversed(self._kept), new))
-        self._known += new
+        self._indexed += new
         return self._ids
 
     def overdue(self, before: float, most: int = 100) -> int:

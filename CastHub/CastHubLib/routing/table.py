@@ -9,57 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
 
-from CastHubLib.routing.resume_queue import Tail
-from CastLib.events import EVERY, SUBSCRIPTION_REMOVED
+from CastHubLib.routing.subscriber import Owner, Receivers, Subscriber
+from CastLib.events import EVERY
 from CastLib.matching import is_echo, receives
-from CastLib.message import Message, Sender, make_message, parse_publish
+from CastLib.message import Message
 from CastLib.subscription import Subscription
 
-#: Why a subscription ended, as ``subscription-removed`` says it.
-UNSUBSCRIBE = "unsubscribe"
-DISCONNECT = "websocket-disconnect"
-SEND_FAILURE = "send-failure"
-LEASE_EXPIRED = "lease-expired"
-
 _ROUTES_KEPT = 512  # per topic: names of senders and targets are the clients' choice, so this must end somewhere
-
-
-class Owner(NamedTuple):
-    """Whom a token speaks for. Signing in again gives an equal value, so rights outlive a connection."""
-
-    subject: str
-    topic: str
-
-    @property
-    def everyone(self) -> bool:
-        """Tell whether it may use every user's topic."""
-        return self.topic == EVERY
-
-
-@dataclass(slots=True, eq=False)
-class Subscriber:
-    """One subscription held by the hub, with what is known of its socket."""
-
-    id: str
-    subscription: Subscription
-    owner: Owner
-    lease_seconds: int
-    strict: bool = False
-    """Made on the strict path: plain FHIRcast, whatever it says of itself; targets mean nothing to it."""
-    connected: bool = False
-    acknowledges: bool = False
-    """It has said that it does, or has once done so in any form: what it has not acknowledged is sent again."""
-    answers: bool = False
-    """It has said so, or has once acknowledged with a status: so a missing acknowledgement means something."""
-    tail: Tail | None = None
-    """Kept while it acknowledges (or may yet show that it does), and while its socket is away."""
-    written: int = 0
-    """Notifications written to its present socket."""
-
-
-Receivers = tuple[Subscriber, ...]
 
 
 @dataclass(slots=True)
@@ -137,7 +94,7 @@ class Table:
         return subscriber
 
     def let_hear(self, topic: str, others: tuple[str, ...]) -> None:
-        """Let subscribers of these topics hear what is published on this one; the caller tells both ways."""
+        """Let subscribers of these topics hear what is published on this one; the caller does so both ways."""
         changed = self._topics.setdefault(topic, _Topic())
         changed.heard_by = others
         changed.routes.clear()
@@ -236,27 +193,3 @@ def _is_asker(subscriber: Subscriber, message: Message, asker: Owner) -> bool:
     name = message.sender.name
     same = subscriber.subscription.name.casefold() == name.casefold()
     return same and (name != EVERY or subscriber.owner == asker)
-
-
-def granted_lease(asked: int | None, default: int, least: int, most: int) -> int:
-    """Return the seconds granted: what was asked, within bounds (FHIRcast 2.4.1)."""
-    return default if asked is None else max(least, min(asked, most))
-
-
-def renewed(before: Subscription, now: Subscription) -> Subscription:
-    """Return what a subscription becomes when a form replaces its events; who it is need not be said again."""
-    return replace(
-        now,
-        name=now.name or before.name,
-        product=now.product or before.product,
-        version=now.version or before.version,
-        actors=now.actors or before.actors,
-        cast=now.cast or before.cast,
-    )
-
-
-def subscription_removed(subscription: Subscription, reason: str) -> Message:
-    """Return the hub's own event that a subscription has ended; clients read who it was from the root."""
-    sender = Sender(subscription.name, subscription.product, subscription.version, subscription.actors)
-    context: dict[str, Any] = {"reason": reason, "subscriber": subscription.name}
-    return parse_publish(make_message(SUBSCRIPTION_REMOVED, subscription.topic, context, sender=sender))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hub_subscribers import unmanaged
 from manual_loop import ManualLoop
 
-from CastHubLib.delivery.keepalive import Pulse, ping_frame
-from CastHubLib.routing.table import Owner, Subscriber
+from CastHubLib.delivery.keepalive import KeepAlive, ping_frame
+from CastHubLib.routing.subscriber import Owner
 from CastLib.subscription import make_subscription
 
 
@@ -31,8 +32,8 @@ class Transport(asyncio.WriteTransport):
 class Bench:
     def __init__(self) -> None:
         self.loop, self.transport, self.dead = ManualLoop(), Transport(), 0
-        self.subscriber = Subscriber("s", make_subscription("t", ["*"]), Owner("u", "t"), 60)
-        self.pulse = Pulse(self.loop, 10.0, self.subscriber, self.transport, self._died)  # type: ignore[arg-type]
+        self.subscriber = unmanaged("s", make_subscription("t", ["*"]), Owner("u", "t"), transport=self.transport)
+        self.keepalive = KeepAlive(self.loop, 10.0, self.subscriber, self.transport, self._died)  # type: ignore[arg-type]
 
     def _died(self) -> None:
         self.dead += 1
@@ -43,7 +44,7 @@ def test_a_peer_is_pinged_at_intervals_and_given_up_once_when_nothing_comes() ->
     for round in range(1, 4):
         bench.loop.pass_time(10.0)
         assert len(bench.transport.pings) == round
-        bench.pulse.heard = True
+        bench.keepalive.heard = True
     bench.loop.pass_time(14.9)
     assert bench.dead == 0
     bench.loop.pass_time(0.2)
@@ -56,16 +57,16 @@ def test_a_pong_proves_what_was_written_before_its_ping() -> None:
     bench.loop.pass_time(10.0)
     assert bench.transport.pings == [ping_frame(b"3")]
     bench.subscriber.written = 5
-    bench.pulse.pong(b"3")
-    assert bench.pulse.proven == 3
+    bench.keepalive.pong(b"3")
+    assert bench.subscriber.proven == 3
 
 
 @pytest.mark.parametrize("payload", [b"", b"6", b"-1", b"x", b"1" * 100, "\u0663".encode(), b" 4"])
 def test_a_pong_that_nobody_asked_for_proves_nothing(payload: bytes) -> None:
     bench = Bench()
     bench.subscriber.written = 5
-    bench.pulse.pong(payload)
-    assert bench.pulse.proven == 0
+    bench.keepalive.pong(payload)
+    assert bench.subscriber.proven == 0
 
 
 def test_who_takes_what_waits_for_it_is_there_though_the_pong_is_late() -> None:
@@ -84,12 +85,12 @@ def test_asked_at_once_and_only_once_at_a_time() -> None:
     bench = Bench()
     bench.loop.pass_time(1.0)
     for _ in range(3):
-        bench.pulse.ask()
+        bench.keepalive.ping_now()
     assert len(bench.transport.pings) == 1
-    bench.pulse.heard = True
+    bench.keepalive.heard = True
     bench.loop.pass_time(5.0)
-    bench.pulse.ask()
+    bench.keepalive.ping_now()
     assert len(bench.transport.pings) == 2
-    bench.pulse.stop()
+    bench.keepalive.stop()
     bench.loop.pass_time(100.0)
     assert bench.dead == 0 and bench.loop.pending == 0

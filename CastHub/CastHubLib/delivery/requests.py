@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from asyncio import FIRST_COMPLETED
 from typing import Any
 
 from CastHubLib import log
 from CastHubLib.delivery.outbox import Outbox, json_frame
 from CastHubLib.errors import Denied
 from CastHubLib.routing.requests import OpenRequest, OpenRequests, request_frame
-from CastHubLib.routing.table import Owner, Receivers, Subscriber, Table
+from CastHubLib.routing.subscriber import Owner, Receivers, Subscriber
+from CastHubLib.routing.table import Table
 from CastHubLib.settings import HubSettings
 from CastLib.events import EVERY
 from CastLib.message import Request, Response
 from CastLib.subscription import Subscription
 
-_LOOK_SECONDS = 1.0  # between looks whether an asker is still there
 
-
-class Asking:
+class Requests:
     """The waiting side of requests; who was asked and who answered is kept by ``OpenRequests``."""
 
     def __init__(self, settings: HubSettings, table: Table, outbox: Outbox) -> None:
@@ -34,8 +33,8 @@ class Asking:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def ask(self, request: Request, asker: Owner, gave_up: Callable[[], bool]) -> tuple[dict[str, Any], int]:
-        """Return the collated answer, when all have answered, the request's time is over or the asker ``gave_up``.
+    async def ask(self, request: Request, asker: Owner, gone: asyncio.Future[None]) -> tuple[dict[str, Any], int]:
+        """Return the collated answer, when all have answered, the request's time is over or the asker is ``gone``.
 
         Beside it stands how many bytes of answers are in it. Raises Denied.
         """
@@ -51,7 +50,7 @@ class Asking:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
                 frames = self._put(request, asker, asked)
-                await _wait(done, request.timeout_seconds, gave_up)
+                await asyncio.wait((done, gone), timeout=request.timeout_seconds, return_when=FIRST_COMPLETED)
         finally:
             self._waiting.pop(opened, None)
             self._open.close(opened)
@@ -123,10 +122,3 @@ class Asking:
         done = self._waiting.get(opened)
         if opened.complete and done is not None and not done.done():
             done.set_result(None)
-
-
-async def _wait(done: asyncio.Future[None], seconds: float, gave_up: Callable[[], bool]) -> None:
-    now = asyncio.get_running_loop().time
-    until = now() + seconds
-    while not done.done() and now() < until and not gave_up():
-        await asyncio.wait((done,), timeout=min(until - now(), _LOOK_SECONDS))
