@@ -6,7 +6,7 @@ from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY
 from CastLib.dicom.headers import SEG_CLASSES
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
-from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.manifest import FileEntry
 from CastLib.message import Message, Sender, Target
 
 #: Why what lies at an address is not worked on: it ends a sentence.
@@ -30,7 +30,7 @@ def is_meant_for(message: Message, own: Sender) -> bool:
     if EVIDENCE_CREATOR in actors and IMAGE_DISPLAY not in actors:
         return False
     try:
-        entries = parse_received_manifest(message.context)
+        entries = message.files
     except FieldError:
         return True  # taken, to be refused with the reason
     return not (entries and all(map(_is_segmentation, entries)))
