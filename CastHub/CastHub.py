@@ -4,6 +4,8 @@ Only what Slicer calls stands here; the work is done in CastHubWidgets (panel, c
 which are imported when the module is used.
 """
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from slicer.i18n import tr as _
@@ -12,8 +14,13 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
+
+# Installed, the three modules lie in one folder; in a source tree Slicer may read this file before it knows the others.
+if find_spec("CastSlicerLib") is None:
+    sys.path.append(str(Path(__file__).parents[1] / "CastInterface"))
+
+from CastSlicerLib.module_widget import ModuleWidget
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastHub-requirements.txt"
@@ -37,19 +44,12 @@ class CastHub(ScriptedLoadableModule):
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 
-class CastHubWidget(ScriptedLoadableModuleWidget):
+class CastHubWidget(ModuleWidget):
     """Puts the panel together."""
 
-    frame = None
-    logic = property(lambda self: self.frame.logic)
-    panel = property(lambda self: self.frame.panel)
-    ui = property(lambda self: self.frame.ui)
-
     def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        from CastSlicerLib.module_frame import ModuleFrame
-
-        self.frame = ModuleFrame(self, _("Cast Hub"), None, IMPORTS, self.makePanel)
+        ModuleWidget.setup(self)
+        self.fill(_("Cast Hub"), None, IMPORTS)
 
     def makePanel(self, ui):
         from CastHubWidgets.hub_panel import HubPanel
@@ -57,24 +57,6 @@ class CastHubWidget(ScriptedLoadableModuleWidget):
 
         logic = CastHubLogic()
         return logic, HubPanel(ui, logic.hub, lambda: install_requirements(REQUIREMENTS, _("Cast Hub")))
-
-    def enter(self):
-        if self.frame is not None:
-            self.frame.enter()
-
-    def exit(self):
-        if self.frame is not None:
-            self.frame.exit()
-
-    def cleanup(self):
-        if self.frame is not None:
-            self.frame.cleanup()
-
-    def onReload(self):
-        from CastSlicerLib.reloading import forget_libraries
-
-        forget_libraries()
-        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class CastHubLogic(ScriptedLoadableModuleLogic):

@@ -12,8 +12,10 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
+
+from CastSlicerLib.module_frame import CLIENT
+from CastSlicerLib.module_widget import ModuleWidget
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastInterface-requirements.txt"
@@ -43,43 +45,18 @@ class CastInterface(ScriptedLoadableModule):
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 
-class CastInterfaceWidget(ScriptedLoadableModuleWidget):
+class CastInterfaceWidget(ModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    frame = None
-    logic = property(lambda self: self.frame.logic)
-    panel = property(lambda self: self.frame.panel)
-    ui = property(lambda self: self.frame.ui)
-
     def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        from CastSlicerLib.module_frame import CLIENT, ModuleFrame
-
-        self.frame = ModuleFrame(self, _("Cast Interface"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
+        ModuleWidget.setup(self)
+        self.fill(_("Cast Interface"), REQUIREMENTS, (*CLIENT, *IMPORTS))
 
     def makePanel(self, ui):
         from CastInterfaceLib.panels.interface_panel import InterfacePanel
 
         logic = CastInterfaceLogic()
         return logic, InterfacePanel(ui, logic)
-
-    def enter(self):
-        if self.frame is not None:
-            self.frame.enter()
-
-    def exit(self):
-        if self.frame is not None:
-            self.frame.exit()
-
-    def cleanup(self):
-        if self.frame is not None:
-            self.frame.cleanup()
-
-    def onReload(self):
-        from CastSlicerLib.reloading import forget_libraries
-
-        forget_libraries()
-        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class CastInterfaceLogic(ScriptedLoadableModuleLogic):

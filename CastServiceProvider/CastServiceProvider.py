@@ -4,6 +4,8 @@ Only what Slicer calls stands here; the work is done in CastServiceProviderLib (
 CastServiceProviderWidgets (panel), which are imported when the module is used.
 """
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import qt
@@ -14,8 +16,14 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
+
+# Installed, the three modules lie in one folder; in a source tree Slicer may read this file before it knows the others.
+if find_spec("CastSlicerLib") is None:
+    sys.path.append(str(Path(__file__).parents[1] / "CastInterface"))
+
+from CastSlicerLib.module_frame import CLIENT
+from CastSlicerLib.module_widget import ModuleWidget
 
 HOMEPAGE = "https://cast-interface.example.org"
 REQUIREMENTS = Path(__file__).parent / "Resources" / "CastServiceProvider-requirements.txt"
@@ -44,43 +52,18 @@ class CastServiceProvider(ScriptedLoadableModule):
         self.parent.acknowledgementText = _("Cast stands on HL7's FHIRcast.")
 
 
-class CastServiceProviderWidget(ScriptedLoadableModuleWidget):
+class CastServiceProviderWidget(ModuleWidget):
     """Puts the panel together, or says which Python packages are missing."""
 
-    frame = None
-    logic = property(lambda self: self.frame.logic)
-    panel = property(lambda self: self.frame.panel)
-    ui = property(lambda self: self.frame.ui)
-
     def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        from CastSlicerLib.module_frame import CLIENT, ModuleFrame
-
-        self.frame = ModuleFrame(self, _("Cast Service Provider"), REQUIREMENTS, (*CLIENT, *IMPORTS), self.makePanel)
+        ModuleWidget.setup(self)
+        self.fill(_("Cast Service Provider"), REQUIREMENTS, (*CLIENT, *IMPORTS))
 
     def makePanel(self, ui):
         from CastServiceProviderWidgets.provider_panel import ProviderPanel
 
         logic = CastServiceProviderLogic()
         return logic, ProviderPanel(ui, logic.provider, str(SCRIPTS))
-
-    def enter(self):
-        if self.frame is not None:
-            self.frame.enter()
-
-    def exit(self):
-        if self.frame is not None:
-            self.frame.exit()
-
-    def cleanup(self):
-        if self.frame is not None:
-            self.frame.cleanup()
-
-    def onReload(self):
-        from CastSlicerLib.reloading import forget_libraries
-
-        forget_libraries()
-        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class CastServiceProviderLogic(ScriptedLoadableModuleLogic):

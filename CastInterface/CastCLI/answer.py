@@ -24,7 +24,7 @@ from CastLib.command_line import (
 from CastLib.errors import CastError, FieldError, WrongUsage
 from CastLib.events import STATUS, request_event
 from CastLib.fields import parse_json
-from CastLib.manifest import guess_mime_type
+from CastLib.manifest import SIGNATURES, guess_mime_type
 from CastLib.message import MAX_REQUEST_TIMEOUT, Message
 
 _log = logging.getLogger("cast.answer")
@@ -154,6 +154,4 @@ def answer_value(data: bytes, name: str) -> Any:
 
 
 def _picture_kind(data: bytes) -> str:
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    return "image/jpeg" if data.startswith(b"\xff\xd8\xff") else ""
+    return next((kind for kind, signature in SIGNATURES.items() if data.startswith(signature)), "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from CastLib.fields import shortened
+
 #: Characters of one value, and of one answer, that are shown; ``--json`` and ``--out`` have them whole.
 MAX_VALUE, MAX_ANSWER = 80, 400
 
@@ -17,7 +19,7 @@ def words_of(data: Any) -> str:
     Args:
         data: the answer's ``data``: of STATUS, SCENEVIEW, pictures, ``{"error": …}``, or any other JSON.
     """
-    return _cut("; ".join(_parts(data)), MAX_ANSWER)
+    return shortened("; ".join(_parts(data)), MAX_ANSWER)
 
 
 def is_refusal(data: Any) -> bool:
@@ -101,10 +103,10 @@ def _value(value: Any) -> str:
         return _count(len(value))
     if isinstance(value, list):
         simple = all(entry is None or isinstance(entry, (str, int, float)) for entry in value)
-        return _cut(", ".join(map(str, value)), MAX_VALUE) if simple and value else _count(len(value))
+        return shortened(", ".join(map(str, value)), MAX_VALUE) if simple and value else _count(len(value))
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
-    return _cut(str(value), MAX_VALUE)
+    return shortened(str(value), MAX_VALUE)
 
 
 def _count(number: int) -> str:
@@ -117,7 +119,3 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

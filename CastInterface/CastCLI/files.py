@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from CastLib.dicom.folder_files import files_of, shown_name
 from CastLib.errors import CastError, FileRefused
-from CastLib.manifest import check_file_name, local_file_name, parse_received_manifest, suffix_of
+from CastLib.manifest import check_file_name, local_file_name, suffix_of
 from CastLib.message import Message
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _is_dicom(path: Path) -> bool:
 
 def fetch_batch(session: Session, message: Message, folder: Path, output: Output) -> list[Path]:
     """Download the files an event carries into ``folder``; ``[]`` when it carries none."""
-    if not any(entry.payload_ids for entry in parse_received_manifest(message.context)):
+    if not any(entry.payload_ids for entry in message.files):
         return []
     with _told(folder):
         folder.mkdir(parents=True, exist_ok=True)

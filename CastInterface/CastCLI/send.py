@@ -23,7 +23,8 @@ from CastLib.command_line import (
 from CastLib.errors import CastError, TimedOut, WrongUsage
 from CastLib.events import STATUS, STATUS_UPDATE, event_key, is_binary_family
 from CastLib.flag_values import folder, given, seconds
-from CastLib.message import IN_REPLY_TO, Message, Target, new_id
+from CastLib.message import Message, Target, new_id
+from CastLib.status_update import IN_REPLY_TO
 
 ANY = "*"
 WAIT_SECONDS = 600.0

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from CastLib.actors import IMAGE_DISPLAY, SLICER_PRODUCT
 from CastLib.command_line import (
     StopSignal,
     add_connection_arguments,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cast.display")
 
-PRODUCT = "3DSLICER-ID"
-ACTOR = "ID"
 MIN_SIZE, MAX_SIZE = 64, 4096
 
 # A window drawn before anything else, in a process of its own: where OpenGL is missing, VTK ends its process.
@@ -81,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="tell the patient's name and ID, in pictures and scene views, to those who ask for it (default: nobody)",
     )
-    add_connection_arguments(parser, product=PRODUCT, actor=ACTOR)
+    add_connection_arguments(parser, product=SLICER_PRODUCT, actor=IMAGE_DISPLAY)
     add_service_arguments(parser)
 
 

@@ -13,6 +13,8 @@ IMAGE_DISPLAY = "ID"
 EVIDENCE_CREATOR = "EC"
 WORKLIST_CLIENT = "WORKLIST_CLIENT"
 
+SLICER_PRODUCT = "3DSLICER-ID"  # the product by which existing worklists know Slicer as an image display
+
 #: IHE's actor keywords and those of Cast clients, with what they mean.
 ACTORS = {
     IMAGE_DISPLAY: "Image Display",

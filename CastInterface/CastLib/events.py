@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from CastLib.words import trimmed
+from CastLib.fields import trimmed
 
 EVERY = "*"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from CastLib.words import trimmed
+from CastLib.fields import trimmed
 
 DICOM_UID = "urn:dicom:uid"
 

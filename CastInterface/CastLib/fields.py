@@ -24,6 +24,24 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level deeper, one 
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+#: What stands around a word from outside and is no part of it: controls with NUL, blanks of every width with the
+#: no-break one, and marks that take no place.
+_AROUND = "".join(
+    map(chr, (*range(0x21), *range(0x7F, 0xA1), 0x1680, *range(0x2000, 0x2010), *range(0x2028, 0x2030), 0x205F, 0x2060))
+)
+_AROUND += "\u3000\ufeff"
+
+
+def trimmed(text: str) -> str:
+    """Return a text without blanks, controls and invisible marks at its ends."""
+    return text.strip(_AROUND)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters; the last one of a longer text is ``…``."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def kind_of(value: object) -> str:
     """Return the JSON word for a value's type: ``text``, ``a number``, ``a list`` …"""
     if value is None:

@@ -46,6 +46,8 @@ _MIME_TYPES = {
     ".stl": "model/stl",
     ".obj": "model/obj",
 }
+#: The bytes that pictures of a media type begin with (PNG 5.2; ISO/IEC 10918-1 B.1.1.3: SOI and another marker).
+SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _LONGEST_FIRST = tuple(sorted(SUFFIXES, key=len, reverse=True))
 _PATH = re.compile(r"[/\\]|^[A-Za-z]:")  # C:a.dcm lies in the folder that is open on another drive
 _UNSAFE_LOCALLY = re.compile(r'[<>:"|?*]')

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
-from CastLib.events import EVERY, data_type_of_event, event_key, is_request, is_response, request_event, response_event
+from CastLib.events import data_type_of_event, event_key, is_request, is_response, request_event, response_event
 from CastLib.fields import kind_of, need_object, need_text, optional_number, optional_text
+from CastLib.manifest import FileEntry, parse_received_manifest
 
 REQUEST_TIMEOUT = 2.0  # seconds an asker waits when it names no time
 MAX_REQUEST_TIMEOUT = 300.0
-
-
-#: In a context: the id of the message that this one belongs to, so that two of the same asker are told apart.
-IN_REPLY_TO = "inReplyTo"
 
 
 def new_id() -> str:
@@ -66,6 +63,17 @@ class Message:
     context: list[Any] | dict[str, Any]
     sender: Sender
     target: Target
+    _files: tuple[FileEntry, ...] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The files that the event carries, as the hub sent their manifest; ``()`` when it carries none.
+
+        The manifest is read when it is first asked for, and once. Raises FieldError when it is broken.
+        """
+        if self._files is None:
+            object.__setattr__(self, "_files", parse_received_manifest(self.context))
+        return self._files or ()
 
     def context_dict(self) -> dict[str, Any]:
         """Return an object context, ``{}`` when the context is a list."""
@@ -115,17 +123,6 @@ class Acknowledgement:
     def refused(self) -> bool:
         """Tell whether the receiver refused or failed: any status that is no 2xx (FHIRcast 2.5.2)."""
         return self.status is not None and not 200 <= self.status < 300
-
-
-def progress_target(message: Message) -> Target | None:
-    """The asker alone, without an actor as a worklist is no image display; None when it cannot be told apart.
-
-    An asker whose name is ``*`` (seen) is narrowed by its product.
-    """
-    asker = message.sender
-    if asker.name not in ("", EVERY):
-        return Target(name=asker.name)
-    return Target(name=asker.name, product=asker.product) if asker.name and asker.product else None
 
 
 def parse_publish(body: Any) -> Message:
@@ -298,12 +295,6 @@ def make_request(
     if not topic:
         del wire["event"]["hub.topic"]
     return wire
-
-
-def answered_id(message: Message) -> str:
-    """Return the id of the message that this one belongs to, as progress and results say of a batch; "" for none."""
-    id = message.context_dict().get(IN_REPLY_TO)
-    return id if isinstance(id, str) else ""
 
 
 def make_response(request: Message, data: Any, *, sender: Sender) -> dict[str, Any]:

@@ -10,8 +10,16 @@ from typing import Any
 from CastLib.actors import parse_actors
 from CastLib.errors import FieldError
 from CastLib.events import EVERY, event_key
-from CastLib.fields import kind_of, need_text, optional_flag, optional_number, optional_text, parse_json, refuse_unseen
-from CastLib.words import trimmed
+from CastLib.fields import (
+    kind_of,
+    need_text,
+    optional_flag,
+    optional_number,
+    optional_text,
+    parse_json,
+    refuse_unseen,
+    trimmed,
+)
 
 _BIND = "/bind/"
 _MAX_TIMEZONE = 64  # characters; the longest IANA name has 32

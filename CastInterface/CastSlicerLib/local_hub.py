@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from CastLib.actors import SLICER_PRODUCT
+
 if TYPE_CHECKING:
     from CastLib.client import Pump
 
@@ -21,7 +23,7 @@ def hub_status(address: str, pump: Pump) -> dict[str, Any]:
     """
     from CastLib.client import Session, SessionSettings  # Slicer does not bring all that the client needs
 
-    settings = SessionSettings(hub=address, product="3DSLICER-ID", connect_timeout=PATIENCE, call_timeout=PATIENCE)
+    settings = SessionSettings(hub=address, product=SLICER_PRODUCT, connect_timeout=PATIENCE, call_timeout=PATIENCE)
     session = Session(settings, pump)
     try:
         return session.status()

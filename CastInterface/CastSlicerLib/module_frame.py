@@ -1,7 +1,4 @@
-"""What the three modules' widgets share: the panel from its ``.ui`` file, or what is missing for it; reload; the end.
-
-A module file is read by Slicer before this package can be imported, so its widget class cannot be made from one here:
-it holds a frame and hands on what Slicer calls.
+"""What the three modules' widgets share: the panel from its ``.ui`` file, or what is missing for it; the end.
 
 What a panel needs takes a tenth of a second to import. A panel is therefore made in steps, one a turn of Qt's loop, so
 that Slicer's window answers meanwhile; whoever asks for it before it is made has it made at once.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY
-from CastLib.dicom.headers import SEG_CLASSES
+from CastLib.dicom.headers import SEGMENTATION_CLASSES
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
-from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.manifest import FileEntry
 from CastLib.message import Message, Sender, Target
 
 #: Why what lies at an address is not worked on: it ends a sentence.
 FETCHES_NOTHING = "this provider fetches no addresses until the setting to come, allowed_hosts, names whose it may"
 
 _SOP_CLASS, _MODALITY = "00080016", "00080060"
-_SURFACE_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.5"
 
 
 def is_meant_for(message: Message, own: Sender) -> bool:
@@ -30,7 +29,7 @@ def is_meant_for(message: Message, own: Sender) -> bool:
     if EVIDENCE_CREATOR in actors and IMAGE_DISPLAY not in actors:
         return False
     try:
-        entries = parse_received_manifest(message.context)
+        entries = message.files
     except FieldError:
         return True  # taken, to be refused with the reason
     return not (entries and all(map(_is_segmentation, entries)))
@@ -50,7 +49,7 @@ def result_target(message: Message) -> Target:
 
 
 def _is_segmentation(entry: FileEntry) -> bool:
-    return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in (*SEG_CLASSES, _SURFACE_SEGMENTATION)
+    return _value(entry, _MODALITY) == "SEG" or _value(entry, _SOP_CLASS) in SEGMENTATION_CLASSES
 
 
 def _value(entry: FileEntry, tag: str) -> str:

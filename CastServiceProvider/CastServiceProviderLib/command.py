@@ -22,8 +22,7 @@ from CastLib.command_line import (
 from CastLib.errors import CastError, Refused
 from CastLib.flag_values import above_0, given, seconds, whole
 from CastLib.slicer_python import slicer_python
-
-ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
+from CastServiceProviderLib.secrecy import ANY_SECRET, take_secret
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,8 +133,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _secret(file: str | None) -> str:
-    from CastServiceProviderLib.secrecy import take_secret
-
     inherited = take_secret()
     if file is None:
         return inherited or ANY_SECRET

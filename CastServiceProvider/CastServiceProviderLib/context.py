@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -11,8 +12,8 @@ from typing import Any
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, event_key
 from CastLib.fields import share_of
-from CastLib.manifest import FileEntry, parse_received_manifest
-from CastLib.message import parse_publish
+from CastLib.manifest import FileEntry
+from CastLib.message import Message, parse_publish
 from CastServiceProviderLib.job_pipe import JobPipe
 
 
@@ -35,10 +36,14 @@ class ScriptContext:
         self._fetched: dict[int, Path] = {}
         self.sent: list[Path] = []
 
+    @functools.cached_property
+    def _received(self) -> Message:
+        return parse_publish(self.message)
+
     @property
     def entries(self) -> tuple[FileEntry, ...]:
         """The files of the message by their manifest; nothing is fetched. Raises FieldError."""
-        return parse_received_manifest(parse_publish(self.message).context)
+        return self._received.files
 
     def files(self, choose: Callable[[FileEntry], object] | None = None) -> list[Path]:
         """Fetch the message's files, or those ``choose(entry)`` wants, into ``directory``; return them in its order.

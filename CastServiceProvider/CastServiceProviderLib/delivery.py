@@ -15,14 +15,14 @@ from CastLib.client import Session
 from CastLib.client.errors import is_passing
 from CastLib.errors import CastError
 from CastLib.events import STATUS, STATUS_UPDATE
-from CastLib.message import IN_REPLY_TO, Message, Target, new_id, progress_target
+from CastLib.message import Message, Target, new_id
+from CastLib.status_update import IN_REPLY_TO, make_status_update, progress_target
 from CastServiceProviderLib.addressing import result_target
 
 _log = logging.getLogger("cast.provider")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds between attempts
 _LOOK = 0.1
-_LONGEST_TEXT = 500  # characters of one status line
 _LINES_WAITING = 200  # more are not told one by one, which is what a flood would want
 _BEFORE_A_RESULT = 5.0  # seconds that lines told before a result may take to go out before it
 _BACK = 15.0  # seconds for which a hub that is back is asked whether the asker is, too
@@ -93,11 +93,7 @@ class Delivery:
         target = progress_target(message)
         if target is None:
             return
-        context: dict[str, Any] = {"message": text[:_LONGEST_TEXT], "level": level, IN_REPLY_TO: message.id}
-        if fraction is not None:
-            context["fraction"] = fraction
-        if last:
-            context["ended"] = True
+        context = make_status_update(message, text, level=level, fraction=fraction, ended=last)
         with self._changed:
             if len(self._lines) < _LINES_WAITING:
                 until = time.monotonic() + self._hub_away

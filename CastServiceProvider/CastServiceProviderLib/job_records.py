@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.errors import FieldError
-from CastLib.manifest import parse_received_manifest
 from CastLib.message import Message
 from CastServiceProviderLib.printed import printed_lines
 from CastServiceProviderLib.running_job import Host, Outcome, RunningJob
@@ -107,7 +106,7 @@ class JobRecords:
     def new(self, message: Message, *, trial: bool = False) -> JobRecord:
         """A record for a message; the oldest one that is over makes room for it."""
         try:
-            files = len(parse_received_manifest(message.context))
+            files = len(message.files)
         except FieldError:
             files = 0
         asker = message.sender.product or message.sender.name

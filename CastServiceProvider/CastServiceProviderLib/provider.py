@@ -10,7 +10,6 @@ from typing import Any
 from CastLib.client import Session
 from CastLib.errors import CastError, FieldError
 from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, event_key, request_event
-from CastLib.manifest import parse_received_manifest
 from CastLib.message import Message, Sender
 from CastServiceProviderLib.addressing import FETCHES_NOTHING, is_meant_for, is_only_an_address
 from CastServiceProviderLib.delivery import Delivery
@@ -65,10 +64,9 @@ class Provider:
         if message.key not in map(event_key, EVENTS) or not is_meant_for(message, self._own):
             return
         try:
-            entries = parse_received_manifest(message.context)
-            if not entries:
+            if not message.files:
                 raise FieldError("event.context.files", "is missing: there is nothing to work on")
-            if all(map(is_only_an_address, entries)):
+            if all(map(is_only_an_address, message.files)):
                 self._refuse(message, _FORM_NOT_SUPPORTED, f"The files are only addresses, but {FETCHES_NOTHING}.")
                 return
             number = self.jobs.submit(message)
@@ -98,8 +96,7 @@ class Provider:
 
     def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
         """Fetch files of the message, by their places in its manifest, into ``folder``; CastError for addresses."""
-        manifest = parse_received_manifest(message.context)
-        wanted = [manifest[index] for index in entries]
+        wanted = [message.files[index] for index in entries]
         elsewhere = next(filter(is_only_an_address, wanted), None)
         if elsewhere is not None:
             raise CastError(f"{elsewhere.file_name or 'a file'} is only an address, but {FETCHES_NOTHING}")

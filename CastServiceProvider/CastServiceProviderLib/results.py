@@ -10,7 +10,7 @@ from pathlib import Path
 from CastLib.dicom.series import scan
 from CastLib.errors import FieldError
 from CastLib.events import DICOM_SEND, event_key
-from CastLib.manifest import check_file_name
+from CastLib.manifest import SIGNATURES, check_file_name
 from CastServiceProviderLib.returned import KNOWN_EVENTS, event_for
 
 
@@ -75,6 +75,6 @@ def _first_bytes(path: Path, count: int) -> bytes:
 _CHECKS: dict[str, Callable[[Path], None]] = {
     "dicom": _is_dicom,
     "nifti": _is_nifti,
-    "png": _begins_with(b"\x89PNG\r\n\x1a\n", "PNG"),
-    "jpg": _begins_with(b"\xff\xd8\xff", "JPEG"),
+    "png": _begins_with(SIGNATURES["image/png"], "PNG"),
+    "jpg": _begins_with(SIGNATURES["image/jpeg"], "JPEG"),
 }

@@ -13,6 +13,7 @@ import sys
 
 from CastServiceProviderLib.processes import SECRETS
 
+ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
 _PR_SET_DUMPABLE = 4
 
 

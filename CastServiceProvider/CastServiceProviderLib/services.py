@@ -20,9 +20,8 @@ from CastServiceProviderLib.job_records import RUNNING, WAITING, JobRecord, JobR
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.provider import EVENTS, Provider
 from CastServiceProviderLib.script import Script, read_script
+from CastServiceProviderLib.secrecy import ANY_SECRET
 from CastServiceProviderLib.trial import Trial
-
-ANY_SECRET = "any"  # hubs with mock sign-in want a secret and take any
 
 InBackground = Callable[[str, Callable[[], object]], object]
 

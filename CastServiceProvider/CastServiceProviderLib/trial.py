@@ -11,7 +11,7 @@ from typing import Any
 
 from CastLib.actors import IMAGE_DISPLAY
 from CastLib.errors import CastError, FieldError
-from CastLib.manifest import guess_mime_type, parse_received_manifest
+from CastLib.manifest import guess_mime_type
 from CastLib.message import Message, Sender, make_message, new_id, parse_publish
 from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
 from CastServiceProviderLib.job_settings import JobSettings
@@ -32,7 +32,7 @@ class LocalHost:
 
     def fetch(self, message: Message, entries: list[int], folder: Path, cancelled: Callable[[], bool]) -> list[Path]:
         """Copy files into the job's folder: a script may change its own."""
-        names = [entry.file_name for entry in parse_received_manifest(message.context)]
+        names = [entry.file_name for entry in message.files]
         fetched = []
         for index in entries:
             if cancelled():

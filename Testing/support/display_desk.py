@@ -75,9 +75,7 @@ class FakeSession:
     def fetch_files(
         self, message: Message, directory: Path, *, choose: Any, progress: Any, cancelled: Any
     ) -> list[Path]:
-        from CastLib.manifest import parse_received_manifest
-
-        entries = [entry for entry in parse_received_manifest(message.context) if choose(entry)]
+        entries = [entry for entry in message.files if choose(entry)]
         return self.fetch_entries(entries, directory, progress=progress, cancelled=cancelled)
 
     def fetch_entries(self, entries: list[FileEntry], directory: Path, *, progress: Any, cancelled: Any) -> list[Path]:

@@ -30,7 +30,7 @@ from contract_shapes import (
 )
 
 from CastLib.events import STATUS_UPDATE
-from CastLib.message import IN_REPLY_TO
+from CastLib.status_update import IN_REPLY_TO
 
 _ANY_MODE = {"hub.channel.type": {"type": ["string", "null"], "pattern": rf"^(\s*{nocase('websocket')}\s*)?$"}}
 SENT: dict[str, tuple[str, Schema]] = {

@@ -161,3 +161,15 @@ def test_frames_are_told_apart():
     assert parse_frame({"id": "a", "status": 409}) == Acknowledgement("a", 409)
     for other in ({"hub.channel.endpoint": "ws://"}, {"type": "ping"}, [], "text", None):
         assert parse_frame(other) is None
+
+
+def test_a_manifest_is_read_once_and_travels_in_the_message():
+    files = [{"fileName": "a.dcm", "byteLength": 3, "payloadIds": ["p"]}]
+    message = parse_publish(make_message("dicom-send", "T", {"files": files}))
+    assert [entry.payload_ids for entry in message.files] == [("p",)]
+    assert message.files is message.files
+    assert parse_publish(make_message("ImagingStudy-open", "T", [])).files == ()
+    broken = parse_publish(make_message("dicom-send", "T", {"files": 5}))
+    for _ in range(2):
+        with pytest.raises(FieldError, match="files"):
+            broken.files  # noqa: B018

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from CastLib.message import Message, Sender, Target, make_message, parse_publish, progress_target
+from CastLib.message import Message, Sender, Target, make_message, parse_publish
+from CastLib.status_update import progress_target
 from CastServiceProviderLib.addressing import is_meant_for, result_target
 
 OWN = Sender("P-1", "SEGMENTER", "1", ("EC",))

@@ -12,10 +12,9 @@ from CastHubLib.delivery.outbox import json_frame, text_frame
 from CastHubLib.errors import Denied
 from CastLib.errors import FieldError
 from CastLib.events import CONFERENCE_END, CONFERENCE_LEAD, CONFERENCE_START, SUBSCRIPTION_REMOVED, is_binary_family
-from CastLib.fields import refuse_unseen
+from CastLib.fields import refuse_unseen, trimmed
 from CastLib.manifest import parse_received_manifest, refuse_inline_bytes, replace_files
 from CastLib.message import Message, parse_publish
-from CastLib.words import trimmed
 
 #: What only the hub says. A SyncError is a subscriber's word too: it follows its 202 (FHIRcast 2.5.2, 3.2.1).
 HUBS_OWN = frozenset({SUBSCRIPTION_REMOVED, CONFERENCE_START, CONFERENCE_LEAD, CONFERENCE_END})

@@ -14,15 +14,13 @@ from typing import Any
 
 from CastInterfaceLib.scene.image_words import person_name
 from CastInterfaceLib.study.label_maps import Segmentation
+from CastInterfaceLib.study.left_out import name_some
 from CastInterfaceLib.study.local_studies import LocalStudy
 from CastInterfaceLib.study.open_study import SHOWN, OpenStudy
 from CastSlicerLib.jobs import Job
 
 # Studies told in one answer; a longer list would crowd out the scene view.
 MAX_STUDIES = 200
-
-# Names of series in one sentence.
-MAX_NAMES = 3
 
 # The folders of a path in a sentence: whoever asks is not told where on this machine something lies.
 _FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[\\/](?:[^\s\\/:;,\"'<>|][^\\/:;,\"'<>|\n]*[\\/])+")
@@ -77,10 +75,8 @@ def in_no_view(study: OpenStudy | None, scene_view: dict[str, Any]) -> list[dict
     hidden = [one for one in list(study.series.values()) if one.node_id not in on_screen]
     if not hidden:
         return []
-    names = ", ".join(one.title for one in hidden[:MAX_NAMES])
-    more = f" and {len(hidden) - MAX_NAMES} more" if len(hidden) > MAX_NAMES else ""
     are = "series is" if len(hidden) == 1 else "series are"
-    sentence = f"{len(hidden)} {are} loaded, but in no view: {names}{more}."
+    sentence = f"{len(hidden)} {are} loaded, but in no view: {name_some(one.title for one in hidden)}."
     return [problem_item("not-shown", sentence, study.study_uid)]
 
 

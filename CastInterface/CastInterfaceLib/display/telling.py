@@ -16,7 +16,8 @@ from CastInterfaceLib.study.open_study import OpenStudy
 from CastLib.client import Session
 from CastLib.client.recent_ids import RememberedIds
 from CastLib.events import STATUS_UPDATE, STRUCTURE_REPORT_UPDATE
-from CastLib.message import IN_REPLY_TO, Message, progress_target
+from CastLib.message import Message
+from CastLib.status_update import make_status_update, progress_target
 from CastSlicerLib.jobs import Job, Jobs
 
 log = logging.getLogger("cast.display")
@@ -51,7 +52,7 @@ class Telling:
         if target is None or message.sender.name.casefold() == self._session.name.casefold():
             return
         if self._told.add(message.id):
-            context = {"message": sentence, "level": "error", IN_REPLY_TO: message.id}
+            context = make_status_update(message, sentence, level="error")
             self._start(lambda: self._session.publish(STATUS_UPDATE, context, target=target, topic=message.topic))
 
     def segments(self) -> None:

@@ -20,9 +20,6 @@ from CastSlicerLib.pump_timer import PumpTimer
 
 log = logging.getLogger("cast.display")
 
-PRODUCT = "3DSLICER-ID"  # by it existing worklists know Slicer
-ACTOR = "ID"
-
 
 class Connection:
     """Connects, shows what the hub says, and disconnects without ever making the main thread wait.

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from CastInterfaceLib.logic.connection import ACTOR, PRODUCT, Connection
+from CastInterfaceLib.logic.connection import Connection
 from CastInterfaceLib.logic.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.logic.peers import Peers
 from CastInterfaceLib.views.window_viewer import open_host
+from CastLib.actors import IMAGE_DISPLAY, SLICER_PRODUCT
 from CastLib.client import Session, SessionSettings, State
 from CastLib.errors import CastError
 from CastLib.events import EVERY, STATUS, event_key, request_event
@@ -112,7 +113,7 @@ class HubMember:
         topic: str = "",
         *,
         name: str = "",
-        actors: tuple[str, ...] = (ACTOR,),
+        actors: tuple[str, ...] = (IMAGE_DISPLAY,),
     ) -> None:
         """Connect to a hub and stay connected until `disconnect`; `onStateChanged` tells how it goes.
 
@@ -126,7 +127,7 @@ class HubMember:
         Raises:
             FieldError: the address or another value is wrong.
         """
-        settings = SessionSettings(hub=hub, user=user, topic=topic, name=name, product=PRODUCT, actors=actors)
+        settings = SessionSettings(hub=hub, user=user, topic=topic, name=name, product=SLICER_PRODUCT, actors=actors)
         self._connection.connect(settings)
         self.peers = Peers(settings.name)
 

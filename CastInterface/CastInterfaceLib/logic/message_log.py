@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from CastLib.fields import shortened
 from CastLib.message import Message
 
 MOST = 500
@@ -52,7 +53,7 @@ def cut(value: Any, most: int | None = None) -> Any:
 
 def _cut(value: Any, left: list[int]) -> Any:
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return f"{value[:LONGEST_TEXT]}… ({len(value):,} characters)"
+        return f"{shortened(value, LONGEST_TEXT + 1)} ({len(value):,} characters)"
     if isinstance(value, dict):
         shown = min(len(value), left[0])
         left[0] -= shown  # before what is inside of them, so that all of an object's own values are kept

@@ -19,7 +19,8 @@ from CastLib.client import Pump, Session
 from CastLib.dicom.series import Series, scan
 from CastLib.events import DICOM_SEND, EVERY
 from CastLib.fields import share_of
-from CastLib.message import Message, Sender, Target, answered_id, new_id
+from CastLib.message import Message, Sender, Target, new_id
+from CastLib.status_update import answered_id
 from CastSlicerLib.background import Background, Ended
 from CastSlicerLib.jobs import Job
 

@@ -10,6 +10,7 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from CastInterfaceLib.study.grids import LPS_TO_RAS
 from CastLib.errors import CastError
 from CastLib.version import __version__
 
@@ -18,7 +19,6 @@ CT_CLASS, MR_CLASS = UID("1.2.840.10008.5.1.4.1.1.2"), UID("1.2.840.10008.5.1.4.
 # Only Hounsfield units have values like air's -1000 as a matter of course.
 HOUNSFIELD = -200
 
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SHEARED = 1e-3  # how far from a right angle the axes may be (cosine)
 # What is known of a patient here is nothing; the attributes have to be there (type 2).
 _UNKNOWN = (
@@ -61,7 +61,7 @@ def write_series(
     Raises:
         CastError: its axes are not at right angles, or a file cannot be written.
     """
-    affine = _RAS_TO_LPS @ ijk_to_ras
+    affine = LPS_TO_RAS @ ijk_to_ras
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     axes = affine[:3, :3] / np.where(spacing > 0, spacing, 1.0)
     if not (spacing > 0).all() or np.abs(axes.T @ axes - np.eye(3)).max() > _SHEARED:

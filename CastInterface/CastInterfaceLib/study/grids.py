@@ -27,6 +27,9 @@ INSIDE_PLAIN = 0.98
 #: How far a result's corner may stick out beyond the source and still count as inside, in the source's voxels.
 MARGIN = 1.0
 
+#: The directions of DICOM and ITK (left, posterior, superior) to those of Slicer (right, anterior, superior) and back.
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 
 class Misplaced(CastError):
     """A result does not say where it belongs, or lies where it cannot."""

@@ -1,4 +1,4 @@
-"""Sentences about several files at once: which are left out, and why."""
+"""Sentences about several files or things at once: what they are called, and why some are left out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ def name_some(names: Iterable[str]) -> str:
 
 def left_out_sentences(files: Iterable[tuple[Path, str]]) -> list[str]:
     """One sentence for all files that are left out for the same reason."""
-    by_reason: dict[str, list[str]] = {}
-    for path, why in files:
-        by_reason.setdefault(why, []).append(path.name)
     return [
         f"{name_some(names)} {'is' if len(names) == 1 else f'({len(names)} files) are'} left out: {why}."
-        for why, names in by_reason.items()
+        for why, names in _by_reason(files).items()
     ]
+
+
+def not_decoded_sentences(files: Iterable[tuple[Path, str]]) -> list[str]:
+    """What is wrong with files whose pixels are left out, those with the same fault in one sentence."""
+    return [f"{name_some(names)} cannot be decoded: {why}" for why, names in _by_reason(files).items()]
+
+
+def _by_reason(files: Iterable[tuple[Path, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path, why in files:
+        found.setdefault(why, []).append(path.name)
+    return found

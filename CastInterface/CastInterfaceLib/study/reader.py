@@ -35,7 +35,7 @@ from CastInterfaceLib.study.voxels import read_voxels
 from CastLib.client import Pump, Session
 from CastLib.dicom.series import Scan, Series, scan
 from CastLib.errors import CastError, TransferError
-from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.manifest import FileEntry
 from CastLib.message import Message
 from CastSlicerLib.jobs import Job
 
@@ -158,7 +158,7 @@ class StudyReader:
         job, claims = study.job, study.claims
         job.tell("Fetching files")
         wanted, others = files_of_study(message, claims)
-        elsewhere = sum(not entry.payload_ids for entry in parse_received_manifest(message.context))
+        elsewhere = sum(not entry.payload_ids for entry in message.files)
         if elsewhere:
             sentence = f"{elsewhere} files are only addresses, which this display does not fetch yet."
             self._tell(study, "form-not-supported", sentence)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from CastInterfaceLib.study.grids import LPS_TO_RAS
 from CastInterfaceLib.study.label_maps import MAX_LAYER_VOXELS
 from CastLib.errors import CastError
 
@@ -26,8 +27,6 @@ DIRECTION_OFF = 1e-3
 SPACING_OFF = 0.01
 #: Unevenly spaced frames are one volume while their widest gap is less than so many of the smallest.
 MAX_UNEVEN = 4.0
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def place_frames(data: Any, count: int, rows: int, columns: int, name: str, spac
     matrix[:3, 0], matrix[:3, 1] = axes[0] * pixel[1], axes[1] * pixel[0]
     matrix[:3, 2] = (normal + slant) * step
     matrix[:3, 3] = first
-    return FramePlaces(_LPS_TO_RAS @ matrix, total, tuple(places[plane] for plane in plane_of), tuple(warnings))
+    return FramePlaces(LPS_TO_RAS @ matrix, total, tuple(places[plane] for plane in plane_of), tuple(warnings))
 
 
 class _Groups:

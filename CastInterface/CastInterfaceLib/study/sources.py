@@ -20,7 +20,7 @@ from CastInterfaceLib.study.identity import (
 from CastLib.dicom.headers import SEG_CLASSES
 from CastLib.dicom.series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
-from CastLib.manifest import FileEntry, parse_received_manifest
+from CastLib.manifest import FileEntry
 from CastLib.message import Message
 from CastLib.study_context import StudyReference
 from CastSlicerLib.jobs import Cancelled
@@ -60,7 +60,7 @@ def of_another(contradiction: Contradiction) -> NotShown:
 
 def payload_entries(message: Message) -> list[FileEntry]:
     """The files of a message whose bytes the hub holds. Raises FieldError for a broken manifest."""
-    return [entry for entry in parse_received_manifest(message.context) if entry.payload_ids]
+    return [entry for entry in message.files if entry.payload_ids]
 
 
 def missing_study(reference: StudyReference) -> NotShown:

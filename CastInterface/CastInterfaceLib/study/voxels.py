@@ -18,6 +18,8 @@ import numpy as np
 import pydicom
 
 from CastInterfaceLib.study.frame_decoder import CalledOff, FrameDecoder
+from CastInterfaceLib.study.grids import LPS_TO_RAS
+from CastInterfaceLib.study.left_out import not_decoded_sentences
 from CastInterfaceLib.study.look import Look, is_inverted, look_of, padding_of
 from CastInterfaceLib.study.modality_values import joined_kind, modality_values, scale_of
 from CastInterfaceLib.study.same_file import need_same
@@ -31,9 +33,6 @@ log = logging.getLogger("cast.display")
 
 #: Bytes of one volume.
 MAX_VOLUME = 4 << 30
-
-#: Names of files told in one sentence.
-MAX_NAMES = 3
 
 #: Words for the picture of a volume whose voxels are not those of the files.
 INTERPOLATED = "interpolated: uneven slices"
@@ -148,7 +147,12 @@ def _read(
         array,
         ijk_to_ras(geometry, places.spacing),
         look,
-        (*_warnings(places, len(missing), not_numbers), *_told_scales(scales), *_told_bad(bad), *look.warnings),
+        (
+            *_warnings(places, len(missing), not_numbers),
+            *_told_scales(scales),
+            *not_decoded_sentences(bad),
+            *look.warnings,
+        ),
         missing,
         "" if places.exact else INTERPOLATED,
     )
@@ -280,22 +284,10 @@ def _told_scales(scales: Counter[tuple[bool | None, str]]) -> list[str]:
     return told
 
 
-def _told_bad(bad: list[tuple[Path, str]]) -> list[str]:
-    """What is wrong with files that were left out, those with the same fault in one sentence."""
-    by_fault: dict[str, list[str]] = {}
-    for path, why in bad:
-        by_fault.setdefault(why, []).append(path.name)
-    told = []
-    for why, names in by_fault.items():
-        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-        told.append(f"{', '.join(names[:MAX_NAMES])}{more} cannot be decoded: {why}")
-    return told
-
-
 def ijk_to_ras(geometry: Geometry, slice_spacing: float | None = None) -> np.ndarray:
     """Voxel (column, row, slice) to RAS mm, 4x4, of a geometry that is told in LPS; slices may lie otherwise apart."""
     spacing = np.array([*geometry.spacing[:2], slice_spacing or geometry.spacing[2]])
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(geometry.direction).reshape(3, 3) * spacing
     matrix[:3, 3] = geometry.origin
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+    return LPS_TO_RAS @ matrix

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from CastLib.manifest import SIGNATURES
+
 # zlib level of the pictures. Level 1 halves the time of level 6 and costs about a tenth more bytes.
 LEVEL = 1
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _UP = 2  # PNG filter type: each row as its difference from the one above (PNG 9.2)
 
 
@@ -35,7 +36,7 @@ def encode_png(pixels: np.ndarray) -> Picture:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB, not interlaced
     data = zlib.compress(filtered.data, LEVEL)
     chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b""))
-    return Picture(_SIGNATURE + b"".join(chunks), width, height)
+    return Picture(SIGNATURES["image/png"] + b"".join(chunks), width, height)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -29,7 +29,7 @@ from CastLib.client.upload import BatchBody, JsonBody, Progress, manifest_contex
 from CastLib.client.workers import Workers
 from CastLib.errors import CastError, FieldError, HubNotReachable, TimedOut
 from CastLib.events import EVERY, STATUS, is_request
-from CastLib.manifest import FileEntry, parse_manifest, parse_received_manifest
+from CastLib.manifest import FileEntry, parse_manifest
 from CastLib.message import (
     REQUEST_TIMEOUT,
     Message,
@@ -292,8 +292,7 @@ class Session:
         All or none: on any failure nothing stays. Raises TransferError (TransferCancelled when ``cancelled()`` became
         true), FileRefused, HubNotReachable.
         """
-        entries = parse_received_manifest(message.context)
-        return self.fetch_entries(entries, directory, choose=choose, progress=progress, cancelled=cancelled)
+        return self.fetch_entries(message.files, directory, choose=choose, progress=progress, cancelled=cancelled)
 
     def fetch_entries(
         self,

@@ -44,6 +44,8 @@ TIME_TAGS = (
 )
 #: Storage SOP classes of PS3.4 B.5: Segmentation, and Label Map Segmentation (supplement 243).
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+#: … and Surface Segmentation, which has no voxels: all that are results of segmenting.
+SEGMENTATION_CLASSES = (*SEG_CLASSES, "1.2.840.10008.5.1.4.1.1.66.5")
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _TAGS = (
