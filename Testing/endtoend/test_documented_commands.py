@@ -20,7 +20,13 @@ from cast_command import CastCommand
 from hub_process import HubProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+CONTRACT = ROOT / "CastHub" / "CastHubLib" / "contract"
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *CONTRACT.glob("*.md"),
+)
 PROGRAMS = ("python", "python3", "cast", "curl", "pip", "apt", "git", "uv", "pre-commit", "source", "Slicer")
 PROGRAMS += ("PythonSlicer",)
 

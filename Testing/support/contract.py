@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "docs" / "contract"
+FOLDER = ROOT / "CastHub" / "CastHubLib" / "contract"
 
 
 @cache

@@ -11,8 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("CastInterface", "CastHub", "CastServiceProvider", "Testing/support")
 sys.path[:0] = [*(str(ROOT / name) for name in PACKAGES), str(Path(__file__).parent)]
-SERVED_FOLDER, CONTRACT_FOLDER = "CastHub/CastHubLib/contract", "docs/contract"
-JAVASCRIPT = "javascript.md"
+CONTRACT_FOLDER = "CastHub/CastHubLib/contract"  # the hub serves it under /docs/
 
 
 def documents() -> dict[str, bytes]:
@@ -20,8 +19,7 @@ def documents() -> dict[str, bytes]:
     from CastHubLib.settings_page import as_markdown
 
     found = {"docs/settings.md": as_markdown().encode(), "docs/images.md": images().encode()}
-    found |= {f"{CONTRACT_FOLDER}/{name}": content for name, content in contract().items()}
-    return found | {f"{SERVED_FOLDER}/{name}": content for name, content in served().items()}
+    return found | {f"{CONTRACT_FOLDER}/{name}": content for name, content in contract().items()}
 
 
 def images() -> str:
@@ -37,7 +35,7 @@ def images() -> str:
 
 
 def contract() -> dict[str, bytes]:
-    """The contract, by its path from its folder."""
+    """The contract, by its path from its folder; javascript.md, which stands there too, is written by hand."""
     from contract_openapi import openapi
     from contract_schemas import COMMON_NAME, GROUPS, SCHEMAS
 
@@ -48,19 +46,10 @@ def contract() -> dict[str, bytes]:
         f"<h2>{title}</h2>\n<ul>\n{''.join(map(_row, [(name, SCHEMAS[name]['title']) for name in names]))}</ul>\n"
         for title, names in headed.items()
     )
-    client = _page().partition("```js\n// client.mjs")[2].partition("```")[0]
+    page = (ROOT / CONTRACT_FOLDER / "javascript.md").read_text("utf-8")
+    client = page.partition("```js\n// client.mjs")[2].partition("```")[0]
     found |= {"openapi.json": as_json(openapi()), "client.mjs": f"// client.mjs{client}".encode()}
     return {**found, "index.html": _INDEX.replace("ROWS", rows).encode()}
-
-
-def served() -> dict[str, bytes]:
-    """What the hub serves under ``/docs/``, by its path from there: the contract, and how to use it."""
-    found = contract() | {JAVASCRIPT: _page().replace("](contract/", "](").encode()}
-    return found | {"index.html": found["index.html"].replace(f"../{JAVASCRIPT}".encode(), JAVASCRIPT.encode())}
-
-
-def _page() -> str:
-    return (ROOT / "docs" / JAVASCRIPT).read_text("utf-8")
 
 
 def _row(named: tuple[str, str]) -> str:
@@ -78,7 +67,7 @@ _INDEX = """<!doctype html>
 <title>Cast Hub: documents</title>
 <style>body { font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; }</style>
 <h1>Cast Hub: documents</h1>
-<p><a href="../javascript.md">javascript.md</a>: how a program joins the hub, step by step, with a whole client in
+<p><a href="javascript.md">javascript.md</a>: how a program joins the hub, step by step, with a whole client in
 JavaScript, <a href="client.mjs">client.mjs</a>.</p>
 <p><a href="openapi.json">openapi.json</a>: every HTTP address, for OpenAPI tools (3.1).</p>
 <p>JSON Schemas (2020-12) of every message follow.</p>

@@ -27,8 +27,8 @@ OTHERS: list[Any] = [MISSING, None, True, 0, -1, 1.5, "", " ", "x", [], [1], ["x
 def test_the_documents_are_what_the_code_makes() -> None:
     for path, content in maker().documents().items():
         assert (ROOT / path).read_bytes() == content, f"{path} is not current: run Testing/tools/make_documents.py"
-    for folder, made in ((FOLDER, maker().contract()), (ROOT / maker().SERVED_FOLDER, maker().served())):
-        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(made)
+    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
+    assert there == {*maker().contract(), "javascript.md"}
 
 
 def test_the_hub_serves_them_to_anybody(hub: HubProcess) -> None:
@@ -36,7 +36,7 @@ def test_the_hub_serves_them_to_anybody(hub: HubProcess) -> None:
     kinds |= {
         end: f"text/{of}; charset=utf-8" for end, of in (("html", "html"), ("md", "plain"), ("mjs", "javascript"))
     }
-    for name, content in maker().served().items():
+    for name, content in {**maker().contract(), "javascript.md": (FOLDER / "javascript.md").read_bytes()}.items():
         answer = requests.get(f"{hub.url}/docs/{'' if name == 'index.html' else name}")
         assert answer.status_code == 200 and answer.content == content, name
         assert answer.headers["Content-Type"] == kinds[name.rpartition(".")[2]]
