@@ -51,9 +51,9 @@ class ModelSubscriber:
     handed: bool = False
     """It was given what was kept for one that its client has lost."""
     code: int | None = None
-    tail: list[Item] = field(default_factory=list)
+    queue: list[Item] = field(default_factory=list)
     waiting: int = 0
-    """How many at the end of the tail have been written to no socket."""
+    """How many at the end of the queue have been written to no socket."""
     routed: list[Item] = field(default_factory=list)
     """All that it should get, from when the hub keeps anything for it."""
     forgotten: bool = False

@@ -85,11 +85,11 @@ def test_asked_at_once_and_only_once_at_a_time() -> None:
     bench = Bench()
     bench.loop.pass_time(1.0)
     for _ in range(3):
-        bench.keepalive.ask()
+        bench.keepalive.ping_now()
     assert len(bench.transport.pings) == 1
     bench.keepalive.heard = True
     bench.loop.pass_time(5.0)
-    bench.keepalive.ask()
+    bench.keepalive.ping_now()
     assert len(bench.transport.pings) == 2
     bench.keepalive.stop()
     bench.loop.pass_time(100.0)
