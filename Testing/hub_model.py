@@ -190,8 +190,12 @@ class ModelHub:
     def flush(self) -> None:
         gathered, self.gathered = self.gathered, []
         self.busy = self.busy and not gathered
+        shares: dict[ModelSubscriber, list[Item]] = {}
         for receivers, item in gathered:
             for who in receivers:
+                shares.setdefault(who, []).append(item)
+        for who, items in shares.items():  # one after another, as what goes to one socket is written at once
+            for item in items:
                 self._deliver(who, item)
 
     # What follows from it
