@@ -51,9 +51,9 @@ class ModelSubscriber:
     handed: bool = False
     """It was given what was kept for one that its client has lost."""
     code: int | None = None
-    tail: list[Item] = field(default_factory=list)
+    queue: list[Item] = field(default_factory=list)
     waiting: int = 0
-    """How many at the end of the tail have been written to no socket."""
+    """How many at the end of the queue have been written to no socket."""
     routed: list[Item] = field(default_factory=list)
     """All that it should get, from when the hub keeps anything for it."""
     forgotten: bool = False
@@ -190,8 +190,12 @@ class ModelHub:
     def flush(self) -> None:
         gathered, self.gathered = self.gathered, []
         self.busy = self.busy and not gathered
+        shares: dict[ModelSubscriber, list[Item]] = {}
         for receivers, item in gathered:
             for who in receivers:
+                shares.setdefault(who, []).append(item)
+        for who, items in shares.items():  # one after another, as what goes to one socket is written at once
+            for item in items:
                 self._deliver(who, item)
 
     # What follows from it

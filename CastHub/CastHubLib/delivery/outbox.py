@@ -199,7 +199,7 @@ class Outbox:
             if not fits:
                 subscriber.manager.too_slow(subscriber)
         elif not subscriber.acknowledges_some:
-            if not fits or len(queue) > _MAX_SILENT:
+            if len(queue) > _MAX_SILENT or queue.size > self._settings.max_queued_bytes:
                 subscriber.queue = None
         elif not fits:
             self.forgotten += queue.trim()
