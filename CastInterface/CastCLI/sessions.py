@@ -10,7 +10,7 @@ from typing import Any
 from CastCLI.watch import NO_RESULTS
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.command_line import connection
-from CastLib.events import STATUS
+from CastLib.data_types import STATUS
 from CastLib.message import Target
 
 ONLINE_SECONDS = 15.0

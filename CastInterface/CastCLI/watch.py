@@ -14,8 +14,8 @@ from CastLib.command_line import (
     check_online,
     stay_until_online,
 )
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, WrongUsage
-from CastLib.events import STATUS
 from CastLib.manifest import local_file_name
 from CastLib.message import Message
 
