@@ -21,8 +21,9 @@ from CastLib.command_line import (
     check_online,
     stay_until_online,
 )
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, FieldError, WrongUsage
-from CastLib.events import STATUS, request_event
+from CastLib.events import request_event
 from CastLib.fields import parse_json
 from CastLib.manifest import SIGNATURES, guess_mime_type
 from CastLib.message import MAX_REQUEST_TIMEOUT, Message

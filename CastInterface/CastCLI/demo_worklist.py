@@ -13,9 +13,10 @@ from CastCLI.demo_processes import Applications
 from CastCLI.output import Steps
 from CastLib.actors import EVIDENCE_CREATOR, IMAGE_DISPLAY, WORKLIST_CLIENT
 from CastLib.client import Pump, Session, SessionSettings
+from CastLib.data_types import SCENEVIEW, STATUS
 from CastLib.dicom.series import Series, read_series
 from CastLib.errors import CastError, TimedOut
-from CastLib.events import DICOM_SEND, IMAGING_STUDY_OPEN, SCENEVIEW, STATUS, STATUS_UPDATE
+from CastLib.events import DICOM_SEND, IMAGING_STUDY_OPEN, STATUS_UPDATE
 from CastLib.message import Message, Target
 from CastLib.study_context import make_study_context
 

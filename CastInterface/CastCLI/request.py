@@ -18,29 +18,20 @@ from CastLib.command_line import (
     add_target_arguments,
     target,
 )
+from CastLib.data_types import KNOWN
 from CastLib.errors import CastError, WrongUsage
 from CastLib.flag_values import folder, given, seconds
 from CastLib.message import MAX_REQUEST_TIMEOUT, REQUEST_TIMEOUT
 
-#: The data types that are known, each with who answers it; docs/data-types.md says what comes back.
-KNOWN = {
-    "STATUS": "displays, providers, worklists: what is open, what runs, what went wrong",
-    "SCENEVIEW": "displays: all views, with pictures and geometry",
-    "PNGFULLSIZE, JPGFULLSIZE": "displays: one view (its name as viewId in --context)",
-    "PNGTHUMBNAIL, JPGTHUMBNAIL": "displays: the same, small",
-    "DICOMTAG, DICOMINSTANCE": "viewers of others: one tag, one file",
-    "LIVESCENE": "displays of others: the whole scene",
-    "WORKLISTCONTEXT": "worklists of others",
-    "REPORTCONTENT": "reporting clients of others",
-    "any other word": "whoever runs `cast answer` for it",
-}
+_OTHERS = {"any other word": "whoever runs `cast answer` for it"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``cast request``."""
-    width = max(map(len, KNOWN))
+    who_answers = {one.name: one.answers for one in KNOWN} | _OTHERS
+    width = max(map(len, who_answers))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    lines = [f"  {name:<{width}}  {who}" for name, who in KNOWN.items()]
+    lines = [f"  {name:<{width}}  {who}" for name, who in who_answers.items()]
     parser.epilog = "data types, and who answers:\n" + "\n".join(lines)
     parser.add_argument(
         "data_type", metavar="DATATYPE", type=given, help="what to ask for, such as STATUS or SCENEVIEW"

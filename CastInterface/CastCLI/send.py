@@ -20,8 +20,9 @@ from CastLib.command_line import (
     connection,
     target,
 )
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, TimedOut, WrongUsage
-from CastLib.events import STATUS, STATUS_UPDATE, event_key, is_binary_family
+from CastLib.events import STATUS_UPDATE, event_key, is_binary_family
 from CastLib.flag_values import folder, given, seconds
 from CastLib.message import Message, Target, new_id
 from CastLib.status_update import IN_REPLY_TO

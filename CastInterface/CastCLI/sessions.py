@@ -11,7 +11,7 @@ from CastCLI.watch import NO_RESULTS
 from CastLib.client import Pump, Session, SessionSettings
 from CastLib.client.state import ONLINE, WAITING, State
 from CastLib.command_line import connection
-from CastLib.events import STATUS
+from CastLib.data_types import STATUS
 from CastLib.message import Target
 
 if TYPE_CHECKING:

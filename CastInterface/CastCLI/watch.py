@@ -13,8 +13,9 @@ from CastLib.command_line import (
     check_online,
     stay_until_online,
 )
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError
-from CastLib.events import STATUS, STATUS_UPDATE, SYNC_ERROR, event_key
+from CastLib.events import STATUS_UPDATE, SYNC_ERROR, event_key
 from CastLib.fhir_resource import member, objects, text
 from CastLib.flag_values import folder, given, whole
 from CastLib.manifest import local_file_name

@@ -1,4 +1,4 @@
-"""Event names and data types: compared without case, kept as the sender spelled them (FHIRcast 2.3.2)."""
+"""Event names: compared without case, kept as the sender spelled them (FHIRcast 2.3.2)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,6 @@ IMAGING_STUDY_OPEN = "ImagingStudy-open"
 IMAGING_STUDY_CLOSE = "ImagingStudy-close"
 SCENE_UPDATE = "scene-update"
 STRUCTURE_REPORT_UPDATE = "structurereport-update"
-
-STATUS = "STATUS"
-SCENEVIEW = "SCENEVIEW"
-
-#: Data types of the mission, as they stand in ``context.dataType``; any other word is routed too.
-DATA_TYPES = (
-    STATUS,
-    SCENEVIEW,
-    "PNGFULLSIZE",
-    "JPGFULLSIZE",
-    "LIVESCENE",
-    "DICOMINSTANCE",
-    "DICOMTAG",
-    "WORKLISTCONTEXT",
-    "REPORTCONTENT",
-)
 
 #: Families whose bytes travel as a batch and never inside JSON (protocol: binary batches).
 BINARY_FAMILIES = (

@@ -13,8 +13,9 @@ from typing import Any
 
 from CastLib.client import Session
 from CastLib.client.errors import is_passing
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError
-from CastLib.events import STATUS, STATUS_UPDATE
+from CastLib.events import STATUS_UPDATE
 from CastLib.message import Message, Target, new_id
 from CastLib.status_update import IN_REPLY_TO, make_status_update, progress_target
 from CastServiceProviderLib.addressing import result_target

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.client import Session
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, FieldError
-from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, STATUS, event_key, request_event
+from CastLib.events import DICOM_SEND, NIFTI_SEND, NRRD_SEND, event_key, request_event
 from CastLib.message import Message, Sender
 from CastServiceProviderLib.addressing import FETCHES_NOTHING, is_meant_for, is_only_an_address
 from CastServiceProviderLib.delivery import Delivery

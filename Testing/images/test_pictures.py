@@ -84,7 +84,7 @@ def test_a_warning_is_drawn_below_it_and_told(desk: Desk, folder: Path) -> None:
 def test_the_patient_is_named_only_where_the_asker_wants_it_and_the_operator_allows_it(
     desk: Desk, folder: Path, data_type: str
 ) -> None:
-    from CastInterfaceLib.display.view_pictures import answer_pictures
+    from CastInterfaceLib.display.answers import answer_requests
 
     volume = open_head(desk, folder)
 
@@ -102,7 +102,7 @@ def test_the_patient_is_named_only_where_the_asker_wants_it_and_the_operator_all
     refused = ask(desk, data_type, patientText=True)
     assert "its operator can allow it" in refused["patientTextRefused"] and PERSON not in str(refused)
     assert not names(refused)
-    answer_pictures(desk.session, desk.display._scene_views, True)  # type: ignore[arg-type]
+    answer_requests(desk.session, desk.display._scene_views, desk.display.answer_status, patient_text=True)  # type: ignore[arg-type]
     plain, named = ask(desk, data_type), ask(desk, data_type, patientText=True)
     assert np.array_equal(pixels(plain), pixels(refused)) and PERSON not in str(plain)
     assert names(named) and "patientTextRefused" not in named

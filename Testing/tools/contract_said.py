@@ -15,14 +15,8 @@ from contract_shapes import (
     with_files,
 )
 
-from CastLib.events import (
-    BINARY_FAMILIES,
-    CONFERENCE_END,
-    CONFERENCE_LEAD,
-    CONFERENCE_START,
-    DATA_TYPES,
-    SUBSCRIPTION_REMOVED,
-)
+from CastLib.data_types import DATA_TYPES
+from CastLib.events import BINARY_FAMILIES, CONFERENCE_END, CONFERENCE_LEAD, CONFERENCE_START, SUBSCRIPTION_REMOVED
 
 
 def _removed() -> Schema:

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from CastCLI.request import KNOWN, add_arguments
-from CastInterfaceLib.display.view_pictures import answer_pictures
-from CastLib.events import DATA_TYPES
+from CastCLI.request import add_arguments
+from CastInterfaceLib.display.answers import answer_requests
+from CastLib.data_types import DATA_TYPES, KNOWN
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data-types.md").read_text(encoding="utf-8")
 
@@ -32,20 +32,26 @@ class Session:
     def __init__(self) -> None:
         self.answered: list[str] = []
 
-    def on_request(self, data_type: str, *_: Any) -> None:
+    def on_request(self, data_type: str, *_: Any, in_background: bool) -> None:
+        assert in_background
         self.answered.append(data_type)
+
+    def on_other_requests(self, *_: Any) -> None:
+        pass
 
 
 def test_every_known_data_type_stands_on_the_page_and_in_the_help() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     told = words(parser.format_help())
-    assert set(DATA_TYPES) <= set(rows()) == words(" ".join(KNOWN))
-    assert set(rows()) <= told
+    known = {one.name for one in KNOWN}
+    assert set(DATA_TYPES) <= set(rows()) == known <= told
+    assert len(known) == len(KNOWN)
 
 
 def test_what_a_display_answers_is_told_of_it() -> None:
     session: Any = Session()
-    answer_pictures(session, views=None, patient_text_allowed=False)  # type: ignore[arg-type]  # nobody asks
+    answer_requests(session, views=None, status=None, patient_text=False)  # type: ignore[arg-type]  # nobody asks
+    others = {one.name for one in KNOWN if one.answers.startswith("displays of others")}
     shown = {name for name, who in rows().items() if "image display" in who}
-    assert shown == {"STATUS", *session.answered}
+    assert shown == set(session.answered) == {one.name for one in KNOWN if one.answers.startswith("displays")} - others

@@ -6,15 +6,8 @@ from aiohttp import web
 
 from CastHubLib.http.hub import Hub
 from CastHubLib.responses import json_answer
-from CastLib.events import (
-    BINARY_FAMILIES,
-    DATA_TYPES,
-    DICOM_SEND,
-    NIFTI_SEND,
-    STATUS_UPDATE,
-    SUBSCRIPTION_REMOVED,
-    request_event,
-)
+from CastLib.data_types import DATA_TYPES
+from CastLib.events import BINARY_FAMILIES, DICOM_SEND, NIFTI_SEND, STATUS_UPDATE, SUBSCRIPTION_REMOVED, request_event
 from CastLib.version import __version__
 
 FHIRCAST_VERSION = "3.0.0"

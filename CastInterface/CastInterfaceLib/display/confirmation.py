@@ -18,8 +18,9 @@ from CastInterfaceLib.study.sources import open_elsewhere, worklists_say
 from CastLib.actors import WORKLIST_CLIENT
 from CastLib.client import Pump, Session, State
 from CastLib.client.state import OFFLINE, ONLINE, REFUSED
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, FieldError
-from CastLib.events import IMAGING_STUDY_OPEN, STATUS
+from CastLib.events import IMAGING_STUDY_OPEN
 from CastLib.message import Message, Target, make_message, parse_publish
 from CastLib.study_context import parse_study
 from CastSlicerLib.jobs import Job, Jobs

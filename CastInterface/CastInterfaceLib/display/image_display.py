@@ -11,15 +11,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from CastInterfaceLib.display.answers import PATIENCE, StatusAnswer, answer_requests
 from CastInterfaceLib.display.confirmation import Confirmation, open_event
 from CastInterfaceLib.display.image_results import ImageResults, is_image_result
 from CastInterfaceLib.display.problems import Problems
 from CastInterfaceLib.display.result_matching import ResultDesk
 from CastInterfaceLib.display.scene_update import follow
-from CastInterfaceLib.display.status import in_no_view, make_status, problem_item
+from CastInterfaceLib.display.status import in_no_view, problem_item
 from CastInterfaceLib.display.study_scene import StudyScene
 from CastInterfaceLib.display.telling import Telling
-from CastInterfaceLib.display.view_pictures import PATIENCE, answer_pictures, not_answered
 from CastInterfaceLib.scene.known_files import note_files
 from CastInterfaceLib.scene.viewer import Host
 from CastInterfaceLib.scene.volumes import geometry_of, name_volume
@@ -41,20 +41,13 @@ from CastInterfaceLib.study.temporary_folders import TemporaryFolder
 from CastInterfaceLib.views.scene_view import SceneViews
 from CastLib.client import Pump, Session
 from CastLib.dicom.series import Series
-from CastLib.errors import CastError, FieldError
+from CastLib.errors import FieldError
 from CastLib.events import DICOM_SEND, IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN, SCENE_UPDATE, event_key
 from CastLib.message import Message
 from CastLib.study_context import make_study_context, parse_study
 from CastSlicerLib.jobs import Job, Jobs
 
 log = logging.getLogger("cast.display")
-
-# Seconds that STATUS waits for the main thread before it answers with the last scene view; askers wait 2 s.
-STATUS_PATIENCE = 1.0
-
-
-# How often STATUS looks again when another study was opened while it waited for the views.
-MAX_LOOKS = 3
 
 
 class ImageDisplay:
@@ -79,10 +72,8 @@ class ImageDisplay:
         self._host = host
         self._session = session
         self._pump = pump
-        self._files = files
-        self._product = session.settings.product
         self._jobs = Jobs(pump)
-        self._scene_views = SceneViews(host, self._product, pump)
+        self._scene_views = SceneViews(host, session.settings.product, pump)
         self._study: OpenStudy | None = None
         self._held = HeldBatches()
         self._problems = Problems()
@@ -113,9 +104,10 @@ class ImageDisplay:
         self._confirmation = Confirmation(
             session, self._jobs, pump, lambda: self._study, self.handle, self.close_study, self._mark
         )
-        answer_pictures(session, self._scene_views, patient_text)
-        session.on_other_requests(not_answered)
-        session.on_request("STATUS", self.answer_status, in_background=True)
+        self.answer_status = StatusAnswer(
+            session.settings.product, self._scene_views, self._jobs, files, self._problems, lambda: self._study
+        )
+        answer_requests(session, self._scene_views, self.answer_status, patient_text=patient_text)
         job = Job("Getting ready")
         self._jobs.start(job, lambda: self._reader.get_ready(job), lambda value, error: None)
 
@@ -348,20 +340,3 @@ class ImageDisplay:
         self._telling.refusal(message, problem["message"])
         self.results.told_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names
-
-    # Answers
-
-    def answer_status(self, message: Message) -> dict[str, Any]:
-        """The STATUS answer, also while the main thread is busy: then with the last scene view. Any thread."""
-        for _ in range(MAX_LOOKS):
-            study, problems = self._study, self._problems.items(self._uid)
-            try:
-                scene_view = self._scene_views.current(STATUS_PATIENCE)
-            except CastError:  # it is late, or the layout has no views
-                scene_view = self._scene_views.last
-            if study is self._study:
-                break
-        else:
-            scene_view = {}  # never the views of one study under another's name
-        job, local = self._jobs.current, self._files.studies()
-        return make_status(self._product, job, problems, study, local, scene_view)

@@ -17,8 +17,9 @@ from CastInterfaceLib.logic.peers import Peers
 from CastInterfaceLib.views.window_viewer import open_host
 from CastLib.actors import IMAGE_DISPLAY, SLICER_PRODUCT
 from CastLib.client import Session, SessionSettings, State
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError
-from CastLib.events import EVERY, STATUS, event_key, request_event
+from CastLib.events import EVERY, event_key, request_event
 from CastLib.message import Message, Target
 from CastSlicerLib.background import Background, Ended
 from CastSlicerLib.callbacks import remover

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.logic.message_log import cut
 from CastInterfaceLib.logic.pictures import PeerPicture, pictures_of, save_pictures
-from CastLib.events import SCENEVIEW, STATUS
+from CastLib.data_types import SCENEVIEW, STATUS
 from CastSlicerLib.jobs import Cancelled, Job
 from CastSlicerLib.palette import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
 

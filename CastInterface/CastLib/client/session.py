@@ -27,8 +27,9 @@ from CastLib.client.sign_in import SignIn
 from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State
 from CastLib.client.upload import BatchBody, JsonBody, Progress, manifest_context
 from CastLib.client.workers import Workers
+from CastLib.data_types import STATUS
 from CastLib.errors import CastError, FieldError, HubNotReachable, TimedOut
-from CastLib.events import EVERY, STATUS, is_request
+from CastLib.events import EVERY, is_request
 from CastLib.manifest import FileEntry, parse_manifest
 from CastLib.message import (
     REQUEST_TIMEOUT,
