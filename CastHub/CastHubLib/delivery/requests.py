@@ -50,7 +50,8 @@ class Requests:
             if not opened.complete:
                 done = self._waiting[opened] = asyncio.get_running_loop().create_future()
                 frames = self._put(request, asker, asked)
-                await asyncio.wait((done, gone), timeout=request.timeout_seconds, return_when=FIRST_COMPLETED)
+                if request.timeout_seconds:  # else nothing is waited for, not even what is on its way
+                    await asyncio.wait((done, gone), timeout=request.timeout_seconds, return_when=FIRST_COMPLETED)
         finally:
             self._waiting.pop(opened, None)
             self._open.close(opened)
