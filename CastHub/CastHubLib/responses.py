@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -20,16 +19,15 @@ def json_answer(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=json.dumps(value).encode(), status=status, content_type=JSON)
 
 
-def html_page(body: bytes, policy: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a page that no other page may frame, and that tells nobody where its reader came from."""
-    safe = {
+def page_headers(policy: str) -> dict[str, str]:
+    """Return the headers of a page that no other page may frame, and that shows nobody where its reader came from."""
+    return {
         "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
-    return web.Response(body=body, content_type="text/html", charset="utf-8", headers={**safe, **(headers or {})})
 
 
 def error_answer(error: CastError) -> web.Response:

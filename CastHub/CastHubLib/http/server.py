@@ -37,15 +37,14 @@ class HubServer:
         self.hub = Hub(settings)
         self.url = ""
         app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[self._gate()])
-        of_hub = HubRoutes(self.hub)
         for routes in (
-            ConferenceRoutes(self.hub, of_hub.post),
+            ConferenceRoutes(self.hub),
             StatusRoutes(self.hub),
             SignInRoutes(self.hub),
             PayloadRoutes(self.hub),
             SampleRoutes(self.hub),
             DocumentRoutes(),
-            of_hub,
+            HubRoutes(self.hub),
             HubRoutes(self.hub, strict=True),
         ):
             for route in routes.routes():
