@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from CastHubLib.errors import Denied, GroupsFull, SignInRefused, StoreFull
+from CastHubLib.errors import Denied, SignInRefused
 from CastLib.errors import CastError, FieldError, FileRefused
 
 JSON = "application/json"
@@ -36,13 +36,13 @@ def error_answer(error: CastError) -> web.Response:
     A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
     """
     if isinstance(error, SignInRefused):
-        told = {"message": str(error), "error": error.code, "error_description": str(error)}
-        return json_answer(told, error.status)
+        value = {"message": str(error), "error": error.code, "error_description": str(error)}
+        return json_answer(value, error.status)
     if isinstance(error, FileRefused):
         return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
     if isinstance(error, FieldError):
         return json_answer({"message": str(error), "field": error.field}, 400)
-    return refusal(_status(error), str(error))
+    return refusal(error.status if isinstance(error, Denied) else 500, str(error))
 
 
 def refusal(status: int, reason: str) -> web.Response:
@@ -62,9 +62,3 @@ def text_refusal(error: CastError) -> web.Response:
     answer.content_type, answer.charset = "text/plain", "utf-8"
     answer.text = str(error)
     return answer
-
-
-def _status(error: CastError) -> int:
-    if isinstance(error, Denied):
-        return error.status
-    return 507 if isinstance(error, StoreFull) else 503 if isinstance(error, GroupsFull) else 500

@@ -23,8 +23,7 @@ from CastHubLib.delivery.subscriptions import Subscriptions
 from CastHubLib.errors import Denied
 from CastHubLib.extras.current_context import CurrentContext
 from CastHubLib.incoming import Incoming
-from CastHubLib.payloads.expect_continue import invite
-from CastHubLib.payloads.stalled_bodies import Patience
+from CastHubLib.payloads.request_bodies import BodyDeadline, send_continue
 from CastHubLib.payloads.store import PayloadStore
 from CastHubLib.payloads.upload import Uploads
 from CastHubLib.routing.subscriber import Owner
@@ -129,8 +128,8 @@ class Hub:
 
     async def _read_slowly(self, request: web.Request, most: int) -> bytes:
         settings, content, body = self.settings, request.content, bytearray()
-        await invite(request)
-        with Patience(content, self.incoming, settings.upload_idle_seconds, settings.body_seconds) as arrival:
+        await send_continue(request)
+        with BodyDeadline(content, self.incoming, settings.upload_idle_seconds, settings.body_seconds) as arrival:
             while not content.at_eof():
                 piece = await content.readany()
                 body += piece

@@ -101,7 +101,7 @@ class HubRoutes:
         return read_publish(value, body, meant, strict=self._strict, max_files=settings.max_files)
 
     async def _subscribing(self, answer: Awaitable[web.Response]) -> web.Response:
-        """To the letter of FHIRcast, whoever subscribes or unsubscribes wrongly is told so in plain text (2.4.4)."""
+        """To the letter of FHIRcast, subscribing or unsubscribing wrongly is answered in plain text (2.4.4)."""
         try:
             return await answer
         except CastError as error:
@@ -282,7 +282,7 @@ class HubRoutes:
     async def bind(self, request: web.Request) -> web.StreamResponse:
         """Open a subscription's socket; an address that no subscription was given is refused before the upgrade.
 
-        On the strict path it is opened, told so by a denial, and closed: some FHIRcast clients read frames only.
+        On the strict path it is opened, gets a denial, and is closed: some FHIRcast clients read frames only.
         """
         self._hub.check_open()
         subscriber = self._hub.table.get(request.match_info["id"])
