@@ -92,7 +92,7 @@ class CastHubLogic(ScriptedLoadableModuleLogic):
         return self.hub.on_changed(callback)
 
     def start(self, port=2018):
-        """Start the hub on this computer; 0 takes any free port. Returns at once; `state` tells how it goes."""
+        """Start the hub on this computer; 0 takes any free port. Returns at once; `state` shows how it goes."""
         self.hub.start(port)
 
     def stop(self):
@@ -119,7 +119,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
     def runTest(self):
         from CastSlicerLib.self_test import run_each
 
-        run_each(self, self.test_starts_answers_and_stops, self.test_a_taken_port_is_told)
+        run_each(self, self.test_starts_answers_and_stops, self.test_a_taken_port_is_reported)
 
     def test_starts_answers_and_stops(self):
         import json
@@ -136,7 +136,7 @@ class CastHubTest(ScriptedLoadableModuleTest):
         wait_until(lambda: self.logic.state.kind == "stopped")
         self.assertEqual(self.logic.state.problem, "")
 
-    def test_a_taken_port_is_told(self):
+    def test_a_taken_port_is_reported(self):
         from CastSlicerLib.self_test import wait_until
 
         address = self.startHub()

@@ -33,7 +33,7 @@ class Aside:
         """Return what ``work``, on a value of ``size`` bytes, returns; raises what it raises."""
         if size <= MAX_AT_ONCE:
             return work()
-        with self._incoming.held(size):
+        with self._incoming.counted(size):
             loop = asyncio.get_running_loop()
             done: T | CastError = await loop.run_in_executor(self._thread, _uncollected, work)
         if isinstance(done, CastError):

@@ -1,13 +1,13 @@
-"""The hub as another program's child (``--end-with-stdin``): it ends with its parent and tells it who is connected.
+"""The hub as another program's child (``--end-with-stdin``): it ends with that and reports who is connected.
 
-The parent keeps the hub's stdin open and reads its stdout and stderr. When the parent ends, crash included, the system
-closes stdin, and the hub ends as at SIGTERM. On stdout the address is followed by one JSON object a line, a second::
+That program keeps the hub's stdin open and reads its stdout and stderr. When it ends, crash included, the system closes
+stdin, and the hub ends as at SIGTERM. On stdout the address is followed by one JSON object a line, a second::
 
     {"uptime_seconds": 12.0, "deliveries": 345, "subscriptions": 1, "subscribers": [
         {"name": "…", "product": "…", "version": "…", "actors": ["ID"], "topic": "…", "connected": true}]}
 
-Names and topics go into this pipe only, which nobody but the parent can read; ``GET /api/hub/status``, open to anyone,
-has counts alone. The hub never waits for its parent: of what the parent does not read, the oldest is dropped.
+Names and topics go into this pipe only, which nobody else can read; ``GET /api/hub/status``, open to anyone,
+has counts alone. The hub never waits for its reader: of what that does not read, the oldest is dropped.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from CastHubLib.http.hub import Hub
 
 EVERY_SECONDS = 1.0
-SUBSCRIBERS_TOLD = 200  # what a panel shows without its window standing still
-TEXT_TOLD = 200  # characters of a name, product, version, actor or topic
-ACTORS_TOLD = 20
+MAX_SUBSCRIBERS = 200  # what a panel shows without its window standing still
+MAX_TEXT = 200  # characters of a name, product, version, actor or topic
+MAX_ACTORS = 20
 _MAX_WAITING = 2000  # writes
-_LAST_SECONDS = 1.0  # for a parent that still reads when the hub ends
+_LAST_SECONDS = 1.0  # for a program that still reads when the hub ends
 
 
-class Aside(io.TextIOBase):
+class PipeWriter(io.TextIOBase):
     """A text stream into a file descriptor that never blocks its writer: a thread of its own does the waiting."""
 
     def __init__(self, descriptor: int) -> None:
@@ -65,7 +65,7 @@ class Aside(io.TextIOBase):
             try:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
-            except OSError:  # nobody reads any more: stdin tells the same
+            except OSError:  # nobody reads any more: stdin shows the same
                 pass
 
     def _finish(self) -> None:
@@ -75,7 +75,7 @@ class Aside(io.TextIOBase):
 
 def log_aside() -> None:
     """Have everything meant for stderr written aside. Call it before logging is set up."""
-    sys.stderr = Aside(sys.stderr.fileno())
+    sys.stderr = PipeWriter(sys.stderr.fileno())
 
 
 def end_with_stdin(stopped: asyncio.Future[int]) -> None:
@@ -95,7 +95,7 @@ def end_with_stdin(stopped: asyncio.Future[int]) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop)
 
-    threading.Thread(target=wait, name="cast-hub-parent", daemon=True).start()
+    threading.Thread(target=wait, name="cast-hub-stdin", daemon=True).start()
 
 
 class Reporting:
@@ -103,12 +103,12 @@ class Reporting:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._out = Aside(sys.stdout.fileno())
-        self._tell()
+        self._out = PipeWriter(sys.stdout.fileno())
+        self._write()
 
-    def _tell(self) -> None:
+    def _write(self) -> None:
         self._out.write(json.dumps(report(self._hub)) + "\n")
-        self._next = asyncio.get_running_loop().call_later(EVERY_SECONDS, self._tell)
+        self._next = asyncio.get_running_loop().call_later(EVERY_SECONDS, self._write)
 
     def stop(self) -> None:
         """Write no more."""
@@ -119,14 +119,14 @@ def report(hub: Hub) -> dict[str, Any]:
     """Who is connected and how much was delivered so far; no token and no endpoint."""
     subscribers = [
         {
-            "name": subscriber.subscription.name[:TEXT_TOLD],
-            "product": subscriber.subscription.product[:TEXT_TOLD],
-            "version": subscriber.subscription.version[:TEXT_TOLD],
-            "actors": [actor[:TEXT_TOLD] for actor in subscriber.subscription.actors[:ACTORS_TOLD]],
-            "topic": subscriber.subscription.topic[:TEXT_TOLD],
+            "name": subscriber.subscription.name[:MAX_TEXT],
+            "product": subscriber.subscription.product[:MAX_TEXT],
+            "version": subscriber.subscription.version[:MAX_TEXT],
+            "actors": [actor[:MAX_TEXT] for actor in subscriber.subscription.actors[:MAX_ACTORS]],
+            "topic": subscriber.subscription.topic[:MAX_TEXT],
             "connected": subscriber.connected,
         }
-        for subscriber in islice(hub.table, SUBSCRIBERS_TOLD)
+        for subscriber in islice(hub.table, MAX_SUBSCRIBERS)
     ]
     return {
         "uptime_seconds": round(hub.uptime_seconds, 3),

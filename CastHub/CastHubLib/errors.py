@@ -6,19 +6,11 @@ from CastLib.errors import CastError
 
 
 class Denied(CastError):
-    """A request that is understood and refused, with its HTTP status."""
+    """A request that is understood and refused, with its HTTP status; 503 and 507 when there is no room for it now."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-
-
-class StoreFull(CastError):
-    """A batch does not fit any more; the sentence says what to do."""
-
-
-class GroupsFull(CastError):
-    """There are as many groups as the hub keeps."""
 
 
 class SignInRefused(CastError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Arrival:
-    """One body or message that is being received; ``size`` is how many bytes of it are held."""
+    """One body or message that is being received; ``size`` is how many bytes of it are in memory."""
 
     __slots__ = ("_incoming", "give_up", "size")
 
@@ -21,12 +21,12 @@ class Arrival:
         self._incoming.add(self, size)
 
     def end(self) -> None:
-        """It has come whole, or will not: it holds nothing more."""
+        """It has come whole, or will not: nothing more of it is kept."""
         self._incoming.remove(self)
 
 
 class Incoming:
-    """Watches over ``most`` bytes: when more would be held, the longest of what is being received is given up.
+    """Watches over ``most`` bytes: when there would be more, the longest of what is being received is given up.
 
     So whoever takes much room loses it, and not the next one who comes.
     """
@@ -46,7 +46,7 @@ class Incoming:
         return arrival
 
     @contextmanager
-    def held(self, size: int) -> Iterator[None]:
+    def counted(self, size: int) -> Iterator[None]:
         """Count something that has come whole and waits to be read."""
         self.bytes += size
         self._make_room()

@@ -69,7 +69,7 @@ def event(name: str) -> str:
 
 
 def set_up(level: str, form: str) -> None:
-    """Log to stderr. What libraries log (they quote what came in) is told by its kind and place alone."""
+    """Log to stderr. What libraries log (they quote what came in) is logged by its kind and place alone."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if form == JSON_LINES else _Text())
     root = logging.getLogger()
@@ -137,8 +137,8 @@ class _Text(logging.Formatter):
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = _line(record)
-        told = {"time": _time(record), "level": record.levelname.lower(), "what": line.word}
-        return json.dumps(told | {key: _json_value(value) for key, value in line.values.items()})
+        values = {"time": _time(record), "level": record.levelname.lower(), "what": line.word}
+        return json.dumps(values | {key: _json_value(value) for key, value in line.values.items()})
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from CastHubLib.errors import Denied, GroupsFull, SignInRefused, StoreFull
+from CastHubLib.errors import Denied, SignInRefused
 from CastLib.errors import CastError, FieldError, FileRefused
 
 JSON = "application/json"
@@ -20,16 +19,15 @@ def json_answer(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=json.dumps(value).encode(), status=status, content_type=JSON)
 
 
-def html_page(body: bytes, policy: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a page that no other page may frame, and that tells nobody where its reader came from."""
-    safe = {
+def page_headers(policy: str) -> dict[str, str]:
+    """Return the headers of a page that no other page may frame, and that shows nobody where its reader came from."""
+    return {
         "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
-    return web.Response(body=body, content_type="text/html", charset="utf-8", headers={**safe, **(headers or {})})
 
 
 def error_answer(error: CastError) -> web.Response:
@@ -38,13 +36,13 @@ def error_answer(error: CastError) -> web.Response:
     A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
     """
     if isinstance(error, SignInRefused):
-        told = {"message": str(error), "error": error.code, "error_description": str(error)}
-        return json_answer(told, error.status)
+        value = {"message": str(error), "error": error.code, "error_description": str(error)}
+        return json_answer(value, error.status)
     if isinstance(error, FileRefused):
         return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
     if isinstance(error, FieldError):
         return json_answer({"message": str(error), "field": error.field}, 400)
-    return refusal(_status(error), str(error))
+    return refusal(error.status if isinstance(error, Denied) else 500, str(error))
 
 
 def refusal(status: int, reason: str) -> web.Response:
@@ -64,9 +62,3 @@ def text_refusal(error: CastError) -> web.Response:
     answer.content_type, answer.charset = "text/plain", "utf-8"
     answer.text = str(error)
     return answer
-
-
-def _status(error: CastError) -> int:
-    if isinstance(error, Denied):
-        return error.status
-    return 507 if isinstance(error, StoreFull) else 503 if isinstance(error, GroupsFull) else 500

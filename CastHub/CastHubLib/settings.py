@@ -104,7 +104,7 @@ def _seconds(default: float, meaning: str, least: float = 0.1, most: float = 10 
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """What a hub may be told. Sizes are bytes, times seconds."""
+    """All settings of a hub. Sizes are bytes, times seconds."""
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(2018, "0 takes a free one.", most=65_535)
@@ -135,7 +135,7 @@ class HubSettings:
         metadata={"about": About("Folder for what outlives a run: the mock's signing key.")},
     )
     log_level: str = _setting(
-        "info", "`info` tells of connections, batches and refusals, `debug` also of every message.", choices=LOG_LEVELS
+        "info", "`info` logs connections, batches and refusals, `debug` also every message.", choices=LOG_LEVELS
     )
     log_form: str = _setting(
         "text", "A line of the log: `text` (`word key=value`) or `json` (an object).", choices=("text", JSON_LINES)
@@ -143,7 +143,7 @@ class HubSettings:
 
     context: str = _setting(
         OFF,
-        "`keep`: FHIRcast subscribers are told what is open already; `off`: the applications are asked for it.",
+        "`keep`: FHIRcast subscribers are sent what is open already; `off`: the applications are asked for it.",
         choices=CONTEXT_MODES,
     )
     context_seconds: float = _seconds(8 * 3600, "An open that nobody closes is kept this long.", 0)
@@ -179,7 +179,7 @@ class HubSettings:
     max_unanswered: int = _setting(
         3, "Events in a row without an acknowledgement, after which such a subscriber is taken out.", least=1
     )
-    max_subscriptions: int = _setting(20_000, "Subscriptions held at once; one more is answered 503.", least=1)
+    max_subscriptions: int = _setting(20_000, "Subscriptions at once; one more is answered 503.", least=1)
     max_user_subscriptions: int = _setting(10_000, "Subscriptions of one user: of equal name and topic.", least=1)
     max_user_unbound: int = _setting(1000, "Subscriptions of one user whose sockets have never come.", least=1)
 
@@ -236,7 +236,7 @@ class HubSettings:
     max_payload_memory_bytes: int = _bytes(
         128 * MIB, "Batches kept in memory; what exceeds it lies in an unnamed temporary file.", 0
     )
-    sweep_seconds: float = _seconds(10.0, "Between looks for batches whose time is over.", most=86_400)
+    sweep_seconds: float = _seconds(10.0, "Between checks for batches whose time is over.", most=86_400)
     idle_seconds: float = _seconds(
         300.0, "A connection on which no request comes for this long is closed; sockets have their pings."
     )

@@ -19,10 +19,6 @@ DEFAULT = "default"
 PREFIX = "CAST_HUB_"
 FILE_VARIABLE = PREFIX + "SETTINGS"
 
-# What Kubernetes sets for a service called cast-hub.
-_KUBERNETES = re.compile(PREFIX + r"(SERVICE_(HOST|PORT)\w*|PORT_\d+_\w+)")
-_KUBERNETES_PORT = "tcp://"
-
 _SIZES: Mapping[str, float] = {
     "": 1,
     "b": 1,
@@ -96,8 +92,6 @@ def _from_environment(environment: Mapping[str, str]) -> Iterable[tuple[str, Any
     variables = {PREFIX + name.upper(): name for name in SETTINGS}
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable == FILE_VARIABLE or not text:
-            continue
-        if _KUBERNETES.fullmatch(variable) or (variable == PREFIX + "PORT" and text.startswith(_KUBERNETES_PORT)):
             continue
         if variable not in variables:
             raise WrongUsage(f"the variable {variable} is no setting{_meant(variable, variables)}")

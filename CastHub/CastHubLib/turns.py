@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 _BUSY_SECONDS = 0.005
-_IDLE_SECONDS = 0.05  # a timer that wakes an idle process costs more than it tells
+_IDLE_SECONDS = 0.05  # a timer that wakes an idle process costs more than it shows
 
 
 class Turns:
@@ -24,7 +24,7 @@ class Turns:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Begin to look: from now on somebody may be waiting."""
+        """Begin: from now on somebody may be waiting."""
         self._wait()
 
     def busy(self) -> None:

@@ -49,7 +49,7 @@ class HubPanel:
         self.refresh()
 
     def enter(self) -> None:
-        """It is seen; the hub tells of its changes whether it is or not, and nobody of another palette."""
+        """It is seen; the hub reports its changes whether it is or not, and nobody of another palette."""
         self._shown = None
         self.refresh()
 

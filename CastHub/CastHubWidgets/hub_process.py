@@ -1,7 +1,7 @@
 """A hub as a child process of Slicer: started, watched and ended without ever making the main thread wait.
 
 The child is ``PythonSlicer -m CastHubLib --end-with-stdin`` (see ``CastHubLib/child_process.py``): it ends when Slicer
-does, crash included, and tells on its stdout who is connected.
+does, crash included, and reports on its stdout who is connected.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class HubReport:
-    """What the hub told last: ``applications``, how many there are in all, and messages delivered a second."""
+    """What the hub reported last: ``applications``, how many there are in all, and messages delivered a second."""
 
     applications: tuple[Application, ...] = ()
     count: int = 0
@@ -114,7 +114,7 @@ class HubProcess:
         return remover(self._callbacks, callback)
 
     def start(self, port: int = DEFAULT_PORT) -> None:
-        """Start a hub on this machine's loopback; `state` tells how it goes. Port 0 takes any that is free.
+        """Start a hub on this machine's loopback; `state` shows how it goes. Port 0 takes any that is free.
 
         Raises:
             CastError: one runs, or is about to.
@@ -128,7 +128,7 @@ class HubProcess:
             return
         self._timer.acquire()
         self.report = HubReport()
-        child = self._child = _Child(port, self._timer.pump, self._told_address, self._told_report, self._told_log)
+        child = self._child = _Child(port, self._timer.pump, self._on_address, self._on_report, self._on_log)
         self._set(HubState(STARTING, port))
         self._jobs.start(Job("The hub"), child.run, self._ended)
 
@@ -149,16 +149,16 @@ class HubProcess:
             self._timer.release()
             self.state = HubState(STOPPED, self.state.port)
 
-    def _told_address(self, child: _Child, address: str) -> None:
+    def _on_address(self, child: _Child, address: str) -> None:
         if child is self._child and self.state.kind == STARTING:
             self._set(HubState(RUNNING, self.state.port, address))
 
-    def _told_report(self, child: _Child, told: dict[str, Any]) -> None:
+    def _on_report(self, child: _Child, report: dict[str, Any]) -> None:
         if child is self._child:
-            self.report = read_report(told, self.report)
+            self.report = read_report(report, self.report)
             self._changed()
 
-    def _told_log(self, child: _Child, lines: list[str]) -> None:
+    def _on_log(self, child: _Child, lines: list[str]) -> None:
         if child is self._child:
             self.log.extend(lines)
             self.lines += len(lines)
@@ -271,9 +271,9 @@ class _Child:
             if not line.endswith(b"\n"):  # killed in the midst of it
                 break
             text = line.decode("utf-8", "replace").strip()
-            told = _object(text) if answered else None
-            if told is not None:
-                self._pump.post(self._report, self, told)
+            report = _object(text) if answered else None
+            if report is not None:
+                self._pump.post(self._report, self, report)
             elif not answered and text.startswith("http://"):
                 answered = True
                 self._pump.post(self._address, self, text)
@@ -314,15 +314,15 @@ def hub_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def read_report(told: dict[str, Any], before: HubReport) -> HubReport:
-    """What the hub told, with the rate since it told before."""
+def read_report(report: dict[str, Any], before: HubReport) -> HubReport:
+    """What the hub has reported, with the rate since its last report."""
     applications = tuple(
         Application(one["name"], one["product"], tuple(one["actors"]), one["topic"], one["connected"])
-        for one in told["subscribers"]
+        for one in report["subscribers"]
     )
-    seconds = told["uptime_seconds"] - before.uptime_seconds
-    rate = (told["deliveries"] - before.deliveries) / seconds if seconds > 0 else 0.0
-    return HubReport(applications, told["subscriptions"], rate, told["deliveries"], told["uptime_seconds"])
+    seconds = report["uptime_seconds"] - before.uptime_seconds
+    rate = (report["deliveries"] - before.deliveries) / seconds if seconds > 0 else 0.0
+    return HubReport(applications, report["subscriptions"], rate, report["deliveries"], report["uptime_seconds"])
 
 
 def who_has_port(code: int, port: int, pump: Pump) -> _Ending:

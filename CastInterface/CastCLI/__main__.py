@@ -10,7 +10,7 @@ from importlib import import_module
 
 #: Each verb, the module that holds its ``add_arguments`` and ``run``, and its line of help.
 VERBS = {
-    "hub": ("CastHubLib.command", "run a hub until Ctrl-C"),
+    "hub": ("CastHubLib.hub_command", "run a hub until Ctrl-C"),
     "display": ("CastInterfaceLib.command", "run an image display without Slicer until Ctrl-C"),
     "provide": ("CastServiceProviderLib.command", "run a service provider script until Ctrl-C"),
     "publish": ("CastCLI.publish", "publish one event"),

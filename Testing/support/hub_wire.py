@@ -201,8 +201,8 @@ def provider(url: str) -> Wire:
 @contextmanager
 def hub_in_thread(state: Path, **settings: Any) -> Iterator[str]:
     """A hub in this process with settings that no flag has (short times, small caps); yields its address."""
-    from CastHubLib.command import new_loop
     from CastHubLib.http.server import HubServer
+    from CastHubLib.hub_command import new_loop
     from CastHubLib.settings import HubSettings
 
     started, url = threading.Event(), ""

@@ -17,7 +17,7 @@ PROVIDER_LIB = ROOT / "CastServiceProvider" / "CastServiceProviderLib"
 PROVIDER_WIDGETS = ROOT / "CastServiceProvider" / "CastServiceProviderWidgets"
 HUB_LIB = ROOT / "CastHub" / "CastHubLib"
 HUB_WIDGETS = ROOT / "CastHub" / "CastHubWidgets"
-TOP_OF_HUB = ("__main__", "command", "child_process")
+TOP_OF_HUB = ("__main__", "hub_command", "child_process")
 # Folders, the lowest first.
 HUB_FLOORS = ("routing", "access", "delivery", "payloads", "extras", "http")
 DISPLAY_FLOORS = ("study", "scene", "views", "display", "logic", "panels")

@@ -9,7 +9,7 @@ from hub_subscribers import unmanaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CastHubLib.errors import GroupsFull
+from CastHubLib.errors import Denied
 from CastHubLib.routing.groups import Group, Groups
 from CastHubLib.routing.subscriber import Owner, Subscriber
 from CastHubLib.routing.table import Table
@@ -101,7 +101,7 @@ def test_mistakes_name_the_field(groups: Groups, wrong: Any, field: str) -> None
 def test_there_is_an_end_to_groups(groups: Groups) -> None:
     for number in range(3):
         groups.start(f"h{number}", "t", [])
-    with pytest.raises(GroupsFull):
+    with pytest.raises(Denied):
         groups.start("more", "t", [])
 
 

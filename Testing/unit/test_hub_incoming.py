@@ -38,7 +38,7 @@ def test_what_is_read_is_not_given_up_and_leaves_less_room() -> None:
     gone: list[str] = []
     first, second = (incoming.begin(lambda name=name: gone.append(name)) for name in ("first", "second"))
     first.came(30), second.came(40)
-    with incoming.held(65):
+    with incoming.counted(65):
         assert gone == ["second"] and incoming.bytes == 95
         second.came(1), second.end()
         assert incoming.bytes == 95

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from CastHubLib.errors import StoreFull
+from CastHubLib.errors import Denied
 from CastHubLib.payloads import content
 from CastHubLib.payloads.store import Batch, Chunk, PayloadStore, lay_out
 from CastHubLib.routing.subscriber import Owner
@@ -101,9 +101,9 @@ def test_a_hub_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(size: int) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    monkeypatch.setattr("CastHubLib.payloads.content.Room", none)
+    monkeypatch.setattr("CastHubLib.payloads.content.LargeBuffer", none)
     payloads = store()
-    with pytest.raises(StoreFull, match="has no memory for this batch"):
+    with pytest.raises(Denied, match="has no memory for this batch"):
         payloads.claim(ALICE, [10], 0.0)
     assert payloads.size == 0
 
@@ -125,12 +125,12 @@ def test_caps_are_claimed_before_a_byte_comes() -> None:
     payloads = store(max_payloads_bytes=1000, max_sender_payloads_bytes=600, payload_seconds=50)
     first = payloads.claim(ALICE, [600], 0.0)
     payloads.keep(first, lay_out(first.lengths), 0.0)
-    with pytest.raises(StoreFull, match="sender's share"):
+    with pytest.raises(Denied, match="sender's share"):
         payloads.claim(ALICE, [1], 0.0)
     second = payloads.claim(BOB, [400], 0.0)
-    with pytest.raises(StoreFull, match="is full: try again"):
+    with pytest.raises(Denied, match="is full: try again"):
         payloads.claim(BOB, [1], 0.0)
-    with pytest.raises(StoreFull, match="fewer files"):
+    with pytest.raises(Denied, match="fewer files"):
         payloads.claim(BOB, [601], 0.0)
     payloads.drop(second)
     payloads.claim(BOB, [400], 0.0)
@@ -183,10 +183,10 @@ def test_an_event_without_payloads_costs_nothing_for_each_receiver() -> None:
 def test_payloads_are_counted_too() -> None:
     payloads = store(max_payloads=5, max_sender_payloads=3)
     first = payloads.claim(ALICE, [1, CHUNK + 1], 0.0)
-    with pytest.raises(StoreFull, match="sender's share"):
+    with pytest.raises(Denied, match="sender's share"):
         payloads.claim(ALICE, [1], 0.0)
     payloads.claim(BOB, [1, 1], 0.0)
-    with pytest.raises(StoreFull, match="is full"):
+    with pytest.raises(Denied, match="is full"):
         payloads.claim(BOB, [1], 0.0)
     payloads.drop(first)
     payloads.claim(ALICE, [1, 1, 1], 0.0)
@@ -218,8 +218,8 @@ def test_small_batches_share_files_which_go_with_the_last_of_them(monkeypatch: p
 
 PIECES = """
 import resource
-from CastHubLib.payloads.memory import keep_freed
-keep_freed()
+from CastHubLib.payloads.large_buffers import keep_freed_blocks
+keep_freed_blocks()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 before = faults()
 for _ in range(100):

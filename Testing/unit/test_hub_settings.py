@@ -182,10 +182,6 @@ def test_what_is_wrong_in_the_environment_is_one_sentence(variable: str, text: s
 def test_what_others_put_into_the_environment_is_let_be() -> None:
     environment = {
         "CAST_HUB": "http://127.0.0.1:2018",
-        "CAST_HUB_PORT": "tcp://10.0.0.1:2018",
-        "CAST_HUB_SERVICE_HOST": "10.0.0.1",
-        "CAST_HUB_SERVICE_PORT_HTTP": "2018",
-        "CAST_HUB_PORT_2018_TCP_ADDR": "10.0.0.1",
         "CAST_HUB_HOST": "",
     }
     assert resolve({}, None, environment).settings == HubSettings()

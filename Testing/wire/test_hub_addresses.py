@@ -146,7 +146,7 @@ def test_a_topic_may_be_called_as_it_likes(wire: Wire, topic: str) -> None:
     listener = wire.listen("S")
     wire.publish(event("Patient-open", topic), 202)
     assert listener.event()["event"]["hub.topic"] == topic
-    if topic != ".":
+    if topic not in (".", "request", "conference"):  # addresses of their own, which take no events
         address = quote(topic, safe="")
         wire.publish(event("Encounter-open", topic), 202, path=address)
         assert listener.event()["event"]["hub.event"] == "Encounter-open"

@@ -181,13 +181,6 @@ def test_the_page(host: Wire) -> None:
         assert "/api/hub/conference" in answer.text and "http://" not in answer.text
 
 
-def test_a_topic_may_be_called_conference(host: Wire) -> None:
-    host.topic = "conference"
-    listener = host.listen("S")
-    host.publish(event("Patient-open", "conference"), 202, path="conference")
-    assert listener.event()["event"]["hub.topic"] == "conference"
-
-
 @pytest.mark.parametrize(
     "reached",
     [{"host": "0.0.0.0"}, {"public_url": "https://hub.example"}, {"trusted_proxies": ("127.0.0.1",)}],

@@ -23,7 +23,7 @@ _PREFLIGHT_SECONDS = "600"
 
 
 def is_loopback_name(host: str) -> bool:
-    """Tell whether a host name or address (without port) is this machine's own loopback."""
+    """Return whether a host name or address (without port) is this machine's own loopback."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -69,7 +69,7 @@ class Origins:
         return ""
 
     def allows(self, text: str) -> bool:
-        """Tell whether pages of this origin, as a browser writes it, may use the hub."""
+        """Return whether pages of this origin, as a browser writes it, may use the hub."""
         if text in self._good_origins:
             return True
         if not (self._any or self._is_good(origin(text))):
@@ -78,7 +78,7 @@ class Origins:
         return True
 
     def allows_page(self, address: str) -> bool:
-        """Tell whether the page at this address may use the hub; what browsers may read otherwise is no address."""
+        """Return whether the page at this address may use the hub; what browsers may read otherwise is no address."""
         page = origin_of(address)
         return page is not None and (self._any or self._is_good(page))
 

@@ -1,4 +1,4 @@
-"""The hub's address as its clients see it: from the request, from a proxy that is trusted, or as it was told.
+"""The hub's address as its clients see it: from the request, from a proxy that is trusted, or as a setting says.
 
 Anybody may write ``X-Forwarded-*``; they count only when the connection comes from one of ``trusted_proxies``. Of a
 header with several values the last counts: it is the one that this proxy wrote, what stands before came from others.
@@ -45,15 +45,15 @@ class PublicAddress:
 
     def __init__(self, settings: HubSettings) -> None:
         self._trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
-        self._told: Address | None = None
+        self._set: Address | None = None
         if settings.public_url:
             parts = urlsplit(settings.public_url)
-            self._told = Address(parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"))
+            self._set = Address(parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"))
 
     def of(self, request: web.Request) -> Address:
         """Return the address that this client sees; raises Denied(400) for a Host that no client may send."""
-        if self._told is not None:
-            return self._told
+        if self._set is not None:
+            return self._set
         scheme, host, prefix = request.scheme, request.headers.get("Host", ""), ""
         if self._is_trusted(request):
             scheme = _SCHEMES.get(_forwarded(request, "Proto").lower(), scheme)

@@ -26,7 +26,7 @@ from CastLib.fields import need_text, optional_text, refuse_unseen
 PROVIDER_USER = "3dslicer-server"  # the name under which existing providers ask for topic *
 SINGLE_USER_TOPIC = "SINGLE-USER"
 USERS_FILE = "unnamed-users"
-_KIND, _ACCESS, _IDENTITY = "typ", "Bearer", "ID"  # as Keycloak tells them apart: who somebody is is no right
+_KIND, _ACCESS, _IDENTITY = "typ", "Bearer", "ID"  # as Keycloak distinguishes them: who somebody is is no right
 SCOPE = "openid profile fhircast/*.*"
 _TOKENS_REMEMBERED = 4096
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import secrets
@@ -71,13 +70,10 @@ class SigningKey:
         return {"keys": [{"kty": "RSA", "use": "sig", "alg": ALGORITHM, "kid": self._id, **self._numbers()}]}
 
     def _numbers(self) -> dict[str, str]:
-        numbers = self._private.public_key().public_numbers()
-        return {"n": _number(numbers.n), "e": _number(numbers.e)}
+        from jwt.algorithms import RSAAlgorithm
 
-
-def _number(value: int) -> str:
-    data = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+        key = RSAAlgorithm.to_jwk(self._private.public_key(), as_dict=True)
+        return {name: key[name] for name in ("n", "e")}
 
 
 def _new_key() -> bytes:

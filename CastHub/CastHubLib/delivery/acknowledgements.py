@@ -58,7 +58,7 @@ class Acknowledgements:
         self._publisher.publish(error, receivers=others)
 
     def knows(self, id: str) -> bool:
-        """Tell whether an event of this id was published lately."""
+        """Return whether an event of this id was published lately."""
         return self._publisher.find(id) is not None
 
     def close(self) -> None:

@@ -86,7 +86,7 @@ class Connection(RequestHandler):
             self._headers_timer.cancel()
 
     def _is_many_lines(self, data: bytes) -> bool:
-        """Tell whether a piece may hold more chunks or requests than a turn should; a body of known length has none."""
+        """Return whether a piece has more lines than a turn should take; a body of known length has none."""
         request = self._current_request
         if request is not None and request.content_length is not None:
             if request.content_length - request.content.total_bytes >= len(data):
@@ -101,10 +101,10 @@ class Connection(RequestHandler):
 
     def _await_headers(self) -> None:
         self._headers_timer = self._loop.call_later(
-            self.settings.header_seconds, self._look_for_headers, self._request_count
+            self.settings.header_seconds, self._check_headers, self._request_count
         )
 
-    def _look_for_headers(self, before: int) -> None:
+    def _check_headers(self, before: int) -> None:
         self._headers_timer = None
         if self._request_count == before:
             log.info("cut", reason="headers")
@@ -120,7 +120,7 @@ class Connection(RequestHandler):
             self.release()
 
     def hold(self) -> None:
-        """Take nothing in until it is released as often as it was held, whatever the library wishes meanwhile."""
+        """Take nothing in until it is released as often as this was called, whatever the library wishes meanwhile."""
         self._holds += 1
         if self.transport is not None:
             self.transport.pause_reading()
@@ -160,7 +160,9 @@ class Connection(RequestHandler):
         """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""
         answer = super().handle_error(*arguments, **named)
         mistake = answer.status >= 500
-        told = "the hub made a mistake; its log says where" if mistake else "this is no HTTP request that the hub reads"
-        said = refusal(answer.status, told)
-        said.force_close()
-        return said
+        reason = (
+            "the hub made a mistake; its log says where" if mistake else "this is no HTTP request that the hub reads"
+        )
+        denied = refusal(answer.status, reason)
+        denied.force_close()
+        return denied

@@ -26,7 +26,7 @@ class _Gone(NamedTuple):
 
     @property
     def may_be_back(self) -> bool:
-        """Tell whether its client may have subscribed anew meanwhile: it got no word that this one is over."""
+        """Return whether its client may have subscribed anew meanwhile: it got no word that this one is over."""
         return self.reason not in (UNSUBSCRIBE, SEND_FAILURE)
 
 
@@ -63,7 +63,7 @@ class Departures:
 
 
 def is_back(table: Table, subscriber: Subscriber) -> bool:
-    """Tell whether a Cast client has subscribed anew: the others know it by its name and would think it gone."""
+    """Return whether a Cast client has subscribed anew: the others know it by its name and would think it gone."""
     named = _namesakes(table, subscriber.subscription, subscriber.owner)
     return any(each is not subscriber and each.connected for each in named)
 

@@ -33,7 +33,7 @@ class Conferences:
         return self._groups.get(host)
 
     def start(self, host: str, title: str, topics: Sequence[str], host_user: str) -> Group:
-        """Make a group in place of the one that its host may have. Raises FieldError and GroupsFull."""
+        """Make a group in place of the one that its host may have. Raises FieldError, and Denied(503) when full."""
         earlier = self._groups.get(host)
         self._groups.check(host, topics)
         if earlier is not None:

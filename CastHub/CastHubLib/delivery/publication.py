@@ -1,4 +1,4 @@
-"""A publish as the hub takes it: checked for all that its body alone can tell, and made small when it is long."""
+"""A publish as the hub takes it: checked for all that its body alone shows, and made small when it is long."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _short(publication: Publication, size: int) -> Publication:
 
 
 def _reference(resource: Any) -> dict[str, Any]:
-    """Return what tells one resource from another."""
+    """Return what distinguishes one resource from another."""
     if not isinstance(resource, dict):
         return {}
     return {key: resource[key] for key in ("resourceType", "id") if isinstance(resource.get(key), str)}

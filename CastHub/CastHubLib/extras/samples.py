@@ -107,7 +107,7 @@ def _study(folder: Path, base: str) -> dict[str, Any] | None:
 
 
 def _derived(files: list[SampleFile], description: dict[str, Any]) -> dict[str, str]:
-    """Return what the files themselves tell: their size together, and of which kind they are if they are of one."""
+    """Return what the files themselves show: their size together, and of which kind they are if they are of one."""
     if not files or any(each.url for each in files):
         size = description.get("size")
         return {"size": size} if size else {}
@@ -162,7 +162,7 @@ def _files(folder: Path, description: dict[str, Any], wanted: str | None = None)
 
 
 def _is_to_be_shown(entry: os.DirEntry[str], folder: Path) -> bool:
-    """Tell whether an entry is a file, not hidden, and no link that leads elsewhere."""
+    """Return whether an entry is a file, not hidden, and no link that leads elsewhere."""
     if entry.name.startswith(".") or entry.name == DESCRIPTION_FILE or not entry.is_file():
         return False
     return not entry.is_symlink() or (folder / entry.name).resolve().parent == folder.resolve()

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from CastHubLib import log
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
-from CastHubLib.responses import html_page, json_answer
+from CastHubLib.responses import json_answer, page_headers
 from CastHubLib.routing.groups import Group
 from CastLib.errors import FieldError
 from CastLib.fields import kind_of, optional_text, refuse_unseen
@@ -34,35 +33,26 @@ _ALIASES = {
 
 
 class ConferenceRoutes:
-    """The handlers of one hub. ``publish`` takes what is meant for a topic that is called ``conference``."""
+    """The handlers of one hub."""
 
-    def __init__(self, hub: Hub, publish: Handler) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._conferences = hub.conferences
-        self._publish = publish
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses served here."""
         return [
-            *(
-                web.get(path + slash, handler)
-                for path, handler in {
-                    _PATH: self.every,
-                    f"{_PATH}-topics": self.topics,
-                    f"{_PATH}-client": self.page,
-                }.items()
-                for slash in ("", "/")
-            ),
-            *(
-                web.route(method, path + slash, handler)
-                for method, path, handler in (
-                    ("POST", _PATH, self.start),
-                    ("PATCH", f"{_PATH}/join", self.join),
-                    ("PATCH", f"{_PATH}/lead", self.lead),
-                    ("DELETE", _PATH, self.leave_or_end),
-                )
-                for slash in ("", "/")
-            ),
+            route(path + slash, handler)
+            for route, path, handler in (
+                (web.get, _PATH, self.every),
+                (web.get, f"{_PATH}-topics", self.topics),
+                (web.get, f"{_PATH}-client", self.page),
+                (web.post, _PATH, self.start),
+                (web.patch, f"{_PATH}/join", self.join),
+                (web.patch, f"{_PATH}/lead", self.lead),
+                (web.delete, _PATH, self.leave_or_end),
+            )
+            for slash in ("", "/")
         ]
 
     async def every(self, request: web.Request) -> web.Response:
@@ -82,16 +72,12 @@ class ConferenceRoutes:
 
     async def page(self, request: web.Request) -> web.Response:
         """Give a page on which people start, join, lead, leave and end groups."""
-        return html_page(_PAGE.read_bytes(), _PAGE_POLICY)
+        headers = page_headers(_PAGE_POLICY)
+        return web.Response(body=_PAGE.read_bytes(), content_type="text/html", charset="utf-8", headers=headers)
 
-    async def start(self, request: web.Request) -> web.StreamResponse:
+    async def start(self, request: web.Request) -> web.Response:
         """Make a group; the one that this host had ends."""
-        is_long = (request.content_length or 0) > self._hub.settings.max_form_bytes
-        if request.content_type == "multipart/related" or (is_long and "Authorization" in request.headers):
-            return await self._publish(request)
         fields = await self._fields(request)
-        if "event" in fields:
-            return await self._publish(request)
         host, title = _need(fields, "hostTopic"), _need(fields, "title")
         most = self._hub.settings.max_group_title
         if len(title) > most:

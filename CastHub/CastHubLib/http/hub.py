@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 from aiohttp import web
 
@@ -24,8 +23,7 @@ from CastHubLib.delivery.subscriptions import Subscriptions
 from CastHubLib.errors import Denied
 from CastHubLib.extras.current_context import CurrentContext
 from CastHubLib.incoming import Incoming
-from CastHubLib.payloads.expect_continue import invite
-from CastHubLib.payloads.stalled_bodies import Patience
+from CastHubLib.payloads.request_bodies import BodyDeadline, send_continue
 from CastHubLib.payloads.store import PayloadStore
 from CastHubLib.payloads.upload import Uploads
 from CastHubLib.routing.subscriber import Owner
@@ -36,8 +34,6 @@ from CastLib.events import EVERY
 from CastLib.message import now
 
 _BEARER = "bearer "
-# The body of a request, which is read once. aiohttp wants such a key from 3.14 on, and has none before.
-_BODY: Any = web.RequestKey("cast.body", bytes) if hasattr(web, "RequestKey") else "cast.body"
 
 
 class Hub:
@@ -124,18 +120,16 @@ class Hub:
         length = request.content_length
         if length is not None and length > most:
             raise _too_long(length, most)
-        if _BODY not in request:  # what is meant for a topic called like another address is read there first
-            whole = request.content.is_eof()  # as most have come: no need to watch over it
-            request[_BODY] = await request.read() if whole else await self._read_slowly(request, most)
-        body: bytes = request[_BODY]
+        whole = request.content.is_eof()  # as most have come: no need to watch over it
+        body = await request.read() if whole else await self._read_slowly(request, most)
         if len(body) > most:
             raise _too_long(len(body), most)
         return body
 
     async def _read_slowly(self, request: web.Request, most: int) -> bytes:
         settings, content, body = self.settings, request.content, bytearray()
-        await invite(request)
-        with Patience(content, self.incoming, settings.upload_idle_seconds, settings.body_seconds) as arrival:
+        await send_continue(request)
+        with BodyDeadline(content, self.incoming, settings.upload_idle_seconds, settings.body_seconds) as arrival:
             while not content.at_eof():
                 piece = await content.readany()
                 body += piece

@@ -22,7 +22,7 @@ from CastHubLib.http.hub import Hub
 from CastHubLib.responses import JSON, json_answer, text_refusal
 from CastHubLib.routing.subscriber import UNSUBSCRIBE, Owner, Subscriber
 from CastLib.errors import CastError, FieldError
-from CastLib.events import EVERY, is_request, is_response
+from CastLib.events import EVERY, is_response
 from CastLib.fields import need_object, parse_json
 from CastLib.forms import FORM, FORM_DATA, parse_fields
 from CastLib.message import Message, Response, parse_publish, parse_request, parse_response
@@ -101,7 +101,7 @@ class HubRoutes:
         return read_publish(value, body, meant, strict=self._strict, max_files=settings.max_files)
 
     async def _subscribing(self, answer: Awaitable[web.Response]) -> web.Response:
-        """To the letter of FHIRcast, whoever subscribes or unsubscribes wrongly is told so in plain text (2.4.4)."""
+        """To the letter of FHIRcast, subscribing or unsubscribing wrongly is answered in plain text (2.4.4)."""
         try:
             return await answer
         except CastError as error:
@@ -244,17 +244,12 @@ class HubRoutes:
         readers.add(asker)
         self._hub.requests.answer(subscriber, response, size)
 
-    async def request(self, request: web.Request) -> web.StreamResponse:
+    async def request(self, request: web.Request) -> web.Response:
         """Ask other subscribers and give their answers as one (protocol: request and response)."""
         owner = self._hub.owner(request)
-        if request.content_type == "multipart/related":
-            return await self.post(request)
         self._hub.check_open()
         body = await self._hub.read(request, self._hub.settings.max_body_bytes)
-        value = await self._hub.aside.run(len(body), partial(parse_json, body))
-        if _is_for_a_topic_of_this_name(value):
-            return await self.post(request)
-        question = parse_request(value)
+        question = parse_request(await self._hub.aside.run(len(body), partial(parse_json, body)))
         check_names(question.message)
         request[log.MESSAGE] = question.message.id
         topic = self._hub.meant_topic(question.message.topic, owner)
@@ -287,7 +282,7 @@ class HubRoutes:
     async def bind(self, request: web.Request) -> web.StreamResponse:
         """Open a subscription's socket; an address that no subscription was given is refused before the upgrade.
 
-        On the strict path it is opened, told so by a denial, and closed: some FHIRcast clients read frames only.
+        On the strict path it is opened, gets a denial, and is closed: some FHIRcast clients read frames only.
         """
         self._hub.check_open()
         subscriber = self._hub.table.get(request.match_info["id"])
@@ -297,14 +292,6 @@ class HubRoutes:
         if self._strict:
             return await self._hub.sockets.deny(request, gone)
         raise Denied(403, gone)
-
-
-def _is_for_a_topic_of_this_name(value: Any) -> bool:
-    """Tell whether a body sent to ``…/request`` is an event for a topic that is called so."""
-    event = value.get("event") if isinstance(value, dict) else None
-    if not isinstance(event, dict) or event.get("hub.topic") != "request":
-        return False
-    return not is_request(str(event.get("hub.event")))
 
 
 def _plain(fields: Mapping[str, Any], subscription: Subscription) -> Subscription:

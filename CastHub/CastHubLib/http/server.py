@@ -20,7 +20,7 @@ from CastHubLib.http.payload_routes import PayloadRoutes
 from CastHubLib.http.sample_routes import SampleRoutes
 from CastHubLib.http.sign_in_routes import SignInRoutes
 from CastHubLib.http.status_routes import StatusRoutes
-from CastHubLib.payloads.expect_continue import ask_nothing, close_if_uninvited
+from CastHubLib.payloads.request_bodies import check_expectation, close_if_body_missing
 from CastHubLib.responses import error_answer, refusal
 from CastHubLib.settings import HubSettings, check
 from CastLib.errors import CastError
@@ -37,19 +37,18 @@ class HubServer:
         self.hub = Hub(settings)
         self.url = ""
         app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[self._gate()])
-        of_hub = HubRoutes(self.hub)
         for routes in (
-            ConferenceRoutes(self.hub, of_hub.post),
+            ConferenceRoutes(self.hub),
             StatusRoutes(self.hub),
             SignInRoutes(self.hub),
             PayloadRoutes(self.hub),
             SampleRoutes(self.hub),
             DocumentRoutes(),
-            of_hub,
+            HubRoutes(self.hub),
             HubRoutes(self.hub, strict=True),
         ):
             for route in routes.routes():
-                route.kwargs["expect_handler"] = ask_nothing
+                route.kwargs["expect_handler"] = check_expectation
                 app.add_routes((route,))
         self._runner = Runner(
             app,
@@ -112,7 +111,7 @@ class HubServer:
             answer = await _answer(request, handler)
             if answer.status >= 400:
                 _log_refusal(request, answer.status)
-            close_if_uninvited(request, answer)
+            close_if_body_missing(request, answer)
             if "Origin" in headers and not answer.prepared:
                 answer.headers.update(origins.headers(headers))
             return answer
@@ -161,7 +160,7 @@ def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def check_settings(settings: HubSettings) -> None:
-    """Raise CastError for a hub without real sign-in that others could reach without its being told so.
+    """Raise CastError for a hub without real sign-in that others could reach without a setting that allows it.
 
     Also, as WrongUsage, for values that are wrong.
     """

@@ -56,8 +56,8 @@ class SignInRoutes:
         log.info("code given", user=log.Hidden(answer["user_name"]))
         if not back:
             return json_answer(answer)
-        told = {"code": answer["code"], "state": optional_text(fields, "state")}
-        query = urlencode({key: value for key, value in told.items() if value})
+        fields = {"code": answer["code"], "state": optional_text(fields, "state")}
+        query = urlencode({key: value for key, value in fields.items() if value})
         return web.Response(status=302, headers={"Location": f"{back}{'&' if '?' in back else '?'}{query}"})
 
     async def token(self, request: web.Request) -> web.Response:

@@ -8,8 +8,8 @@ import threading
 from abc import ABC, abstractmethod
 from typing import BinaryIO
 
-from CastHubLib.errors import StoreFull
-from CastHubLib.payloads.memory import Room
+from CastHubLib.errors import Denied
+from CastHubLib.payloads.large_buffers import LargeBuffer
 
 _SPOOL = 64 * 1024 * 1024  # bytes of a temporary file that batches share; a longer batch has one of its own
 _BUFFER = 512 * 1024  # bytes gathered for a write to a file, of which each batch that is being sent has two
@@ -22,11 +22,11 @@ class Content(ABC):
 
     @abstractmethod
     async def write(self, data: memoryview) -> None:
-        """Append a copy; raises StoreFull when what was written before could not be brought to where it stays."""
+        """Append a copy; raises Denied(507) when what was written before could not be brought to where it stays."""
 
     @abstractmethod
     async def finish(self) -> None:
-        """Return when everything written is where it stays; raises StoreFull when it cannot be brought there."""
+        """Return when everything written is where it stays; raises Denied(507) when it cannot be brought there."""
 
     @abstractmethod
     async def read(self, offset: int, length: int) -> bytes | memoryview:
@@ -43,7 +43,7 @@ class MemoryContent(Content):
     in_memory = True
 
     def __init__(self, size: int) -> None:
-        self._room: Room | None = Room(size)
+        self._room: LargeBuffer | None = LargeBuffer(size)
 
     async def write(self, data: memoryview) -> None:
         if self._room is not None:
@@ -87,7 +87,7 @@ class _SharedFile:
         self._batches = 0
 
     def fits(self, size: int) -> bool:
-        """Tell whether the file has room for a batch, and is still there."""
+        """Return whether the file has room for a batch, and is still there."""
         return self._batches > 0 and self._end + size <= _SPOOL
 
     def take(self, size: int) -> int:
@@ -158,7 +158,7 @@ class FileContent(Content):
             await self._writing
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise StoreFull(f"the hub cannot write to its temporary folder: {reason}") from None
+            raise Denied(507, f"the hub cannot write to its temporary folder: {reason}") from None
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
         if self._closed:

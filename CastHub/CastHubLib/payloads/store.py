@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from CastHubLib import log
-from CastHubLib.errors import StoreFull
+from CastHubLib.errors import Denied
 from CastHubLib.payloads.content import Content, MemoryContent, Spool
 from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
@@ -88,19 +88,19 @@ class PayloadStore:
         return self._claimed.total()
 
     def claim(self, sender: Owner, lengths: Sequence[int], now: float) -> Batch:
-        """Return an empty batch with room for files of these lengths; ``keep`` or ``drop`` it. Raises StoreFull."""
+        """Return an empty batch with room for files of these lengths; ``keep`` or ``drop`` it. Raises Denied(507)."""
         self.expire(now)
         settings, size = self._settings, sum(lengths)
         count = sum(-(-length // CHUNK) for length in lengths)
         if size > min(settings.max_payloads_bytes, settings.max_sender_payloads_bytes):
-            raise StoreFull(f"this batch has {size} bytes, more than this hub ever keeps: send fewer files at a time")
+            raise Denied(507, f"this batch has {size} bytes, more than this hub ever keeps: send fewer files at a time")
         if self.size + size > settings.max_payloads_bytes or self._counts.total() + count > settings.max_payloads:
-            raise StoreFull(f"the hub's payload store is full: try again when older batches expire {self._when(now)}")
+            raise Denied(507, f"the hub's payload store is full: try again when older batches expire {self._when(now)}")
         if (
             self._claimed[sender] + size > settings.max_sender_payloads_bytes
             or self._counts[sender] + count > settings.max_sender_payloads
         ):
-            raise StoreFull(f"this sender's share of the payload store is full: try again later {self._when(now)}")
+            raise Denied(507, f"this sender's share of the payload store is full: try again later {self._when(now)}")
         in_memory = self._claimed_memory + size <= settings.max_payload_memory_bytes
         content = self._content(size, in_memory)
         self._claimed[sender] += size
@@ -172,4 +172,4 @@ class PayloadStore:
             return MemoryContent(size) if in_memory else self._spool.room(size)
         except OSError as error:
             where = "has no memory for this batch" if in_memory else "cannot make a temporary file"
-            raise StoreFull(f"the hub {where}: {error.strerror or error}") from None
+            raise Denied(507, f"the hub {where}: {error.strerror or error}") from None

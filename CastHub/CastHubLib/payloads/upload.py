@@ -16,8 +16,7 @@ from CastHubLib.aside import Aside
 from CastHubLib.delivery.publication import Publication, stored_publish
 from CastHubLib.errors import Denied
 from CastHubLib.incoming import Incoming
-from CastHubLib.payloads.expect_continue import invite
-from CastHubLib.payloads.stalled_bodies import Patience
+from CastHubLib.payloads.request_bodies import BodyDeadline, send_continue
 from CastHubLib.payloads.store import Batch, PayloadStore, StoredFile, lay_out
 from CastHubLib.routing.subscriber import Owner
 from CastHubLib.settings import HubSettings
@@ -56,7 +55,7 @@ class Uploads:
         """Return the batch in a request's body, kept in the store.
 
         ``admit`` sees the envelope before any file's byte is taken, and raises to refuse it. Raises FieldError for a
-        malformed batch, StoreFull for one that does not fit, Denied for a sender that stops sending or sends too many.
+        malformed batch, Denied for one that does not fit and for a sender that stops sending or sends too many.
         """
         self._check_room(sender)
         self._senders[sender] += 1
@@ -80,16 +79,16 @@ class Uploads:
         envelope: Envelope | None = None
         batch: Batch | None = None
         size = taken = 0
-        await invite(request)
+        await send_continue(request)
         try:
-            with Patience(
+            with BodyDeadline(
                 request.content, self._incoming, settings.upload_idle_seconds, settings.upload_seconds
             ) as arrival:
                 while not request.content.at_eof():
                     piece, _end = await request.content.readchunk()  # as it came, never joined
                     if envelope is None:
                         size = parser.gathered + len(piece)
-                        arrival.came(len(piece))  # and is held to the end: the files' bytes have a store
+                        arrival.came(len(piece))  # and counts to the end: the files' bytes have a store
                         items: Iterable[Envelope | Data] = await self._aside.run(size, partial(_fed, parser, piece))
                     else:
                         items = parser.feed(piece)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from CastHubLib.errors import GroupsFull
+from CastHubLib.errors import Denied
 from CastLib.errors import FieldError
 from CastLib.events import EVERY
 
@@ -73,10 +73,10 @@ class Groups:
             raise FieldError("topics", f"are too many: a group takes {self._max_topics}, its host's among them")
 
     def start(self, host: str, title: str, topics: Sequence[str], host_user: str = "") -> Group:
-        """Make a group, led by its host; the host must have none. Raises FieldError and GroupsFull."""
+        """Make a group, led by its host; the host must have none. Raises FieldError, and Denied(503) when full."""
         self.check(host, topics)
         if len(self._by_host) >= self._max_groups:
-            raise GroupsFull(f"the hub keeps {self._max_groups} groups and takes no more; try again later")
+            raise Denied(503, f"the hub keeps {self._max_groups} groups and takes no more; try again later")
         attendees = [topic for topic in dict.fromkeys(topics) if topic != host]
         group = self._by_host[host] = Group(host, title, attendees, host_user, host)
         for topic in group.participants:

@@ -31,7 +31,7 @@ class OpenRequest:
 
     @property
     def complete(self) -> bool:
-        """Tell whether nobody is left to wait for."""
+        """Return whether nobody is left to wait for."""
         return not self.awaited
 
     def collated(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class OpenRequests:
     """The requests waiting for answers, by id.
 
     Ids are the askers' own, so two askers may choose the same; only nobody may be asked twice under one, for the
-    answers could not be told apart. Answers of more than ``max_bytes`` in all are not kept: their senders are missing.
+    answers would mix. Answers of more than ``max_bytes`` in all are not kept: their senders are missing.
     """
 
     def __init__(self, max_bytes: int = 2**53) -> None:
@@ -78,7 +78,7 @@ class OpenRequests:
         return id in self._open
 
     def would_mix(self, id: str, asked: Receivers) -> bool:
-        """Tell whether one of these is asked by an open request of this id already."""
+        """Return whether one of these is asked by an open request of this id already."""
         return any(subscriber.id in opened.asked for opened in self._open.get(id, ()) for subscriber in asked)
 
     def open(self, request: Request, asker: Owner, asked: Receivers) -> OpenRequest:

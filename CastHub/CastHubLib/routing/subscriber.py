@@ -29,7 +29,7 @@ class Owner(NamedTuple):
 
     @property
     def everyone(self) -> bool:
-        """Tell whether it may use every user's topic."""
+        """Return whether it may use every user's topic."""
         return self.topic == EVERY
 
 
@@ -43,7 +43,7 @@ class Transport(Protocol):
         """Take several."""
 
     def is_closing(self) -> bool:
-        """Tell whether its connection has ended or is about to."""
+        """Return whether its connection has ended or is about to."""
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes its peer has not taken yet."""
@@ -134,7 +134,7 @@ class Subscriber:
 
     @property
     def connected(self) -> bool:
-        """Tell whether frames for it are written, rather than kept or dropped."""
+        """Return whether frames for it are written, rather than kept or dropped."""
         return self.transport is not None
 
     @property

@@ -38,18 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--context",
         metavar="|".join(CONTEXT_MODES),
-        help=f"keep tells FHIRcast subscribers what is open already (default: {default.context})",
+        help=f"keep sends FHIRcast subscribers what is open already (default: {default.context})",
     )
     add("--samples", metavar="DIR", help="sample studies to show in worklists, a folder each (default: none)")
     add("--state", metavar="DIR", help=f"what outlives a run (default: {state})")
-    add("--log-level", choices=LOG_LEVELS, help=f"default: {default.log_level}; debug tells of every message")
+    add("--log-level", choices=LOG_LEVELS, help=f"default: {default.log_level}; debug logs every message")
     parser.add_argument("--settings", metavar="FILE", help=f"TOML file of settings (default: ${FILE_VARIABLE})")
     parser.add_argument("--print-settings", action="store_true", help="print each setting with its origin, and end")
     parser.add_argument("--json", action="store_true", help="with --print-settings: as JSON")
     parser.add_argument(
         "--end-with-stdin",
         action="store_true",
-        help="for a program that runs the hub as its child: end when stdin closes, tell on stdout who is connected",
+        help="for a program that runs the hub as its child: end when stdin closes, report on stdout who is connected",
     )
 
 
@@ -68,13 +68,13 @@ def run(args: argparse.Namespace) -> int:
 
         print(as_json(resolved) if args.json else as_toml(resolved), end="\n" if args.json else "")
         return EXIT_DONE
-    args.log_level = settings.log_level  # what run_guarded looks at
+    args.log_level = settings.log_level  # for run_guarded
     from CastHubLib import log
-    from CastHubLib.payloads.memory import keep_freed
+    from CastHubLib.payloads.large_buffers import keep_freed_blocks
 
     log.set_up(settings.log_level, settings.log_form)
     _allow_many_sockets()
-    keep_freed()
+    keep_freed_blocks()
     loop = new_loop()
     try:
         return loop.run_until_complete(_serve(settings, is_child=args.end_with_stdin))
@@ -83,18 +83,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(settings: HubSettings, *, is_child: bool) -> int:
-    from CastHubLib import child_process as parent
+    from CastHubLib.child_process import Reporting, end_with_stdin
     from CastHubLib.http.server import HubServer
 
     stopped = _watch_signals()
     if is_child:
-        parent.end_with_stdin(stopped)
+        end_with_stdin(stopped)
     server = HubServer(settings)
     server.hub.sign_in.key.load()  # before anyone is answered: its folder may be out of reach
     await server.start()
     _collect_seldom()
     print(server.url, flush=True)
-    reporting = parent.Reporting(server.hub) if is_child else None
+    reporting = Reporting(server.hub) if is_child else None
     try:
         return await stopped
     finally:
@@ -104,7 +104,7 @@ async def _serve(settings: HubSettings, *, is_child: bool) -> int:
 
 
 def _collect_seldom() -> None:
-    """Have the collector go through all that the hub holds as seldom as its memory allows: nobody has a turn meanwhile.
+    """Have the collector go through all that the hub has as seldom as its memory allows: nobody has a turn meanwhile.
 
     That takes a quarter of a second with 5,000 subscribers. What is there at the start stays, and need not be looked
     at; what ends is not tied into rings (``delivery.sockets``), and freed without it.
