@@ -70,6 +70,11 @@ class HubLogic:
             on_presence=lambda answer: self.peers.take_answer(answer),
         )
 
+    @property
+    def timer(self) -> PumpTimer:
+        """The process's pump, by which a panel hears of changes."""
+        return self._timer
+
     # The connection
 
     @property
@@ -268,6 +273,7 @@ class HubLogic:
     def _stateChanged(self, state: State) -> None:
         for callback in list(self._state_callbacks):
             self._call(callback, state)
+        self._timer.changed()
 
     def _received(self, message: Message) -> None:
         self.messages.add(RECEIVED, message)

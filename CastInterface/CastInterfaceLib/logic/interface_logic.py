@@ -42,7 +42,7 @@ class InterfaceLogic(HubLogic):
         self._scene = scene
         self._observations = (
             scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, lambda *_: self._sceneClosed()),
-            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, lambda *_: self._connection.node_removed()),
+            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, lambda *_: self._nodeRemoved()),
         )
 
     def sendNode(
@@ -153,3 +153,8 @@ class InterfaceLogic(HubLogic):
 
     def _sceneClosed(self) -> None:
         self._connection.forget_study()
+        self._timer.changed()
+
+    def _nodeRemoved(self) -> None:
+        self._connection.node_removed()
+        self._timer.changed()
