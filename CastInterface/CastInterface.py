@@ -61,7 +61,7 @@ class CastInterfaceWidget(ModuleWidget):
 
 class CastInterfaceLogic(ScriptedLoadableModuleLogic):
     """The module without its panel, for other extensions: has all that ``CastInterfaceLib.logic.interface_logic``
-    and ``hub_member`` document.
+    and ``hub_logic`` document.
 
     Usage, in Slicer's Python console::
 

@@ -105,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
     if stop.wait(0):
         return stop.exit_code
     from CastInterfaceLib.display.image_display import ImageDisplay
+    from CastInterfaceLib.display.sent_images import SentImages
     from CastLib.client import Pump, Session, SessionSettings
     from CastSlicerLib.garbage import MainThreadCollector
 
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
             view.beside_middle = args.sagittal
     session = Session(SessionSettings(**connection(args)), pump)
     studies = find_studies(host, pump, args.studies)
-    display = ImageDisplay(host, session, pump, studies, patient_text=args.allow_patient_text)
+    display = ImageDisplay(host, session, pump, studies, SentImages(), patient_text=args.allow_patient_text)
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
     if args.json:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))

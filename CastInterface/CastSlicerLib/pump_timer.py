@@ -10,9 +10,12 @@ Usage, on the main thread::
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import qt
 
 from CastLib.client import Pump
+from CastSlicerLib.callbacks import remover
 from CastSlicerLib.garbage import MainThreadCollector
 from CastSlicerLib.slow_calls import seconds_inside
 
@@ -29,6 +32,7 @@ class PumpTimer:
     def __init__(self) -> None:
         self.pump = Pump(elsewhere=seconds_inside)
         self._users = 0
+        self._listeners: list[Callable[[], object]] = []
         self._collector = MainThreadCollector()
         self._timer = qt.QTimer()  # no parent: it lives as long as this object
         self._timer.setInterval(INTERVAL_MS)
@@ -42,6 +46,19 @@ class PumpTimer:
     def running(self) -> bool:
         """Whether the timer ticks."""
         return bool(self._timer.isActive())
+
+    def on_changed(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have ``listener()`` called after the pump has run something; returns what ends it. Main thread only.
+
+        All that comes from threads goes through the pump: messages, states, pieces of a study, the ends of jobs.
+        """
+        self._listeners.append(listener)
+        return remover(self._listeners, listener)
+
+    def changed(self) -> None:
+        """Tell the listeners of what was changed on the main thread itself. Main thread only."""
+        for listener in list(self._listeners):
+            listener()
 
     def acquire(self) -> None:
         """Begin to use it. Main thread only."""
@@ -58,7 +75,10 @@ class PumpTimer:
         self._users -= 1
 
     def _tick(self) -> None:
-        if not self.pump.drain() and not self._users:
+        done = self.pump.drain()
+        if done:
+            self.changed()
+        if not done and not self._users:
             self._timer.stop()
             self._timer.disconnect("timeout()", self._tick)  # it would keep this object alive after a reload
             self._collector.end()

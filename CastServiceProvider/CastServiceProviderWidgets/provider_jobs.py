@@ -14,6 +14,7 @@ from CastServiceProviderWidgets.provider_logic import ProviderLogic
 from CastServiceProviderWidgets.trials import TrialResult, Trials
 from CastSlicerLib.jobs import Cancelled
 from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text, telling
+from CastSlicerLib.sections import PROGRESS, VOLUMES
 from CastSlicerLib.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
 
 ROWS_SEEN = 6  # rows of the table of jobs before it scrolls
@@ -53,6 +54,10 @@ class TrySection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While a script is tried, and to see which volumes are loaded."""
+        return PROGRESS if self._record is not None else VOLUMES
 
     def try_out(self) -> None:
         """Run the selected service's script on the chosen volume."""
@@ -121,6 +126,10 @@ class JobsSection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While a job runs: its thread tells nobody."""
+        return PROGRESS if any(not record.over for record in self._shown) else None
 
     def selected(self) -> Any:
         """The record of the job that is selected, or None."""

@@ -14,7 +14,7 @@ from typing import Any
 from CastLib.errors import CastError
 from CastServiceProviderWidgets.trials import Trials
 from CastSlicerLib.background import Background
-from CastSlicerLib.pump_timer import slicer_timer
+from CastSlicerLib.pump_timer import PumpTimer, slicer_timer
 from CastSlicerLib.user_settings import read_setting, read_texts, write_setting
 
 _SERVICES = "CastServiceProvider/Services"
@@ -60,6 +60,11 @@ class ProviderLogic:
                 with contextlib.suppress(CastError):
                     self.services.add(path)
 
+    @property
+    def timer(self) -> PumpTimer:
+        """The process's pump, by which a panel hears of changes."""
+        return self._timer
+
     # The list
 
     def add(self, path: str | Path) -> Any:
@@ -92,10 +97,12 @@ class ProviderLogic:
         """Start a service at a hub; hub and client ID are kept, the secret is not. Raises CastError."""
         self.services.start(service, self._make_access(hub, client_id, secret))
         write_setting(_ACCESS, {"hub": hub, "client_id": client_id})
+        self._timer.changed()
 
     def stop(self, service: Any) -> None:
         """Stop a service."""
         self.services.stop(service)
+        self._timer.changed()
 
     def last_access(self) -> tuple[str, str]:
         """Hub and client ID of the last start; empty before."""
@@ -118,6 +125,7 @@ class ProviderLogic:
 
     def _keep(self) -> None:
         write_setting(_SERVICES, self.services.to_wire())
+        self._timer.changed()
 
     def _in_background(self, text: str, work: Callable[[], object]) -> None:
         self._background.start(text, lambda job: work())

@@ -12,7 +12,7 @@ from CastServiceProviderWidgets.provider_logic import ProviderLogic
 from CastSlicerLib.local_hub import LOCAL_HUB
 from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, set_icon, show_text, telling, without_command
 from CastSlicerLib.saved_hubs import SavedHubs
-from CastSlicerLib.sections import SectionsPanel
+from CastSlicerLib.sections import PROGRESS, SectionsPanel
 from CastSlicerLib.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
@@ -37,7 +37,9 @@ class ProviderPanel(SectionsPanel):
         self.jobs = JobsSection(ui, logic)
         ui.limitsSection.collapsed = True
         super().__init__(
-            ui.slots, ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs))
+            ui.slots,
+            logic.timer,
+            ((ui.servicesSection, self.services), (ui.trySection, self.trial), (ui.jobsSection, self.jobs)),
         )
         ui.slots.connect(ui.servicesTable, "itemSelectionChanged()", self.refresh)
         self.refresh()
@@ -69,6 +71,11 @@ class ServicesSection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While jobs run: their threads tell nobody."""
+        busy = any(service.running or service.waiting for service in self._logic.services.all())
+        return PROGRESS if busy else None
 
     def selected(self) -> Any:
         """The service that is selected, or None."""

@@ -150,8 +150,6 @@ def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
         file = tmp_path / name
     else:
         file = write_image(tmp_path / name, labels, volume)
-    told: list[Any] = []
-    desk.display.results.told_result = lambda message, names, problem: told.append((list(names), problem))
     desk.send_files("nrrd-send" if name.endswith("nrrd") else "nifti-send", [file], studyInstanceUID=uid)
     desk.until(lambda: desk.segmentations())
     (item,) = desk.segmentations()
@@ -159,7 +157,7 @@ def test_labels_are_shown_over_the_study_that_they_name_and_go_with_it(
     spacing = float(np.prod(volume.GetSpacing()))
     assert [one["volumeMm3"] for one in item["segments"]] == [round(400 * spacing, 3), round(200 * spacing, 3)]
     assert (item["segments"][0]["label"] == "Liver") == name.endswith(".seg.nrrd")
-    assert told == [([one["label"] for one in item["segments"]], "")]
+    assert desk.sent.came == [([one["label"] for one in item["segments"]], "")]
     (node,) = shown_nodes(desk, "vtkMRMLSegmentationNode")
     assert node.GetStorageNode() is None and volumes_of(desk) == [volume]
     assert not desk.session.refused and not list(desk.display._temporary.path.glob("*/*"))

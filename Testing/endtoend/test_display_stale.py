@@ -15,6 +15,7 @@ from hub_process import HubProcess
 from relay import Relay
 
 from CastInterfaceLib.display import confirmation
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.study import reader
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump, Session, SessionSettings
@@ -42,7 +43,7 @@ class Place:
         self.relay.__enter__()
         self.port = self.relay.port
         self.session = self._session(f"http://127.0.0.1:{self.port}", "3DSLICER-ID", "ID")
-        self.display = ImageDisplay(host, self.session, self.pump, StudyFiles([studies]))
+        self.display = ImageDisplay(host, self.session, self.pump, StudyFiles([studies]), SentImages())
         self.worklist = self._session(hub.url, "WORKLIST", "WORKLIST_CLIENT")
         self.worklist.on_request("STATUS", lambda message: self.open, in_background=True)
         for session in (self.worklist, self.session):

@@ -235,7 +235,7 @@ def test_the_users_own_volume_with_its_result_gives_way_to_a_study(
     desk: Desk, folder: Path, tmp_path: Path, scene: Any
 ) -> None:
     _, volume = adopt(desk, tmp_path / "own")
-    desk.display.results.asked_for = lambda message: volume
+    desk.sent.volume = volume
     desk.send_files("dicom-send", [write_balls(tmp_path / "own", tmp_path / "balls.dcm")])
     desk.until(lambda: scene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is not None)
     desk.until(lambda: desk.items("job")[0]["value"] == "idle")

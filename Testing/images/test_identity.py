@@ -320,13 +320,13 @@ def test_a_result_for_an_unknown_series(desk: Desk, folder: Path, tmp_path: Path
     desk.until_refused(desk.send_files("nifti-send", send, studyInstanceUID="1.2.3"), 409)
     assert "1.2.3" in told(desk)[-1] and uid in told(desk)[-1]
     (volume,) = volumes_of(desk)
-    desk.display.results.asked_for = lambda message: volume  # it answers what was sent from here, and names another
+    desk.sent.volume = volume  # it answers what was sent from here, and names another
     for wrong in ({"seriesInstanceUID": "1.2.3"}, {"studyInstanceUID": "1.2.3"}, {"patientID": "P-other"}):
         desk.until_refused(desk.send_files("nifti-send", send, **wrong), 409)
     desk.display.close_study()
     own = desk.host.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Own")
     own.SetAttribute("DICOM.SeriesInstanceUID", "1.2.4")
-    desk.display.results.asked_for = lambda message: own
+    desk.sent.volume = own
     desk.until_refused(desk.send_files("nifti-send", send, seriesInstanceUID="1.2.3"), 409)
     assert "series 1.2.3" in told(desk)[-1] and "series 1.2.4" in told(desk)[-1]
     desk.host.scene.RemoveNode(own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from display_parts import SIGHTS, decode
 
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.study import reader
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastLib.client import Pump
@@ -89,11 +90,25 @@ class FakeSession:
         return [directory / entry.file_name for entry in entries]
 
 
+class Sent(SentImages):
+    """A sender that has sent one volume, when a test says which; ``came`` has names and problem of each result."""
+
+    def __init__(self) -> None:
+        self.volume: Any = None
+        self.came: list[tuple[list[str], str]] = []
+
+    def volume_of(self, message: Message) -> Any:
+        return self.volume
+
+    def on_result(self, message: Message, names: Sequence[str], problem: str) -> None:
+        self.came.append((list(names), problem))
+
+
 class Desk:
     """A display on the engine, its fake session, and what a test does with them."""
 
-    def __init__(self, host: EngineHost, display: ImageDisplay, session: FakeSession, pump: Pump) -> None:
-        self.host, self.display, self.session, self.pump = host, display, session, pump
+    def __init__(self, host: EngineHost, display: ImageDisplay, session: FakeSession, pump: Pump, sent: Sent) -> None:
+        self.host, self.display, self.session, self.pump, self.sent = host, display, session, pump, sent
 
     def send(self, event: str, context: Any) -> str:
         message = parse_publish(make_message(event, "T", context))
@@ -176,8 +191,9 @@ def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(reader, "PAYLOAD_GRACE", 0.1)
     folder.mkdir()
     session, pump = FakeSession(), Pump()
-    display = ImageDisplay(engine, session, pump, StudyFiles([folder]))  # type: ignore[arg-type]
-    desk = Desk(engine, display, session, pump)
+    sent = Sent()
+    display = ImageDisplay(engine, session, pump, StudyFiles([folder]), sent)  # type: ignore[arg-type]
+    desk = Desk(engine, display, session, pump, sent)
     desk.until(lambda: desk.items("job") == [{"key": "job", "value": "idle"}])
     yield desk
     study = display.study

@@ -62,24 +62,22 @@ class Head:
         desk.open(self.uid)
         desk.until_shown(self.uid)
         assert desk.items("problem") == []
-        self._told: list[tuple[list[str], str]] = []
-        desk.display.results.told_result = lambda message, names, problem: self._told.append((list(names), problem))
 
     def send(self, *files: Path, event: str = "", **more: Any) -> Outcome:
         """Send files as one result of the head's study, and wait for what comes of it."""
-        self._told.clear()
+        self.desk.sent.came.clear()
         before = len(self.desk.items("problem"))
         kind = event or ("nrrd-send" if files[0].name.endswith("nrrd") else "nifti-send")
         kind = "dicom-send" if files[0].name.endswith(".dcm") else kind
         known = len(self.desk.segmentations())
         named = {} if kind == "dicom-send" else {"studyInstanceUID": self.uid}
         self.desk.send_files(kind, list(files), **named, **more)
-        self.desk.until(lambda: self._told and self.desk.items("job")[0]["value"] == "idle")
+        self.desk.until(lambda: self.desk.sent.came and self.desk.items("job")[0]["value"] == "idle")
         self.desk.session.refused.clear()
         items = self.desk.segmentations()
         sentences = [problem["message"] for problem in self.desk.items("problem")][before:]
-        names = [name for names, _problem in self._told for name in names]
-        refused = " ".join(problem for _names, problem in self._told if problem)
+        names = [name for names, _problem in self.desk.sent.came for name in names]
+        refused = " ".join(problem for _names, problem in self.desk.sent.came if problem)
         return Outcome(names, refused, items[-1] if len(items) > known else {}, sentences)
 
     def is_green(self, place: tuple[float, float] = MARKER_SEEN) -> bool:

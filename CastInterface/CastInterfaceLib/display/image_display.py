@@ -13,13 +13,14 @@ from typing import Any
 
 from CastInterfaceLib.display.answers import PATIENCE, StatusAnswer, answer_requests
 from CastInterfaceLib.display.confirmation import Confirmation, open_event
-from CastInterfaceLib.display.image_results import ImageResults, is_image_result
+from CastInterfaceLib.display.image_results import is_image_result
+from CastInterfaceLib.display.notifier import Notifier
 from CastInterfaceLib.display.problems import Problems
-from CastInterfaceLib.display.result_matching import ResultDesk
+from CastInterfaceLib.display.result_matching import Results
 from CastInterfaceLib.display.scene_update import follow
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import in_no_view, problem_item
 from CastInterfaceLib.display.study_scene import StudyScene
-from CastInterfaceLib.display.telling import Telling
 from CastInterfaceLib.scene.known_files import note_files
 from CastInterfaceLib.scene.viewer import Host
 from CastInterfaceLib.scene.volumes import geometry_of, name_volume
@@ -58,16 +59,19 @@ class ImageDisplay:
         session: the connection; this display registers its handlers there.
         pump: the session's pump.
         files: the local folders.
+        sent: who sends images out.
         patient_text: whether those who ask for it are told who the patient is, in pictures and scene views.
-
-    Attributes:
-        results: where results arrive. Who sends images out sets its ``asked_for`` (the volume node whose result a
-            message brings, None when it is none) and its ``told_result`` (called with a message, the names of what came
-            of it into the scene, and why something did not).
     """
 
     def __init__(
-        self, host: Host, session: Session, pump: Pump, files: StudyFiles, *, patient_text: bool = False
+        self,
+        host: Host,
+        session: Session,
+        pump: Pump,
+        files: StudyFiles,
+        sent: SentImages,
+        *,
+        patient_text: bool = False,
     ) -> None:
         self._host = host
         self._session = session
@@ -79,25 +83,21 @@ class ImageDisplay:
         self._problems = Problems()
         self._temporary = TemporaryFolder()
         self._numbers = itertools.count(1)
-        self.results = ResultDesk(
-            host.scene,
+        self._sent = sent
+        self._notifier = Notifier(session, self._jobs, lambda: self._study)
+        self._scene = StudyScene(host, lambda study: study is self._study, self._problems, self._refuse, sent)
+        self._results = Results(
+            host,
             session,
+            pump,
             self._jobs,
-            ImageResults(host, session, pump),
+            sent,
+            self._problems,
             lambda: self._study,
             self._new_folder,
             self._refuse,
             self._changed,
-            lambda: self._scene.keep_apart(self._study) if self._study is not None else None,
-        )
-        self.results.told_problem = self._problems.add
-        self._telling = Telling(session, self._jobs, lambda: self._study)
-        self._scene = StudyScene(
-            host,
-            lambda study: study is self._study,
-            self._problems.add,
-            self._refuse,
-            lambda message, names, problem: self.results.told_result(message, names, problem),
+            self._scene.keep_apart,
         )
         self._reader = StudyReader(session, pump, files, self._scene)
         session.on_event(self.handle)
@@ -184,7 +184,7 @@ class ImageDisplay:
             event_key(DICOM_SEND): self._receive,
             event_key(SCENE_UPDATE): self._update_scene,
         }
-        handler = self.results.receive if is_image_result(message) else handlers.get(message.key)
+        handler = self._results.receive if is_image_result(message) else handlers.get(message.key)
         if handler is None:
             log.debug("%s ignored: id %s", message.event, message.id)
             return
@@ -247,7 +247,7 @@ class ImageDisplay:
         if study is None:
             return
         self._scene.forget_removed(study)
-        self._telling.segments()
+        self._notifier.publish_segments()
         if study.adopted and not study.series:  # the user's own, which no hub has opened
             self.close_study()
 
@@ -255,12 +255,12 @@ class ImageDisplay:
         """A batch of DICOM files: images or results for the open study, or for one that is about to be opened."""
         claims = claims_of_batch(message)
         uid = next((claim.study_uid for claim in claims if claim.study_uid), "")
-        study, asked = self._study, self.results.other_volume_for(message)
+        study, asked = self._study, self._results.other_volume_for(message)
         if not payload_entries(message):
             sentence = f"The files are only addresses, but {FETCHES_NOTHING}."
             self._refuse(message, NotShown(422, "form-not-supported", sentence), uid)
         elif asked is not None:
-            self.results.show(message, asked)
+            self._results.show(message, asked)
         elif study is not None and study.may_have(claims):
             log.info("%s: for the open study: id %s", message.event, message.id)
             if study.is_told_by(claims):
@@ -330,13 +330,13 @@ class ImageDisplay:
 
     def _changed(self) -> None:
         """Have the scene view ready before anybody asks and has to wait for it, and tell of new segments."""
-        self._telling.segments()
+        self._notifier.publish_segments()
         job = Job("Taking pictures", told=False)
         self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:
         problem = problem_item(why.problem, str(why), study_uid)
         self._problems.add(problem)
-        self._telling.refusal(message, problem["message"])
-        self.results.told_result(message, (), str(why))
+        self._notifier.report_refusal(message, problem["message"])
+        self._sent.on_result(message, (), str(why))
         self._session.refuse(message, why.status, why.problem)  # it is logged: file names may be patients' names

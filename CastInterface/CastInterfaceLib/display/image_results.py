@@ -85,17 +85,28 @@ def prepare_image_file(path: Path, role: str, label: str, source: Grid) -> Prepa
 class ImageResults:
     """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene.
 
-    Attributes:
-        may_take_views: whether a volume may be brought into the views: not while a study of the hub's is there.
+    Args:
+        host: where to show them.
+        session: where to fetch them.
+        pump: the session's pump.
+        is_apart: whether a volume may not be brought into the views: they are kept for a study of the hub's.
         was_added: called with the volume after each step on the main thread, while it is not in the views.
     """
 
-    def __init__(self, host: Host, session: Session, pump: Pump) -> None:
+    def __init__(
+        self,
+        host: Host,
+        session: Session,
+        pump: Pump,
+        *,
+        is_apart: Callable[[Any], bool],
+        was_added: Callable[[Any], object],
+    ) -> None:
         self._host = host
         self._session = session
         self._pump = pump
-        self.may_take_views: Callable[[Any], bool] = lambda volume: True
-        self.was_added: Callable[[Any], object] = lambda volume: None
+        self._is_apart = is_apart
+        self._was_added = was_added
 
     def show(self, message: Message, volume: Any, folder: Path, job: Job, shown: ShownResult) -> None:
         """Fetch a batch and show it over a volume. Worker thread only.
@@ -145,7 +156,7 @@ class ImageResults:
                 raise NotShown(409, "other-study", "The result's volume was taken out of the scene meanwhile.")
             value = step()
             if not is_shown(self._host, volume):
-                self.was_added(volume)
+                self._was_added(volume)
             return value
 
         return self._pump.call(guarded, PATIENCE)
@@ -207,7 +218,7 @@ class ImageResults:
     def _bring_up(self, volume: Any) -> np.ndarray:
         """Have the volume in the slice views; the corners of its box in RAS mm."""
         corners = volume_corners(volume)
-        if not is_shown(self._host, volume) and self.may_take_views(volume):
+        if not is_shown(self._host, volume) and not self._is_apart(volume):
             show_volume(self._host, volume, corners)
         return corners
 

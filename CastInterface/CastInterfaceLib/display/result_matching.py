@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from CastInterfaceLib.display.image_results import ImageResults, ShownResult
+from CastInterfaceLib.display.problems import Problems
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import problem_item
-from CastInterfaceLib.display.study_scene import ToldResult
 from CastInterfaceLib.scene.foreign_nodes import note_study, patient_of, study_of
+from CastInterfaceLib.scene.viewer import Host
 from CastInterfaceLib.scene.volumes import SERIES, remove_nodes
 from CastInterfaceLib.study.identity import OTHER_STUDY, Claim, contradiction_among, uid_in_manifest
 from CastInterfaceLib.study.open_study import OpenStudy
@@ -27,7 +29,7 @@ from CastInterfaceLib.study.sources import (
     payload_entries,
     unknown_series,
 )
-from CastLib.client import Session
+from CastLib.client import Pump, Session
 from CastLib.fhir_resource import bare_uid
 from CastLib.message import Message
 from CastSlicerLib.jobs import Job, Jobs
@@ -35,51 +37,48 @@ from CastSlicerLib.jobs import Job, Jobs
 log = logging.getLogger("cast.display")
 
 
-class ResultDesk:
+class Results:
     """Takes results in.
 
     Args:
-        scene: the MRML scene.
-        session: its name is the one that a sender names us by.
+        host: where to show them.
+        session: where they come from; its name is the one that a sender names us by.
+        pump: the session's pump.
         jobs: runs the threads.
-        results: shows them.
+        sent: who sends images out.
+        problems: takes what STATUS shall tell of a result that is shown.
         open_study: the study that is open.
         new_folder: a folder to be made for files.
         refuse: takes a message of which something is not shown, why, and the study's UID.
         shown: called when the views may have changed.
-        keep_apart: has nothing drawn that is not of the open study.
-
-    Attributes:
-        asked_for, told_result: see `ImageDisplay`.
-        told_problem: takes what STATUS shall tell of a result that is shown.
+        keep_apart: has nothing drawn that is not of a study.
     """
 
     def __init__(
         self,
-        scene: Any,
+        host: Host,
         session: Session,
+        pump: Pump,
         jobs: Jobs,
-        results: ImageResults,
+        sent: SentImages,
+        problems: Problems,
         open_study: Callable[[], OpenStudy | None],
         new_folder: Callable[[], Path],
         refuse: Callable[[Message, NotShown, str], object],
         shown: Callable[[], object],
-        keep_apart: Callable[[], object],
+        keep_apart: Callable[[OpenStudy], object],
     ) -> None:
-        self._scene = scene
+        self._scene = host.scene
         self._session = session
         self._jobs = jobs
-        self._results = results
+        self._sent = sent
+        self._problems = problems
         self._open = open_study
         self._new_folder = new_folder
         self._refuse = refuse
         self._shown = shown
-        results.may_take_views = lambda volume: not self._is_apart(volume)
-        results.was_added = self._was_added
         self._keep_apart = keep_apart
-        self.asked_for: Callable[[Message], Any] = lambda message: None
-        self.told_problem: Callable[[dict[str, Any]], object] = lambda problem: None
-        self.told_result: ToldResult = lambda message, names, problem: None
+        self._images = ImageResults(host, session, pump, is_apart=self._is_apart, was_added=self._was_added)
 
     def receive(self, message: Message) -> None:
         """A NIfTI or NRRD batch. It is shown only when it is certain to which volume it belongs."""
@@ -105,7 +104,7 @@ class ResultDesk:
 
     def other_volume_for(self, message: Message) -> Any:
         """The volume that was sent out and whose result a message brings, when it is not one of the open study's."""
-        asked = self.asked_for(message)
+        asked = self._sent.volume_of(message)
         if asked is None or asked.GetScene() is None:
             return None
         study = self._open()
@@ -117,7 +116,7 @@ class ResultDesk:
         Raises:
             NotShown: it names another study, patient or series than what it is sent for.
         """
-        asked, study = self.asked_for(message), self._open()
+        asked, study = self._sent.volume_of(message), self._open()
         named = _series_named(message)
         if asked is not None and (study is None or not _is_of(study, asked) or not named):
             if asked.GetScene() is None:
@@ -146,9 +145,10 @@ class ResultDesk:
 
     def _was_added(self, volume: Any) -> None:
         """Something came of a result for a volume that is not in the views: it is kept in the scene, hidden."""
-        if self._is_apart(volume):
+        study = self._open()
+        if study is not None and self._is_apart(volume):
             note_study(volume)
-            self._keep_apart()
+            self._keep_apart(study)
 
     def _is_apart(self, volume: Any) -> bool:
         """Whether a volume is not of the study that the hub has opened, and that the views are kept for."""
@@ -172,15 +172,15 @@ class ResultDesk:
                 for node, told in shown.results:
                     study.add_result(node, told)
             for warning in shown.warnings:
-                self.told_problem(problem_item("warning", warning, study.study_uid if study is not None else ""))
+                self._problems.add(problem_item("warning", warning, study.study_uid if study is not None else ""))
             if shown.names:
-                self.told_result(message, shown.names, "")
+                self._sent.on_result(message, shown.names, "")
             if error is not None:
                 self._refuse(message, as_not_shown(error), study.study_uid if study is not None else "")
             self._shown()
 
         log.info("%s: a result: id %s", message.event, message.id)
-        self._jobs.start(job, lambda: self._results.show(message, volume, folder, job, shown), ended)
+        self._jobs.start(job, lambda: self._images.show(message, volume, folder, job, shown), ended)
 
 
 def _series_named(message: Message) -> str:

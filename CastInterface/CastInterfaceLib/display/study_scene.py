@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from CastInterfaceLib.display.problems import Problems
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import problem_item, segmentation_item
 from CastInterfaceLib.scene.foreign_nodes import leave_views, note_what_is_there, take_views
 from CastInterfaceLib.scene.known_files import forget_files, note_files
@@ -33,8 +35,6 @@ log = logging.getLogger("cast.display")
 #: On a volume node: the local time since when the hub has not confirmed that it is open, "" when it has.
 NOT_CONFIRMED_SINCE = "Cast.NotConfirmedSince"
 
-ToldResult = Callable[[Message, Sequence[str], str], object]
-
 
 class StudyScene:
     """Puts pieces of the open study into the scene.
@@ -42,24 +42,24 @@ class StudyScene:
     Args:
         host: where to show them.
         is_open: whether a study is the one that is open.
-        told_problem: takes what STATUS shall tell.
+        problems: takes what STATUS shall tell.
         refuse: takes a message of which nothing is shown, why, and the study's UID.
-        told_result: takes a message and the names of what came of it.
+        sent: who sends images out.
     """
 
     def __init__(
         self,
         host: Host,
         is_open: Callable[[OpenStudy], bool],
-        told_problem: Callable[[dict[str, Any]], object],
+        problems: Problems,
         refuse: Callable[[Message, NotShown, str], object],
-        told_result: ToldResult,
+        sent: SentImages,
     ) -> None:
         self._host = host
         self._is_open = is_open
-        self._told_problem = told_problem
+        self._problems = problems
         self._refuse = refuse
-        self._told_result = told_result
+        self._sent = sent
         self._not_confirmed_since = ""
 
     def name_study(self, study: OpenStudy, uid: str, files: tuple[Path, ...]) -> None:
@@ -70,7 +70,7 @@ class StudyScene:
         """Tell in STATUS that something of the study is not shown, or is odd."""
         if self._is_open(study):
             log.warning("STATUS tells what is not shown or is odd: %s", word)
-            self._told_problem(problem_item(word, sentence, study.study_uid))
+            self._problems.add(problem_item(word, sentence, study.study_uid))
 
     def refuse(self, study: OpenStudy, message: Message, why: NotShown) -> None:
         """A message brought something that is not the study's."""
@@ -153,8 +153,8 @@ class StudyScene:
         study.add_result(node, segmentation_item(segmentation, shown.series.uid))
         study.result_files[segmentation.sop_instance_uid] = path
         for warning in odd_about(segmentation, volume):
-            self._told_problem(problem_item("warning", warning, study.study_uid))
-        self._told_result(message, [segment.label for segment in segmentation.segments], "")
+            self._problems.add(problem_item("warning", warning, study.study_uid))
+        self._sent.on_result(message, [segment.label for segment in segmentation.segments], "")
 
     def _replace_segmentation(self, study: OpenStudy, instance_uid: str) -> None:
         for node, told in list(study.results):
@@ -185,4 +185,4 @@ class StudyScene:
         hide_slices_in_3d(self._host)
         if hidden:
             sentence = f"Hidden and kept, since the study it was made on is closed: {name_some(hidden)}."
-            self._told_problem(problem_item("warning", sentence, study.study_uid))
+            self._problems.add(problem_item("warning", sentence, study.study_uid))

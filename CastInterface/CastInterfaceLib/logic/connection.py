@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.display.image_display import ImageDisplay
-from CastInterfaceLib.display.study_scene import ToldResult
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.scene.foreign_nodes import leave_views
 from CastInterfaceLib.scene.volumes import remove_nodes
 from CastInterfaceLib.views.window_viewer import SlicerHost, patient_text_allowed
@@ -28,14 +28,14 @@ class Connection:
         timer: the process's pump.
         background: where closing takes place.
         open_host: makes the host; called at the first connect.
-        told_state, told_message, told_sent, told_presence: called with each change of state, each message received and
+        sent: who sends images out over it.
+        on_state, on_message, on_sent, on_presence: called with each change of state, each message received and
             sent, and the answers to the announcement after connecting.
 
     Attributes:
         session, display: what is connected now, or None.
         state: of the session, or offline.
         since: ``time.monotonic()`` when the state began.
-        asked_for, told_result: what the display asks of and tells who sends images out, see `ResultDesk`.
     """
 
     def __init__(
@@ -43,19 +43,21 @@ class Connection:
         timer: PumpTimer,
         background: Background,
         open_host: Callable[[], SlicerHost],
+        sent: SentImages,
         *,
-        told_state: Callable[[State], object],
-        told_message: Callable[[Message], object],
-        told_sent: Callable[[Message], object],
-        told_presence: Callable[[dict[str, Any]], object],
+        on_state: Callable[[State], object],
+        on_message: Callable[[Message], object],
+        on_sent: Callable[[Message], object],
+        on_presence: Callable[[dict[str, Any]], object],
     ) -> None:
         self._timer = timer
         self._background = background
         self._open_host = open_host
-        self._told_state = told_state
-        self._told_message = told_message
-        self._told_sent = told_sent
-        self._told_presence = told_presence
+        self._sent = sent
+        self._on_state = on_state
+        self._on_message = on_message
+        self._on_sent = on_sent
+        self._on_presence = on_presence
         self._host: SlicerHost | None = None
         self._leftover: list[Any] = []
         self._leftover_of = ("", Patient())
@@ -63,8 +65,6 @@ class Connection:
         self.display: ImageDisplay | None = None
         self.state = State()
         self.since = time.monotonic()
-        self.asked_for: Callable[[Message], Any] = lambda message: None
-        self.told_result: ToldResult = lambda message, names, problem: None
 
     @property
     def host(self) -> SlicerHost:
@@ -85,13 +85,14 @@ class Connection:
             self._leftover = []
         self._timer.acquire()
         self.session = session
-        session.on_state(lambda state: self._tell(session, state))
-        session.on_event(self._told_message, requests=True)
-        session.on_sent(self._told_sent)
-        session.on_presence(self._told_presence)
+        session.on_state(lambda state: self._session_state(session, state))
+        session.on_event(self._on_message, requests=True)
+        session.on_sent(self._on_sent)
+        session.on_presence(self._on_presence)
         studies = host.studies(self._timer.pump)
-        display = ImageDisplay(host, session, self._timer.pump, studies, patient_text=patient_text_allowed())
-        display.results.asked_for, display.results.told_result = self.asked_for, self.told_result
+        display = ImageDisplay(
+            host, session, self._timer.pump, studies, self._sent, patient_text=patient_text_allowed()
+        )
         self.display = display
         self._set_state(State("connecting"))
         session.start()
@@ -149,7 +150,7 @@ class Connection:
             self._leftover, self._leftover_of = study.nodes, (study.study_uid, study.patient)
             display.leave()
 
-    def _tell(self, session: Session, state: State) -> None:
+    def _session_state(self, session: Session, state: State) -> None:
         if session is self.session:
             self._set_state(state)
 
@@ -157,4 +158,4 @@ class Connection:
         if state.kind != self.state.kind or state.reason != self.state.reason:
             log.info("%s", state)
         self.state, self.since = state, time.monotonic()
-        self._told_state(state)
+        self._on_state(state)

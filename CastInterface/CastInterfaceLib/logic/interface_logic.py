@@ -15,33 +15,34 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.display.open_now import OpenNow, open_now
-from CastInterfaceLib.logic.hub_member import HubMember
+from CastInterfaceLib.logic.hub_logic import HubLogic
 from CastInterfaceLib.logic.sending import Progress, Result, Sending, Sendings
 from CastInterfaceLib.scene.known_files import known_files
 from CastInterfaceLib.scene.volume_files import NodeFiles, files_of_node, volumes_with_image
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, STATUS_UPDATE, event_key
 from CastLib.message import Message, Target
-from CastSlicerLib.background import Ended
+from CastSlicerLib.background import Background, Ended
 from CastSlicerLib.jobs import Job
+from CastSlicerLib.pump_timer import slicer_timer
 
 
-class InterfaceLogic(HubMember):
+class InterfaceLogic(HubLogic):
     """Connects Slicer to a hub as an image display, asks, sends, and tells what comes.
 
-    Connecting, callbacks, publishing and asking are `HubMember`'s; here stands what has to do with images.
+    Connecting, callbacks, publishing and asking are `HubLogic`'s; here stands what has to do with images.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._sendings = Sendings(self._background, self._timer.pump, self._connection)
-        self._connection.asked_for = self._sendings.volume_of
-        self._connection.told_result = self._sendings.tell_result
+        timer = slicer_timer()
+        background = Background(timer)
+        self._sendings = Sendings(background, timer.pump, lambda: self._connection.display)
+        super().__init__(timer, background, self._sendings)
         scene = slicer.mrmlScene
         self._scene = scene
         self._observations = (
             scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, lambda *_: self._sceneClosed()),
-            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, lambda *_: self._connection.node_removed()),
+            scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, lambda *_: self._nodeRemoved()),
         )
 
     def sendNode(
@@ -147,8 +148,13 @@ class InterfaceLogic(HubMember):
 
     def _received(self, message: Message) -> None:
         if message.key == event_key(STATUS_UPDATE):
-            self._sendings.tell_progress(message)
+            self._sendings.on_progress(message)
         super()._received(message)
 
     def _sceneClosed(self) -> None:
         self._connection.forget_study()
+        self._timer.changed()
+
+    def _nodeRemoved(self) -> None:
+        self._connection.node_removed()
+        self._timer.changed()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from CastInterfaceLib.logic.connection import Connection
+from CastInterfaceLib.display.image_display import ImageDisplay
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.logic.message_log import cut
 from CastInterfaceLib.scene.volume_files import NodeFiles
 from CastInterfaceLib.scene.volumes import array_of, name_volume
@@ -77,7 +78,7 @@ class Sending:
         return name in ("", EVERY, sender.name.casefold()) and product in ("", EVERY, sender.product.casefold())
 
 
-class Sendings:
+class Sendings(SentImages):
     """Sends batches on threads. Main thread only.
 
     Services say which batch they speak of (``inReplyTo``). Of one that does not, a line is taken for the oldest batch
@@ -86,13 +87,13 @@ class Sendings:
     Args:
         background: runs the threads.
         pump: the process's pump.
-        connection: whose display shows results.
+        display: returns the display that shows results; None while there is no connection.
     """
 
-    def __init__(self, background: Background, pump: Pump, connection: Connection) -> None:
+    def __init__(self, background: Background, pump: Pump, display: Callable[[], ImageDisplay | None]) -> None:
         self._background = background
         self._pump = pump
-        self._connection = connection
+        self._display = display
         self._under_way: list[Sending] = []
         self._remembered: deque[Sending] = deque(maxlen=REMEMBERED)
 
@@ -133,7 +134,7 @@ class Sendings:
         self._remembered.append(sending)
         return self._background.start(text, work, ended)
 
-    def tell_progress(self, message: Message) -> None:
+    def on_progress(self, message: Message) -> None:
         """Hand on what a service tells of its work."""
         sending = next(iter(self._meant(message)), None)
         if sending is None:
@@ -157,7 +158,7 @@ class Sendings:
         nodes = [self._node(sending) for sending in waiting or meant]
         return nodes[0] if nodes and all(node is nodes[0] for node in nodes) else None
 
-    def tell_result(self, message: Message, names: Sequence[str], problem: str) -> None:
+    def on_result(self, message: Message, names: Sequence[str], problem: str) -> None:
         """Something of a batch that came was shown, or could not be."""
         sending = next(iter(self._meant(message)), None)
         if sending is not None:
@@ -189,13 +190,14 @@ class Sendings:
     def _node(self, sending: Sending) -> Any:
         if sending.volume is not None:
             return sending.volume
-        study = self._connection.display.study if self._connection.display is not None else None
+        display = self._display()
+        study = display.study if display is not None else None
         if study is None or not study.series or study.study_uid != sending.files.context.get("studyInstanceUID"):
             return None
         return next(iter(study.series.values())).volume
 
     def _adopt(self, volume: Any, series: Sequence[Series], body: Box) -> None:
-        display = self._connection.display
+        display = self._display()
         if len(series) == 1 and volume.GetScene() is not None:
             name_volume(volume, series[0])
             if display is not None:

@@ -41,6 +41,10 @@ class AskSection:
         ui.slots.connect(ui.pictureList, "itemActivated(QListWidgetItem*)", self._open_picture)
         self.refresh()
 
+    def due(self) -> float | None:
+        """All that it shows comes through the pump."""
+        return None
+
     def close(self) -> None:
         """Close the window that shows a picture."""
         if self._window is not None:

@@ -22,6 +22,7 @@ from CastSlicerLib.palette import (
     without_command,
 )
 from CastSlicerLib.saved_hubs import SavedHubs
+from CastSlicerLib.sections import COUNTDOWN
 
 LOOK_EVERY = 5.0  # seconds between looks for a hub on this machine
 
@@ -103,6 +104,12 @@ class ConnectionSection:
         if idle and time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._looked_at, self._looking = time.monotonic(), True
             self._logic.testHub(self._local_hub, self._looked)
+
+    def due(self) -> float | None:
+        """No hub tells that it is there now, and no clock that a second is over."""
+        if self._logic.retryIn:
+            return COUNTDOWN
+        return LOOK_EVERY if self._logic.state.kind == "offline" else None
 
     def _looked(self, status: Any, error: Exception | None) -> None:
         self._looking = False

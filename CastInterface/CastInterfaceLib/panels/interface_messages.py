@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.logic.message_log import MOST, RECEIVED, Record
 from CastSlicerLib.palette import plain, set_icon
+from CastSlicerLib.sections import PROGRESS
 from CastSlicerLib.tables import fit_columns, low_rows
 
 # Rows added at one refresh: a burst is shown in steps, so that the window never stands still.
@@ -43,6 +44,10 @@ class MessagesSection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While a burst is added in steps."""
+        return PROGRESS if self._logic.messages.last_number != self._last else None
 
     def refresh(self) -> None:
         """Add what is new."""

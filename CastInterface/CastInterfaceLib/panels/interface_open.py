@@ -12,6 +12,7 @@ from CastInterfaceLib.display.open_now import OpenNow
 from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
 from CastSlicerLib.palette import BUSY, color_icon, plain, set_icon, show_text
+from CastSlicerLib.sections import PROGRESS
 from CastSlicerLib.tables import fit_columns, fit_rows, stretch
 
 MAX_PROBLEMS = 3
@@ -34,6 +35,10 @@ class OpenSection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While it reads."""
+        return PROGRESS if self._logic.openNow.doing else None
 
     def refresh(self) -> None:
         """Show what is open now."""

@@ -34,6 +34,7 @@ class InterfacePanel(SectionsPanel):
             button.collapsed = True
         super().__init__(
             ui.slots,
+            logic.timer,
             (
                 (ui.connectionSection, self.connection),
                 (ui.openSection, self.open),

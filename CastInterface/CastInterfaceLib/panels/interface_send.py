@@ -14,6 +14,7 @@ from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastLib.actors import EVIDENCE_CREATOR
 from CastSlicerLib.jobs import Cancelled, Job
 from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
+from CastSlicerLib.sections import PROGRESS, VOLUMES
 from CastSlicerLib.tables import fill_row, fit_rows, keep_bad_red, stretch
 
 STUDY = "study"
@@ -63,6 +64,10 @@ class SendSection:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def due(self) -> float | None:
+        """While something is sent, and to see which volumes are loaded."""
+        return PROGRESS if any(sent.job is not None for sent in self._sent) else VOLUMES
 
     def refresh(self) -> None:
         """Offer what can be sent and to whom, and show how far it is."""

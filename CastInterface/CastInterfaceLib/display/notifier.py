@@ -1,4 +1,4 @@
-"""What a display tells others by itself: the sender why something is not shown, everybody which segments there are.
+"""What a display publishes by itself: to the sender why something is not shown, to everybody which segments there are.
 
 Called on the main thread; what goes out does so on threads. A line that cannot go out is lost: STATUS tells the same.
 """
@@ -23,13 +23,13 @@ from CastSlicerLib.jobs import Job, Jobs
 log = logging.getLogger("cast.display")
 
 # Messages whose sender has been told: each is told of once, however many of its files are not shown.
-MAX_TOLD = 1000
+MAX_REPORTED = 1000
 
 _NONE: list[Any] = [{"segmentations": []}]
 
 
-class Telling:
-    """Tells of one display.
+class Notifier:
+    """Notifies others of one display.
 
     Args:
         session: whose words they are.
@@ -41,30 +41,30 @@ class Telling:
         self._session = session
         self._jobs = jobs
         self._study = study
-        self._told = RememberedIds(MAX_TOLD)
+        self._reported = RememberedIds(MAX_REPORTED)
         self._one_at_a_time = threading.Lock()
         # The open that was told of, not its study: that would keep what was shown after its close.
         self._segments: tuple[Message | None, list[Any]] = (None, _NONE)
 
-    def refusal(self, message: Message, sentence: str) -> None:
+    def report_refusal(self, message: Message, sentence: str) -> None:
         """Tell the sender, if it is named, why something of its message is not shown."""
         target = progress_target(message)
         if target is None or message.sender.name.casefold() == self._session.name.casefold():
             return
-        if self._told.add(message.id):
+        if self._reported.add(message.id):
             context = make_status_update(message, sentence, level="error")
             self._start(lambda: self._session.publish(STATUS_UPDATE, context, target=target, topic=message.topic))
 
-    def segments(self) -> None:
+    def publish_segments(self) -> None:
         """Tell everybody, above all a reporting client, when there are other segments than when it was told last.
 
         What has not changed is not told again: whoever answers with a change of the scene gets no answer to that.
         """
         study = self._study()
         if study is not None:
-            self._start(lambda: self._tell_segments(study))
+            self._start(lambda: self._publish_segments(study))
 
-    def _tell_segments(self, study: OpenStudy) -> None:
+    def _publish_segments(self, study: OpenStudy) -> None:
         with self._one_at_a_time:
             known, told = self._segments
             context = study_context(study)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.logic.connection import Connection
 from CastInterfaceLib.logic.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.logic.peers import Peers
@@ -25,7 +26,7 @@ from CastSlicerLib.background import Background, Ended
 from CastSlicerLib.callbacks import remover
 from CastSlicerLib.jobs import Job
 from CastSlicerLib.local_hub import LOCAL_HUB, hub_status
-from CastSlicerLib.pump_timer import slicer_timer
+from CastSlicerLib.pump_timer import PumpTimer
 
 log = logging.getLogger("cast.display")
 
@@ -38,17 +39,22 @@ class NotConnected(CastError):
     """There is no connection to a hub."""
 
 
-class HubMember:
-    """A Slicer at a hub.
+class HubLogic:
+    """What a Slicer does at a hub.
+
+    Args:
+        timer: the process's pump.
+        background: runs the threads.
+        sent: who sends images out over the connection.
 
     Attributes:
         messages: the last messages received and sent.
         peers: the other subscribers.
     """
 
-    def __init__(self) -> None:
-        self._timer = slicer_timer()
-        self._background = Background(self._timer)
+    def __init__(self, timer: PumpTimer, background: Background, sent: SentImages) -> None:
+        self._timer = timer
+        self._background = background
         self.messages = MessageLog()
         self.peers = Peers()
         self._state_callbacks: list[Callable[[State], object]] = []
@@ -57,11 +63,17 @@ class HubMember:
             self._timer,
             self._background,
             open_host,
-            told_state=self._stateChanged,
-            told_message=self._received,
-            told_sent=lambda message: self.messages.add(SENT, message),
-            told_presence=lambda answer: self.peers.take_answer(answer),
+            sent,
+            on_state=self._stateChanged,
+            on_message=self._received,
+            on_sent=lambda message: self.messages.add(SENT, message),
+            on_presence=lambda answer: self.peers.take_answer(answer),
         )
+
+    @property
+    def timer(self) -> PumpTimer:
+        """The process's pump, by which a panel hears of changes."""
+        return self._timer
 
     # The connection
 
@@ -261,6 +273,7 @@ class HubMember:
     def _stateChanged(self, state: State) -> None:
         for callback in list(self._state_callbacks):
             self._call(callback, state)
+        self._timer.changed()
 
     def _received(self, message: Message) -> None:
         self.messages.add(RECEIVED, message)
