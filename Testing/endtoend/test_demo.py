@@ -99,7 +99,7 @@ def test_an_application_that_dies_ends_the_demo_with_the_step_and_why(tmp_path, 
 def test_a_folder_that_cannot_be_made_is_told_before_anything_starts(tmp_path, demo):
     (tmp_path / "taken").write_text("a file")
     command = demo("--out", "taken")
-    assert command.finish() == 1
+    assert command.finish() == 2
     assert "taken" in command.error_text and "Traceback" not in command.error_text
 
 
