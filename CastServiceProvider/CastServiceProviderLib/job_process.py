@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from CastLib.errors import CastError
-from CastServiceProviderLib.context import ScriptContext
 from CastServiceProviderLib.job_limits import limit_own_process
 from CastServiceProviderLib.job_pipe import JobPipe, read_line, take_standard_pipes
 from CastServiceProviderLib.job_settings import in_gigabytes
 from CastServiceProviderLib.processes import end_own_tree
 from CastServiceProviderLib.returned import send_returned
 from CastServiceProviderLib.script import load_on_message
+from CastServiceProviderLib.script_context import ScriptContext
 
 _LONGEST_TRACE = 16 * 1024  # characters
 

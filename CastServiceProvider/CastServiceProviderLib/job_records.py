@@ -13,8 +13,8 @@ from typing import Any
 
 from CastLib.errors import FieldError
 from CastLib.message import Message
+from CastServiceProviderLib.job_runner import Host, Outcome, RunningJob
 from CastServiceProviderLib.printed import printed_lines
-from CastServiceProviderLib.running_job import Host, Outcome, RunningJob
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 

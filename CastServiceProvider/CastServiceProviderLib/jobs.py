@@ -9,9 +9,9 @@ from collections import deque
 from CastLib.errors import CastError
 from CastLib.message import Message
 from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
+from CastServiceProviderLib.job_runner import Host, Outcome, RunningJob
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.printed import printed_lines
-from CastServiceProviderLib.running_job import Host, Outcome, RunningJob
 
 _log = logging.getLogger("cast.provider")
 

@@ -17,7 +17,7 @@ from CastServiceProviderLib.delivery import Delivery
 from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.jobs import Jobs, QueueFull
-from CastServiceProviderLib.results import check_results
+from CastServiceProviderLib.result_check import check_results
 from CastServiceProviderLib.script import Script
 
 _log = logging.getLogger("cast.provider")

@@ -14,9 +14,9 @@ from CastLib.errors import CastError, FieldError
 from CastLib.manifest import guess_mime_type
 from CastLib.message import Message, Sender, make_message, new_id, parse_publish
 from CastServiceProviderLib.job_records import CALLED_OFF, JobRecord, JobRecords, RecordingHost
+from CastServiceProviderLib.job_runner import Outcome, RunningJob
 from CastServiceProviderLib.job_settings import JobSettings
-from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import Outcome, RunningJob
+from CastServiceProviderLib.result_check import check_results
 from CastServiceProviderLib.script import Script
 
 ASKER = Sender(name="trial", product="Trial", actors=(IMAGE_DISPLAY,))

@@ -272,7 +272,7 @@ def test_jobs_are_called_off_whether_they_run_or_wait(
 
 def test_of_a_hundred_jobs_and_one_more_only_the_new_one_is_written(part: ProviderPart, tmp_path: Path) -> None:
     from CastLib.message import make_message, parse_publish
-    from CastServiceProviderLib.running_job import Outcome
+    from CastServiceProviderLib.job_runner import Outcome
 
     service = part.add(script(tmp_path, ECHO))
 

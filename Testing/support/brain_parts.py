@@ -20,9 +20,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from CastLib.dicom.series import read_series
 from CastLib.errors import CastError
 from CastLib.message import make_message
-from CastServiceProviderLib.context import ScriptContext
 from CastServiceProviderLib.job_pipe import JobPipe
 from CastServiceProviderLib.script import load_on_message
+from CastServiceProviderLib.script_context import ScriptContext
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py"

@@ -12,7 +12,7 @@ from CastLib.message import Message, parse_publish
 from CastServiceProviderLib.job_records import JobRecords
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.jobs import Jobs
-from CastServiceProviderLib.results import check_results
+from CastServiceProviderLib.result_check import check_results
 
 PATIENCE = 120.0
 

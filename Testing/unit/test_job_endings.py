@@ -12,8 +12,8 @@ import psutil
 import pytest
 from job_desk import Desk, make_message, wait_for
 
+from CastServiceProviderLib.job_runner import NO_FILE, NO_RESULT
 from CastServiceProviderLib.processes import how_it_ended
-from CastServiceProviderLib.running_job import NO_FILE, NO_RESULT
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a keeper of daemons")
 MARK = f"{os.getpid()} {time.time_ns()}"

@@ -18,10 +18,10 @@ from hub_process import package_environment
 from job_desk import Desk, make_message, wait_for
 
 from CastLib.errors import CastError, FieldError
+from CastServiceProviderLib.job_runner import NO_RESULT
 from CastServiceProviderLib.job_settings import JobSettings
 from CastServiceProviderLib.jobs import QueueFull
-from CastServiceProviderLib.results import check_results
-from CastServiceProviderLib.running_job import NO_RESULT
+from CastServiceProviderLib.result_check import check_results
 
 SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleStudy" / "DICOM"
 

@@ -201,7 +201,7 @@ def message() -> Message:
 
 
 def test_old_records_make_room_and_those_under_way_stay() -> None:
-    from CastServiceProviderLib.running_job import Outcome
+    from CastServiceProviderLib.job_runner import Outcome
 
     records = JobRecords()
     first = records.new(message())
