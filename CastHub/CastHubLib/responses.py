@@ -1,4 +1,4 @@
-"""How the hub says no: one shape for HTTP errors, with a sentence that says what is wrong and what to do."""
+"""HTTP responses; errors have one shape, with a sentence that says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ JSON = "application/json"
 _AGAIN_SECONDS = "5"  # for a hub that is full, or ends and is perhaps started again
 
 
-def json_answer(value: Any, status: int = 200) -> web.Response:
-    """Return a JSON answer."""
+def json_response(value: Any, status: int = 200) -> web.Response:
+    """Return a JSON response."""
     return web.Response(body=json.dumps(value).encode(), status=status, content_type=JSON)
 
 
@@ -30,35 +30,35 @@ def page_headers(policy: str) -> dict[str, str]:
     }
 
 
-def error_answer(error: CastError) -> web.Response:
-    """Return the answer to a request that raised ``error``: JSON with ``message``, and what else is known.
+def error_response(error: CastError) -> web.Response:
+    """Return the response to a request that raised ``error``: JSON with ``message``, and what else is known.
 
     A file that breaks the name policy gives the three keys of the wire: ``message``, ``code``, ``fileName``.
     """
     if isinstance(error, SignInRefused):
         value = {"message": str(error), "error": error.code, "error_description": str(error)}
-        return json_answer(value, error.status)
+        return json_response(value, error.status)
     if isinstance(error, FileRefused):
-        return json_answer({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
+        return json_response({"message": str(error), "code": error.code, "fileName": error.file_name}, 400)
     if isinstance(error, FieldError):
-        return json_answer({"message": str(error), "field": error.field}, 400)
+        return json_response({"message": str(error), "field": error.field}, 400)
     return refusal(error.status if isinstance(error, Denied) else 500, str(error))
 
 
 def refusal(status: int, reason: str) -> web.Response:
-    """Return a plain error answer."""
-    answer = json_answer({"message": reason}, status)
+    """Return a plain error response."""
+    response = json_response({"message": reason}, status)
     if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
+        response.headers["WWW-Authenticate"] = 'Bearer realm="cast"'
     if status == 503:
-        answer.headers["Retry-After"] = _AGAIN_SECONDS
-    return answer
+        response.headers["Retry-After"] = _AGAIN_SECONDS
+    return response
 
 
 def text_refusal(error: CastError) -> web.Response:
     """Return an error of subscribing on the strict path, the reason as plain text (FHIRcast 2.4.1, 2.4.4)."""
-    answer = error_answer(error)
-    answer.headers.popall("Content-Type")
-    answer.content_type, answer.charset = "text/plain", "utf-8"
-    answer.text = str(error)
-    return answer
+    response = error_response(error)
+    response.headers.popall("Content-Type")
+    response.content_type, response.charset = "text/plain", "utf-8"
+    response.text = str(error)
+    return response

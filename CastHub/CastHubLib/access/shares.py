@@ -15,16 +15,16 @@ class Shares:
     def __init__(self, settings: HubSettings) -> None:
         self._settings = settings
         self._count = 0
-        self._held: Counter[Owner] = Counter()
+        self._of_owner: Counter[Owner] = Counter()
         self._unbound: Counter[Owner] = Counter()
 
     def check(self, owner: Owner) -> None:
         """Raise Denied(503) when there is no room for another subscription, or this user has its share already."""
-        settings = self._settings
+        settings, own = self._settings, self._of_owner[owner]
         if self._count >= settings.max_subscriptions:
             raise Denied(503, f"the hub holds {self._count} subscriptions and takes no more; try again later")
-        if self._held[owner] >= settings.max_user_subscriptions:
-            raise Denied(503, f"this user holds {self._held[owner]} subscriptions and gets no more: end some of them")
+        if own >= settings.max_user_subscriptions:
+            raise Denied(503, f"this user holds {own} subscriptions and gets no more: end some of them")
         if self._unbound[owner] >= settings.max_user_unbound:
             waiting = self._unbound[owner]
             raise Denied(503, f"{waiting} subscriptions of this user wait for their sockets: open those first")
@@ -32,7 +32,7 @@ class Shares:
     def subscribed(self, owner: Owner) -> None:
         """Count a new subscription."""
         self._count += 1
-        self._held[owner] += 1
+        self._of_owner[owner] += 1
         self._unbound[owner] += 1
 
     def bound(self, owner: Owner) -> None:
@@ -42,7 +42,7 @@ class Shares:
     def ended(self, owner: Owner, *, was_bound: bool) -> None:
         """Count it no more."""
         self._count -= 1
-        _one_less(self._held, owner)
+        _one_less(self._of_owner, owner)
         if not was_bound:
             _one_less(self._unbound, owner)
 

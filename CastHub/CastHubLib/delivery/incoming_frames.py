@@ -55,15 +55,15 @@ class Frames:
         return self._feed(data)
 
     def _feed(self, data: bytes) -> tuple[bool, bytes]:
-        looked_at = 0 if self._refused else self._masked(data)
-        if looked_at is None:
+        checked = 0 if self._refused else self._masked(data)
+        if checked is None:
             self._refused = True
             self._end_arrival()
             self._connection.refuse_frames()
-        if self._refused or looked_at is None:
+        if self._refused or checked is None:
             return False, b""
-        if looked_at < len(data):
-            self._rest, data = data[looked_at:], data[:looked_at]
+        if checked < len(data):
+            self._rest, data = data[checked:], data[:checked]
             self._connection.hold()
             self._connection._loop.call_soon(self._go_on)
         taken: tuple[bool, bytes] = self._parser.feed_data(data)

@@ -19,7 +19,7 @@ from CastHubLib.delivery.keepalive import KeepAlive
 from CastHubLib.delivery.outbox import Outbox, json_frame, write_frame
 from CastHubLib.delivery.publisher import Publisher
 from CastHubLib.delivery.requests import Requests
-from CastHubLib.routing.resume_queue import Notification, ResumeQueue
+from CastHubLib.routing.resume_queue import ResumeQueue
 from CastHubLib.routing.subscriber import (
     BROKEN,
     CLOSED_BY_CLIENT,
@@ -114,8 +114,8 @@ class Subscriptions:
             self._hand_over(lost, subscriber)
         self._watch(subscriber, self._settings.bind_seconds)
         self._confirmed(subscriber)
-        by, cast = log.holder(owner), subscription.cast
-        log.info("subscribed", endpoint=log.endpoint(subscriber.id), by=by, cast=cast, strict=strict)
+        which, by = log.endpoint(subscriber.id), log.holder(owner)
+        log.info("subscribed", endpoint=which, by=by, cast=subscription.cast, strict=strict)
         return subscriber
 
     def renew(self, subscriber: Subscriber, subscription: Subscription, *, max_lease_seconds: float = math.inf) -> None:
@@ -202,7 +202,8 @@ class Subscriptions:
         keepalive = subscriber.pings = KeepAlive(self._loop, seconds, subscriber, socket.transport, on_dead)
         self._confirmed(subscriber)
         self._watch(subscriber)
-        log.info("bound", endpoint=log.endpoint(subscriber.id), resumed=resumed, kept=len(kept), **_ids(kept))
+        again = {"first": kept[0].id, "last": kept[-1].id} if kept else {}
+        log.info("bound", endpoint=log.endpoint(subscriber.id), resumed=resumed, kept=len(kept), **again)
         return keepalive
 
     def lost(self, subscriber: Subscriber) -> None:
@@ -336,11 +337,6 @@ class Subscriptions:
         for subscriber, timer in late:
             if subscriber.timer is timer:  # else its socket came, or it was renewed, after all
                 self.end(subscriber, DISCONNECT if subscriber.bound_at else LEASE_EXPIRED)
-
-
-def _ids(kept: Sequence[Notification]) -> dict[str, str]:
-    """Which events come again, for the log."""
-    return {"first": kept[0].id, "last": kept[-1].id} if kept else {}
 
 
 def _confirmation(subscriber: Subscriber) -> bytes:

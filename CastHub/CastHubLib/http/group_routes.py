@@ -11,7 +11,7 @@ from aiohttp import web
 from CastHubLib import log
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
-from CastHubLib.responses import json_answer, page_headers
+from CastHubLib.responses import json_response, page_headers
 from CastHubLib.routing.groups import Group
 from CastLib.errors import FieldError
 from CastLib.fields import kind_of, optional_text, refuse_unseen
@@ -59,7 +59,9 @@ class ConferenceRoutes:
         """Give every group, with the names of the subscribers that take part."""
         self._hub.owner_beyond_loopback(request)
         conferences = self._conferences
-        return json_answer([{**each.record(), "participants": conferences.participants(each)} for each in conferences])
+        return json_response(
+            [{**each.record(), "participants": conferences.participants(each)} for each in conferences]
+        )
 
     async def topics(self, request: web.Request) -> web.Response:
         """Give the topics that could take part: those to which somebody is subscribed."""
@@ -68,7 +70,7 @@ class ConferenceRoutes:
         for topic in sorted(self._hub.table.topics()):
             zones = (each.subscription.timezone for each in self._hub.table.members(topic))
             found.append({"topic": topic, "timezone": next(filter(None, zones), "")})
-        return json_answer(found)
+        return json_response(found)
 
     async def page(self, request: web.Request) -> web.Response:
         """Give a page on which people start, join, lead, leave and end groups."""
@@ -84,7 +86,7 @@ class ConferenceRoutes:
             raise FieldError("title", f"has {len(title)} characters, it may have {most}")
         group = self._conferences.start(host, title, _topics(fields), _field(fields, "hostUserName"))
         log.info("conference", step="start", topics=len(group.participants))
-        return json_answer({"status": "created", "conference": group.record()})
+        return json_response({"status": "created", "conference": group.record()})
 
     async def join(self, request: web.Request) -> web.Response:
         """Let a topic take part."""
@@ -92,7 +94,7 @@ class ConferenceRoutes:
         group, topic = self._group(fields), _need(fields, "joinTopic")
         self._conferences.join(group, topic, _field(fields, "joinUserName"))
         log.info("conference", step="join", topics=len(group.participants))
-        return json_answer({"status": "joined", "conference": group.record()})
+        return json_response({"status": "joined", "conference": group.record()})
 
     async def lead(self, request: web.Request) -> web.Response:
         """Let a participant lead."""
@@ -100,7 +102,7 @@ class ConferenceRoutes:
         group, topic = self._group(fields), _need(fields, "sceneLeaderTopic")
         self._conferences.lead(group, topic, _field(fields, "leaderUserName"))
         log.info("conference", step="lead", topics=len(group.participants))
-        return json_answer({"status": "updated", "conference": group.record()})
+        return json_response({"status": "updated", "conference": group.record()})
 
     async def leave_or_end(self, request: web.Request) -> web.Response:
         """Take ``leaveTopic`` out, or end the group without one; a group or topic that is not there is no error."""
@@ -115,7 +117,7 @@ class ConferenceRoutes:
             removed = int(self._conferences.leave(group, topic))
             updated = 1 - removed
         log.info("conference", step="leave", removed=removed, updated=updated)
-        return json_answer({"removed": removed, "updated": updated})
+        return json_response({"removed": removed, "updated": updated})
 
     def _group(self, fields: Mapping[str, Any]) -> Group:
         host = _need(fields, "hostTopic")

@@ -19,7 +19,7 @@ from CastHubLib.delivery.connection import Connection
 from CastHubLib.delivery.publication import Publication, check_names, check_publish, read_publish
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
-from CastHubLib.responses import JSON, json_answer, text_refusal
+from CastHubLib.responses import JSON, json_response, text_refusal
 from CastHubLib.routing.subscriber import UNSUBSCRIBE, Owner, Subscriber
 from CastLib.errors import CastError, FieldError
 from CastLib.events import EVERY, is_response
@@ -133,7 +133,7 @@ class HubRoutes:
         else:
             raise FieldError("hub.mode", "must be subscribe or unsubscribe")
         path = _STRICT_PATH if subscriber.strict else ""
-        return json_answer({"hub.channel.endpoint": f"{address.web_socket}{path}/bind/{subscriber.id}"}, 202)
+        return json_response({"hub.channel.endpoint": f"{address.web_socket}{path}/bind/{subscriber.id}"}, 202)
 
     def _subscribe(self, fields: Mapping[str, Any], owner: Owner, max_lease_seconds: float) -> Subscriber:
         form = parse_subscribe(fields)
@@ -259,7 +259,7 @@ class HubRoutes:
         gone = request.protocol.ended
         answer, size = await self._hub.requests.ask(question, owner, gone)
         if size <= MAX_AT_ONCE:
-            return json_answer(answer)
+            return json_response(answer)
         text = await self._hub.aside.run(size, partial(long_json, answer))
         return web.Response(body=text, content_type=JSON)
 

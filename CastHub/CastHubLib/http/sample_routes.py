@@ -12,7 +12,7 @@ from CastHubLib.errors import Denied
 from CastHubLib.extras.samples import FILES_PATH, ORGANIZATION, ORGANIZATION_LABEL, SampleFile, Samples
 from CastHubLib.http.hub import Hub
 from CastHubLib.http.ranges import wanted, without_bytes
-from CastHubLib.responses import json_answer
+from CastHubLib.responses import json_response
 from CastLib.manifest import CHUNK
 
 
@@ -34,10 +34,10 @@ class SampleRoutes:
     async def catalogue(self, request: web.Request) -> web.Response:
         """Give the list of studies."""
         if self._samples is None:
-            return json_answer({"organization": ORGANIZATION, "organizationLabel": ORGANIZATION_LABEL, "studies": []})
+            return json_response({"organization": ORGANIZATION, "organizationLabel": ORGANIZATION_LABEL, "studies": []})
         base = self._hub.address.of(request).http
         loop = asyncio.get_running_loop()
-        return json_answer(await loop.run_in_executor(None, self._samples.catalogue, base))
+        return json_response(await loop.run_in_executor(None, self._samples.catalogue, base))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Give a file, whole or a range of it, with an entity tag that changes with it."""

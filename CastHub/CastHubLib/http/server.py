@@ -21,7 +21,7 @@ from CastHubLib.http.sample_routes import SampleRoutes
 from CastHubLib.http.sign_in_routes import SignInRoutes
 from CastHubLib.http.status_routes import StatusRoutes
 from CastHubLib.payloads.request_bodies import check_expectation, close_if_body_missing
-from CastHubLib.responses import error_answer, refusal
+from CastHubLib.responses import error_response, refusal
 from CastHubLib.settings import HubSettings, check
 from CastLib.errors import CastError
 
@@ -108,7 +108,7 @@ class HubServer:
                 return refusal(415, "Content-Encoding: this hub takes bodies as they are, not compressed")
             if request.method == "OPTIONS":
                 return web.Response(status=204, headers=origins.headers(headers) | origins.preflight_headers(headers))
-            answer = await _answer(request, handler)
+            answer = await _handle(request, handler)
             if answer.status >= 400:
                 _log_refusal(request, answer.status)
             close_if_body_missing(request, answer)
@@ -131,11 +131,11 @@ def _log_refusal(request: web.Request, status: int) -> None:
     log.info("denied", **known)
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except CastError as error:
-        return error_answer(error)
+        return error_response(error)
     except web.HTTPException as error:
         return _http_error(request, error)
     except (ConnectionError, asyncio.CancelledError):

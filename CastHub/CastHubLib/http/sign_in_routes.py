@@ -12,7 +12,7 @@ from CastHubLib import log
 from CastHubLib.access.signing_key import ALGORITHM
 from CastHubLib.errors import Denied
 from CastHubLib.http.hub import Hub
-from CastHubLib.responses import json_answer
+from CastHubLib.responses import json_response
 from CastHubLib.web_addresses import origin_of
 from CastLib.errors import FieldError
 from CastLib.fields import optional_text
@@ -55,7 +55,7 @@ class SignInRoutes:
         answer = self._hub.sign_in.authorize(fields)
         log.info("code given", user=log.Hidden(answer["user_name"]))
         if not back:
-            return json_answer(answer)
+            return json_response(answer)
         fields = {"code": answer["code"], "state": optional_text(fields, "state")}
         query = urlencode({key: value for key, value in fields.items() if value})
         return web.Response(status=302, headers={"Location": f"{back}{'&' if '?' in back else '?'}{query}"})
@@ -66,18 +66,18 @@ class SignInRoutes:
         answer = self._hub.sign_in.token(fields, self._issuer(request))
         answer["hub.url"] = f"{self._hub.address.of(request).http}/api/hub"
         log.info("signed in", by=log.holder(self._hub.sign_in.owner(answer["access_token"])))
-        response = json_answer(answer)
+        response = json_response(answer)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     async def certificates(self, request: web.Request) -> web.Response:
         """Give the public key (JSON Web Key Set)."""
-        return json_answer(self._hub.sign_in.key.key_set())
+        return json_response(self._hub.sign_in.key.key_set())
 
     async def user_info(self, request: web.Request) -> web.Response:
         """Say who the token's holder is."""
         owner = self._hub.owner(request)
-        return json_answer({"sub": owner.subject, "user_name": owner.subject, "topic": owner.topic})
+        return json_response({"sub": owner.subject, "user_name": owner.subject, "topic": owner.topic})
 
     async def log_out(self, request: web.Request) -> web.Response:
         """End a session, of which the mock keeps none."""
@@ -87,7 +87,7 @@ class SignInRoutes:
         """Give OpenID Connect's discovery document."""
         issuer = self._issuer(request)
         base = issuer + "/protocol/openid-connect"
-        return json_answer(
+        return json_response(
             {
                 "issuer": issuer,
                 "authorization_endpoint": base + "/auth",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from CastHubLib.http.hub import Hub
-from CastHubLib.responses import json_answer
+from CastHubLib.responses import json_response
 from CastLib.events import (
     BINARY_FAMILIES,
     DATA_TYPES,
@@ -46,7 +46,7 @@ class StatusRoutes:
     async def status(self, request: web.Request) -> web.Response:
         """Give health, version and counts; no name and no topic."""
         hub = self._hub
-        return json_answer(
+        return json_response(
             {
                 "status": "ok",
                 "product": "Cast Hub",
@@ -72,7 +72,7 @@ class StatusRoutes:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Give the time of the start, by which worklists notice that a hub is another than before."""
-        return json_answer({"started_at": self._hub.started_at})
+        return json_response({"started_at": self._hub.started_at})
 
     async def configuration(self, request: web.Request) -> web.Response:
         """Give FHIRcast's discovery document (2.7.1), with what Cast adds under a key of its own.
@@ -86,11 +86,11 @@ class StatusRoutes:
             "dataTypes": list(DATA_TYPES),
             "binaryFamilies": list(BINARY_FAMILIES),
         }
-        return json_answer(self._fhircast(_FHIRCAST_EVENTS + _CAST_EVENTS) | {"org.cast": cast})
+        return json_response(self._fhircast(_FHIRCAST_EVENTS + _CAST_EVENTS) | {"org.cast": cast})
 
     async def strict_configuration(self, request: web.Request) -> web.Response:
         """Give FHIRcast's discovery document and nothing else."""
-        return json_answer(self._fhircast(_FHIRCAST_EVENTS))
+        return json_response(self._fhircast(_FHIRCAST_EVENTS))
 
     def _fhircast(self, events: list[str]) -> dict[str, object]:
         keeps = self._hub.context is not None
