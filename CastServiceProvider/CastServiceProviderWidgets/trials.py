@@ -19,7 +19,7 @@ from CastInterfaceLib.scene.volume_files import files_of_node, volumes_with_imag
 from CastInterfaceLib.scene.volumes import is_shown, name_volume, show_volume, volume_corners
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, prepare_segmentation
 from CastInterfaceLib.study.sources import segmentation_files
-from CastInterfaceLib.views.window_viewer import open_host
+from CastInterfaceLib.views.window_viewer import open_viewer
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
@@ -58,7 +58,7 @@ class Trials:
         self._background = background
         self._services = services
         self._folder: Path | None = None
-        self._host: Any = None  # the room for the scene and its views, opened when a result is to be shown
+        self._viewer: Any = None  # the scene and its views, opened when a result is to be shown
         self._closed = False
 
     def volumes(self) -> list[Any]:
@@ -129,16 +129,16 @@ class Trials:
             raise CastError("The result is not shown: its volume was taken out of the scene meanwhile.")
         if len(series) == 1:
             name_volume(volume, series[0])
-        if self._host is None:
-            self._host = open_host()
+        if self._viewer is None:
+            self._viewer = open_viewer()
 
     def _show_volume(self, volume: Any, prepared: PreparedSegmentation) -> None:
         volume_for([volume], prepared.segmentation)
-        if not is_shown(self._host, volume):
-            show_volume(self._host, volume, volume_corners(volume))
+        if not is_shown(self._viewer, volume):
+            show_volume(self._viewer, volume, volume_corners(volume))
 
     def _show(self, volume: Any, prepared: PreparedSegmentation) -> None:
-        show_segmentation(self._host, prepared, volume, volume_corners(volume))
+        show_segmentation(self._viewer, prepared, volume, volume_corners(volume))
 
     def _results_folder(self) -> Path:
         if self._folder is None:
@@ -161,9 +161,9 @@ class Trials:
     def close(self) -> None:
         """Show nothing any more, and delete the results."""
         self._closed = True
-        if self._host is not None:
-            self._host.close()
-            self._host = None
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

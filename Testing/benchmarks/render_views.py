@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "CastInterface"))
 
-from CastInterfaceLib.command import load_engine  # noqa: E402
+from CastInterfaceLib.display_command import load_engine  # noqa: E402
 from CastLib.dicom.series import read_series  # noqa: E402
 
 LATER = 10

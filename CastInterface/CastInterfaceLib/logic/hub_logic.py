@@ -15,7 +15,7 @@ from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.logic.connection import Connection
 from CastInterfaceLib.logic.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.logic.peers import Peers
-from CastInterfaceLib.views.window_viewer import open_host
+from CastInterfaceLib.views.window_viewer import open_viewer
 from CastLib.actors import IMAGE_DISPLAY, SLICER_PRODUCT
 from CastLib.client import Session, SessionSettings, State
 from CastLib.data_types import STATUS
@@ -62,7 +62,7 @@ class HubLogic:
         self._connection = Connection(
             self._timer,
             self._background,
-            open_host,
+            open_viewer,
             sent,
             on_state=self._stateChanged,
             on_message=self._received,

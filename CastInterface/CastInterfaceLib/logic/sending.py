@@ -111,7 +111,7 @@ class Sendings(SentImages):
 
             def told(done: int, total: int) -> None:
                 job.check()
-                job.tell(text, done, total)
+                job.report(text, done, total)
 
             return session.send_files(
                 files.event,

@@ -16,11 +16,11 @@ from CastLib.client.batch import Choose, choose_entries, fetch_into
 from CastLib.client.download import Download
 from CastLib.client.errors import without_frames
 from CastLib.client.http import Http
-from CastLib.client.hub_api import HubCalls, dump
+from CastLib.client.hub_api import HubApi, dump
 from CastLib.client.network import Network
 from CastLib.client.pump import Pump
 from CastLib.client.receiver import Receiver
-from CastLib.client.recent_ids import RememberedIds
+from CastLib.client.recent_ids import RecentIds
 from CastLib.client.request_handlers import Answer, Answers
 from CastLib.client.settings import SessionSettings
 from CastLib.client.sign_in import SignIn
@@ -64,9 +64,9 @@ class Session:
         network = Network.for_hub(address, settings.ca_bundle)
         self._http = Http(address, network, settings.connect_timeout, settings.call_timeout, calling=pump.connected)
         self._sign_in = SignIn(self._http, settings)
-        self._calls = HubCalls(self._http, self._sign_in)
+        self._api = HubApi(self._http, self._sign_in)
         self._sender = Sender(settings.name, settings.product, settings.version, settings.actors)
-        self._sent_ids = RememberedIds(settings.remembered_ids)
+        self._sent_ids = RecentIds(settings.remembered_ids)
         self._workers = Workers(f"cast answer {settings.name}", _WORKERS)
         self._senders = Workers(f"cast send {settings.name}", 1)
         self._answers = Answers(
@@ -80,12 +80,12 @@ class Session:
         )
         self._receiver = Receiver(
             settings,
-            self._calls,
+            self._api,
             pump,
             subscription=self._subscription,
             sent_ids=self._sent_ids,
-            take=self._take,
-            tell=self._tell,
+            on_message=self._receive,
+            on_state=self._change_state,
         )
         self._event_handlers: list[Callable[[Message], object]] = []
         self._message_handlers: list[Callable[[Message], object]] = []
@@ -211,7 +211,7 @@ class Session:
         if not ended:
             _log.warning("a thread of %s still ends: it waits for the hub or for an answer", self.settings.name)
         self._http.close()
-        self._tell(State(OFFLINE))
+        self._change_state(State(OFFLINE))
 
     # What it does at the hub
 
@@ -227,7 +227,7 @@ class Session:
         """Publish an event on ``topic``, the session's own by default; return its id, ``id`` when one is given."""
         wire = make_message(event, self._topic_for(topic), context, sender=self._sender, target=target, id=id)
         text = self._written(wire)
-        self._calls.publish(JsonBody(text, lambda: self._tell_sent(text)))
+        self._api.publish(JsonBody(text, lambda: self._report_sent(text)))
         return str(wire["id"])
 
     def request(
@@ -246,7 +246,7 @@ class Session:
         asked_topic = self._topic_for(topic, everyone=True)
         wire = make_request(data_type, asked_topic, context, sender=self._sender, target=target, timeout=timeout)
         text = dump(wire)
-        return self._calls.request(JsonBody(text, lambda: self._tell_sent(text)), timeout)
+        return self._api.request(JsonBody(text, lambda: self._report_sent(text)), timeout)
 
     def announce(self) -> dict[str, Any]:
         """Ask everybody for STATUS, by which they learn of this session too; return the collated answer."""
@@ -274,9 +274,9 @@ class Session:
         wire = make_message(event, self._topic_for(topic), manifest, sender=self._sender, target=target, id=id)
         entries = parse_manifest(manifest)
         text = self._written(wire)
-        body = BatchBody(lay_out_batch(text, entries), entries, files, progress, lambda: self._tell_sent(text))
+        body = BatchBody(lay_out_batch(text, entries), entries, files, progress, lambda: self._report_sent(text))
         with self._pump.moving():
-            self._calls.publish_batch(body)
+            self._api.publish_batch(body)
         return str(wire["id"])
 
     def fetch_files(
@@ -307,7 +307,7 @@ class Session:
         """Fetch files as ``fetch_files`` does, by the entries of a manifest."""
         chosen = choose_entries(entries, choose)
         download = Download(
-            self._calls,
+            self._api,
             parallel=self.settings.parallel,
             retries=self.settings.download_retries,
             progress=progress,
@@ -328,7 +328,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Return the hub's health and version; needs no sign-in."""
-        return self._calls.status()
+        return self._api.status()
 
     # Inside
 
@@ -350,7 +350,7 @@ class Session:
         self._sent_ids.add(str(wire["id"]))
         return text
 
-    def _tell_sent(self, text: bytes) -> None:
+    def _report_sent(self, text: bytes) -> None:
         """Tell what goes out. On the thread that sends it, so that reading it costs the main thread nothing."""
         if not self._sent_handlers:
             return
@@ -374,14 +374,14 @@ class Session:
             acknowledges=True,
         )
 
-    def _take(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         asked = is_request(message.key)
         for handler in self._message_handlers + ([] if asked else self._event_handlers):
             self._pump.post(handler, message)
         if asked:
             self._answers.take(message)
 
-    def _tell(self, state: State, error: CastError | None = None) -> None:
+    def _change_state(self, state: State, error: CastError | None = None) -> None:
         with self._changed:
             if self._closed and state.kind != OFFLINE:
                 return
@@ -405,7 +405,7 @@ class Session:
 
     def _send_frame(self, frame: bytes) -> None:
         self._receiver.send(frame)
-        self._tell_sent(frame)
+        self._report_sent(frame)
 
     def _acknowledge(self, message: Message, status: int) -> None:
         try:
