@@ -11,9 +11,9 @@ from CastServiceProviderWidgets.provider_jobs import JobsSection, TrySection, la
 from CastServiceProviderWidgets.provider_logic import ProviderLogic
 from CastSlicerLib.local_hub import LOCAL_HUB
 from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, reporting, set_icon, show_text, without_command
-from CastSlicerLib.saved_hubs import SavedHubs
 from CastSlicerLib.sections import PROGRESS, SectionsPanel
 from CastSlicerLib.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
+from CastSlicerLib.user_settings import SavedHubs
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it

@@ -29,7 +29,7 @@ def main() -> None:
     print(f"engine loaded and tried  {time.perf_counter() - began:6.2f} s")
     from CastInterfaceLib.scene.segmentations import show_segmentation
     from CastInterfaceLib.scene.volumes import add_volume, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels

@@ -56,7 +56,7 @@ def host(engine: EngineViewer) -> Iterator[EngineViewer]:
 
 def show(host: EngineViewer, series: Series) -> tuple[Any, Voxels, np.ndarray]:
     from CastInterfaceLib.scene.volumes import add_volume, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_volume import prepare_volume
 
     voxels = read_voxels(series)

@@ -124,7 +124,7 @@ def test_a_connection_that_other_code_made_is_the_one_shown_and_kept(part: Inter
     part.until(lambda: "tumour board" in part.ui.stateLabel.text.replace("\u200b", ""))
     shown = part.ui.hubBox.currentText, part.ui.userEdit.text, part.ui.topicEdit.text
     assert shown == (hub.url, "scripted", "tumour board")
-    from CastSlicerLib.saved_hubs import SavedHubs
+    from CastSlicerLib.user_settings import SavedHubs
 
     assert SavedHubs().last() == shown and "http://typed.example:1" not in SavedHubs().addresses()
 

@@ -31,7 +31,7 @@ def of(future: Future[Any], host: Any) -> Any:
 def show_phantom(folder: Path) -> Any:
     """The phantom in every view of the window; its room."""
     from CastInterfaceLib.scene.volumes import add_volume, geometry_of, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels
     from CastInterfaceLib.views.window_viewer import WindowViewer

@@ -18,7 +18,7 @@ RED = (190, 24, 24)
 def room(host: Any, tmp_path: Path) -> Any:
     """The phantom of an invented patient in every view of the window."""
     from CastInterfaceLib.scene.volumes import add_volume, array_of, geometry_of, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.look import body_of
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels

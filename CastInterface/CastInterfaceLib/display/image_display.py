@@ -25,7 +25,7 @@ from CastInterfaceLib.scene.known_files import note_files
 from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import geometry_of, name_volume
 from CastInterfaceLib.study.batch_files import KeptBatches
-from CastInterfaceLib.study.boxes import Box, box_corners
+from CastInterfaceLib.study.grids import Box, box_corners
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastInterfaceLib.study.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.study.reader import StudyReader

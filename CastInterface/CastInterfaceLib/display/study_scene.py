@@ -20,7 +20,7 @@ from CastInterfaceLib.scene.segmentations import show_segmentation
 from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
 from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import add_volume, geometry_of, is_shown, remove_node, remove_nodes, show_volume
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.left_out import name_some
 from CastInterfaceLib.study.open_study import OpenStudy, ShownSeries
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation

@@ -23,10 +23,10 @@ from CastLib.errors import CastError
 from CastLib.events import EVERY, event_key, request_event
 from CastLib.message import Message, Target
 from CastSlicerLib.background import Background, Ended
-from CastSlicerLib.callbacks import remover
 from CastSlicerLib.jobs import Job
 from CastSlicerLib.local_hub import LOCAL_HUB, hub_status
 from CastSlicerLib.pump_timer import PumpTimer
+from CastSlicerLib.slots import remover
 
 log = logging.getLogger("cast.display")
 

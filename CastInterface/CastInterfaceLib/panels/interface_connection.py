@@ -21,8 +21,8 @@ from CastSlicerLib.palette import (
     show_text,
     without_command,
 )
-from CastSlicerLib.saved_hubs import SavedHubs
 from CastSlicerLib.sections import COUNTDOWN
+from CastSlicerLib.user_settings import SavedHubs
 
 LOOK_EVERY = 5.0  # seconds between looks for a hub on this machine
 

@@ -10,7 +10,7 @@ import slicer
 from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
 from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import INSTANCES, SERIES, STUDY
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.label_maps import Segmentation, SegmentMask, middle_of
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, box_of
 from CastSlicerLib.slow_calls import slow_call

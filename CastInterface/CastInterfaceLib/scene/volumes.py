@@ -21,7 +21,7 @@ from CastInterfaceLib.scene.image_words import (
 from CastInterfaceLib.scene.slices_in_3d import show_slices_in_3d
 from CastInterfaceLib.scene.subject_hierarchy import put_under_patient, remove_empty, take_out
 from CastInterfaceLib.scene.viewer import Viewer
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.look import Look
 from CastInterfaceLib.study.prepared_volume import PreparedVolume
 from CastLib.dicom.series import Series
