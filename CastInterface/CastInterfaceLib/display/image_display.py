@@ -1,7 +1,7 @@
 """The role Image Display: opens and closes studies, shows results over them, answers what is on the screen.
 
 All methods run on the main thread unless they say otherwise. What takes time runs on threads that touch no scene
-(`study_reading`) and post each finished piece to the pump; a piece for a study that is no longer open is dropped.
+(`study.reader`) and post each finished piece to the pump; a piece for a study that is no longer open is dropped.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class ImageDisplay:
         """Take a volume that somebody else put into the scene as the open study, so that results are shown over it.
 
         Args:
-            body: what `study_loading.body_of` its voxels says.
+            body: what `study.look.body_of` its voxels says.
 
         Returns:
             whether it was: not while a study is open.

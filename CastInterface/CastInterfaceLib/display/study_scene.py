@@ -1,6 +1,6 @@
 """A study's volumes and segmentations in the scene: how they get there, and how they go. Main thread only.
 
-It is the sink of `study_reading`; a piece for a study that is no longer open is dropped.
+It is the sink of `study.reader`; a piece for a study that is no longer open is dropped.
 """
 
 from __future__ import annotations

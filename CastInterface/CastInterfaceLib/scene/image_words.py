@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Attributes of a volume node, beside those of `study_loading`; who loads and who opens it sets them. They say whose it
+# Attributes of a volume node, beside those of `scene.volumes`; who loads and who opens it sets them. They say whose it
 # is, what of it is missing, and a few words where its voxels are not those of the files.
 PATIENT_NAME = "DICOM.PatientName"
 PATIENT_ID = "DICOM.PatientID"
