@@ -127,7 +127,10 @@ def test_a_script_that_hangs_is_ended_with_its_children(make_desk: Callable[...,
 
 
 def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_floods_of_output_are_bounded(make_desk: Callable[..., Desk], caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ import requests
 from hub_process import ROOT, HubProcess
 from hub_wire import WAIT, Wire, event, hub_in_thread
 
-CONTRACT = ROOT / "docs" / "contract"
+CONTRACT = ROOT / "CastHub" / "CastHubLib" / "contract"
 
 
 @pytest.fixture
