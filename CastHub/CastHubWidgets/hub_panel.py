@@ -11,7 +11,7 @@ from CastHubWidgets import hub_process
 from CastHubWidgets.hub_process import HubProcess
 from CastHubWidgets.hub_words import state_words
 from CastLib.actors import actor_words
-from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_icon, show_light, telling
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, reporting, set_icon, show_light
 from CastSlicerLib.tables import fit_rows, stretch
 
 STATUS_PAGE = "/api/hub/status"
@@ -65,7 +65,7 @@ class HubPanel:
         if self._hub.state.kind in (hub_process.STARTING, hub_process.RUNNING):
             self._hub.stop()
             return
-        with telling(_("The hub could not be started.")):
+        with reporting(_("The hub could not be started.")):
             port = self._ui.portBox.value
             save_port(port)
             self._hub.start(port)
@@ -81,7 +81,7 @@ class HubPanel:
 
     def install(self) -> None:
         """Install what is missing, then start."""
-        with telling(_("The packages could not be installed.")):
+        with reporting(_("The packages could not be installed.")):
             if self._install():
                 self.toggle()
 

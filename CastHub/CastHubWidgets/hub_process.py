@@ -22,11 +22,11 @@ from typing import IO, Any
 from CastLib.client import Pump
 from CastLib.errors import CastError
 from CastLib.slicer_python import module_command
-from CastSlicerLib.callbacks import remover
 from CastSlicerLib.dependencies import missing_requirements
 from CastSlicerLib.jobs import Job, Jobs
 from CastSlicerLib.local_hub import hub_status
 from CastSlicerLib.pump_timer import PumpTimer
+from CastSlicerLib.slots import remover
 from CastSlicerLib.slow_calls import slow_call
 
 HOST = "127.0.0.1"

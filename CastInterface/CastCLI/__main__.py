@@ -11,8 +11,8 @@ from importlib import import_module
 #: Each verb, the module that holds its ``add_arguments`` and ``run``, and its line of help.
 VERBS = {
     "hub": ("CastHubLib.hub_command", "run a hub until Ctrl-C"),
-    "display": ("CastInterfaceLib.command", "run an image display without Slicer until Ctrl-C"),
-    "provide": ("CastServiceProviderLib.command", "run a service provider script until Ctrl-C"),
+    "display": ("CastInterfaceLib.display_command", "run an image display without Slicer until Ctrl-C"),
+    "provide": ("CastServiceProviderLib.provide_command", "run a service provider script until Ctrl-C"),
     "publish": ("CastCLI.publish", "publish one event"),
     "request": ("CastCLI.request", "ask other applications and print who answered"),
     "send": ("CastCLI.send", "send files as one batch, and wait for the result if wanted"),

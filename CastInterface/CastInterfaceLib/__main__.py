@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from CastInterfaceLib.command import add_arguments, run
+from CastInterfaceLib.display_command import add_arguments, run
 from CastLib.command_line import run_guarded
 
 

@@ -36,7 +36,7 @@ class Identifier:
         return bare_uid(self.value) if self.value.lower().startswith(_OID) else ""
 
     @property
-    def untold(self) -> bool:
+    def is_bare(self) -> bool:
         """Tell whether it says nothing of what it is: neither by a type nor by a system that is known."""
         known = self.system == DICOM_UID or self.system.startswith(_KNOWN_SYSTEMS)
         return not self.kind and not self.uid and not known

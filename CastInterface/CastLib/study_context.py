@@ -166,7 +166,7 @@ def _uid_of(resource: dict[str, Any]) -> str:
     sure = list(filter(is_uid, said))
     if len(sure) > 1:
         raise FieldError(_WHERE, f"names two UIDs for one thing ({sure[0]} and {sure[1]})")
-    looks = [bare_uid(text(member(resource, "id"))), *(one.value for one in found if one.untold)]
+    looks = [bare_uid(text(member(resource, "id"))), *(one.value for one in found if one.is_bare)]
     return next(iter((*sure, *said, *filter(is_uid, looks))), "")
 
 
@@ -181,7 +181,7 @@ def _accession(study: dict[str, Any]) -> str:
     said = {one.value for one in (*own, *ordered) if "acsn" in one.kind or "accession" in one.kind + one.system}
     said = said or set(_legacy_accession(study))
     if not said and not _uid_of(study):
-        said = {one.value for one in own if one.untold}
+        said = {one.value for one in own if one.is_bare}
     return said.pop() if len(said) == 1 else ""
 
 

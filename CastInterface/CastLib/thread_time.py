@@ -18,7 +18,7 @@ def now() -> Seconds:
     return time.perf_counter(), time.thread_time()
 
 
-class Held:
+class MainThreadTime:
     """The longest pieces of work of one thread since `reset`.
 
     Args:

@@ -32,7 +32,7 @@ class Background:
         """Run ``work(job)`` on a thread, then ``ended(value, error)`` on the main thread.
 
         Args:
-            text: what is done, for a person; ``job.tell`` says more while it runs.
+            text: what is done, for a person; ``job.report`` says more while it runs.
             work: may wait; touches neither Qt nor the scene.
             ended: called whatever happened, with a `Cancelled` when it was cancelled; not after `close`.
         """

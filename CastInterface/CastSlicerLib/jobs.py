@@ -24,17 +24,17 @@ class Job:
     Attributes:
         text: what it does now, for a person.
         done, total: progress in whatever is counted; total 0 when it cannot be told.
-        told: whether others are to know of it.
+        shown: whether others are to know of it.
     """
 
-    def __init__(self, text: str, told: bool = True) -> None:
+    def __init__(self, text: str, shown: bool = True) -> None:
         self.text = text
-        self.told = told
+        self.shown = shown
         self.done = 0
         self.total = 0
         self._cancelled = threading.Event()
 
-    def tell(self, text: str, done: int = 0, total: int = 0) -> None:
+    def report(self, text: str, done: int = 0, total: int = 0) -> None:
         """Say what it does now."""
         self.text, self.done, self.total = text, done, total
 
@@ -94,7 +94,7 @@ class Jobs:
     @property
     def current(self) -> Job | None:
         """The oldest job that is under way, wanted and to be told of; any thread may ask."""
-        return next((job for job in list(self._running.values()) if job.told and not job.cancelled()), None)
+        return next((job for job in list(self._running.values()) if job.shown and not job.cancelled()), None)
 
     def close(self, seconds: float, then: Callable[[], object] = lambda: None) -> None:
         """Call all jobs off and wait for their threads; on the main thread do meanwhile what they ask of it.

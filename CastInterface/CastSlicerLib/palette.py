@@ -71,7 +71,7 @@ def show_text(label: qt.QLabel, text: str, pair: tuple[str, str] | None = None) 
 
 
 @contextmanager
-def telling(failed: str) -> Iterator[None]:
+def reporting(failed: str) -> Iterator[None]:
     """Tell the person in a message box what failed and why.
 
     Our own errors are sentences, and end here. Others go on as Slicer's own, with their traceback, to its console too.

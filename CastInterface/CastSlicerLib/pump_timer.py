@@ -15,8 +15,8 @@ from collections.abc import Callable
 import qt
 
 from CastLib.client import Pump
-from CastSlicerLib.callbacks import remover
 from CastSlicerLib.garbage import MainThreadCollector
+from CastSlicerLib.slots import remover
 from CastSlicerLib.slow_calls import seconds_inside
 
 INTERVAL_MS = 10  # with the pump's sleep of 1 ms: frames within 10 ms for 10 % of the main thread

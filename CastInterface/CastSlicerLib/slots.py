@@ -1,9 +1,11 @@
-"""What a panel has connected to signals, so that all of it can be disconnected when the panel goes."""
+"""Those who want to be called: functions connected to signals, or given to one of ours, and taken off again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class Slots:
@@ -26,3 +28,16 @@ class Slots:
         while self._made:
             sender, signal, function = self._made.pop()
             sender.disconnect(signal, function)
+
+
+def remover(entries: list[Entry], entry: Entry) -> Callable[[], None]:
+    """A function that takes an entry out of a list: once, and also when the list was emptied meanwhile."""
+    present = True
+
+    def remove() -> None:
+        nonlocal present
+        if present and entry in entries:
+            entries.remove(entry)
+        present = False
+
+    return remove

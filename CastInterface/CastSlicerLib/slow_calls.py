@@ -1,6 +1,6 @@
 """Calls into Slicer and VTK that may hold the main thread: each has a name, and its time is logged.
 
-Everything else on the main thread is ours and ends within 50 ms; ``Pump.held`` counts without these calls.
+Everything else on the main thread is ours and ends within 50 ms; ``Pump.main_thread`` counts without these calls.
 """
 
 from __future__ import annotations

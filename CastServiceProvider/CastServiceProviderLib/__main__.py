@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from CastLib.command_line import run_guarded
-from CastServiceProviderLib.command import add_arguments, run
+from CastServiceProviderLib.provide_command import add_arguments, run
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m CastServiceProviderLib", description="Run one provider script.")

@@ -31,7 +31,7 @@ _CLOSE = 10.0
 
 
 @dataclass(slots=True)
-class _Line:
+class _StatusUpdate:
     message: Message
     target: Target
     context: dict[str, Any]
@@ -53,7 +53,7 @@ class Delivery:
         self._hub_away = hub_away
         self._note = note
         self._changed = threading.Condition()
-        self._lines: deque[_Line] = deque()
+        self._lines: deque[_StatusUpdate] = deque()
         self._busy = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cast status lines", daemon=True)
@@ -89,7 +89,7 @@ class Delivery:
             self._until_the_asker_is_back(message, target, min(until, time.monotonic() + _BACK), cancelled)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """Have a ``status-update`` go out to the asker alone; returns at once."""
         target = progress_target(message)
         if target is None:
@@ -98,7 +98,7 @@ class Delivery:
         with self._changed:
             if len(self._lines) < _LINES_WAITING:
                 until = time.monotonic() + self._hub_away
-                self._lines.append(_Line(message, target, context, last, until, new_id()))
+                self._lines.append(_StatusUpdate(message, target, context, last, until, new_id()))
                 self._changed.notify_all()
 
     def close(self) -> None:
@@ -118,11 +118,11 @@ class Delivery:
                     return
                 line, self._busy = self._lines.popleft(), True
             try:
-                self._tell(line)
+                self._publish(line)
             except Exception:
                 _log.exception("a line for an asker was lost inside")
 
-    def _tell(self, line: _Line) -> None:
+    def _publish(self, line: _StatusUpdate) -> None:
         pause = _FIRST_PAUSE
         while True:
             try:

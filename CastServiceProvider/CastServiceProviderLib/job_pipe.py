@@ -81,13 +81,13 @@ class JobPipe:
         answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
         id = next(self._ids)
         self._waiting[id] = answer
-        self.tell(name, id=id, **fields)
+        self.send(name, id=id, **fields)
         got = answer.get()
         if "error" in got:
             raise CastError(str(got["error"]))
         return got.get("value")
 
-    def tell(self, name: str, **fields: Any) -> None:
+    def send(self, name: str, **fields: Any) -> None:
         """Tell the provider; nothing is answered."""
         with self._lock:
             write_line(self._out, {"call": name, **fields})

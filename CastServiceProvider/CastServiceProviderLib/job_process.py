@@ -46,7 +46,7 @@ def main() -> None:
     except BaseException as error:
         last_word = {"name": "raised", "message": _in_words(error, job), "trace": _trace()}
     if pipe.own:
-        pipe.tell(**last_word)
+        pipe.send(**last_word)
     else:  # a child that the script has forked came back from onMessage as well
         os._exit(0)
 

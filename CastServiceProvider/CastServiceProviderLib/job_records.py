@@ -66,7 +66,7 @@ class JobRecord:
         parts = ["\n".join(self._lines), _readable(printed), _readable(outcome.trace) if outcome is not None else ""]
         return "\n\n".join(part for part in parts if part)
 
-    def tell(self, text: str, fraction: float | None) -> None:
+    def report(self, text: str, fraction: float | None) -> None:
         """Note a line of progress."""
         self.text, self.fraction = text, fraction
         self.note(text if fraction is None else f"{text} ({fraction:.0%})")
@@ -147,10 +147,10 @@ class RecordingHost:
         """See `Host`."""
         return self._host.send(message, event, paths, context, cancelled)
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """See `Host`."""
-        self._record.tell(text, fraction)
-        self._host.tell(message, text, level=level, fraction=fraction, last=last)
+        self._record.report(text, fraction)
+        self._host.notify(message, text, level=level, fraction=fraction, last=last)
 
 
 def _readable(text: str) -> str:

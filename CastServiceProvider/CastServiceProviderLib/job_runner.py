@@ -44,7 +44,7 @@ class Host(Protocol):
     ) -> str:
         """Send a result; return the event's id."""
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """Tell the asker; what goes wrong with that is the host's own affair. After the ``last`` line nothing comes."""
 
 
@@ -75,12 +75,12 @@ class RunningJob:
         self._deadline = time.monotonic() + settings.timeout
         self._stopping = threading.Event()
         self._why = ""
-        self._tell_always = False
+        self._notify_always = False
         self._too_much = ""
         self._sending = False
-        self._sent = self._told = 0
+        self._sent = self._notified = 0
         self._progress: tuple[str, float | None] | None = None
-        self._told_at = 0.0
+        self._notified_at = 0.0
 
     @property
     def output(self) -> str:
@@ -93,7 +93,7 @@ class RunningJob:
         ``why`` is a sentence for the asker; with ``always`` it is told also when the script then ends in good order.
         """
         if not self._stopping.is_set():
-            self._why, self._tell_always = why, always
+            self._why, self._notify_always = why, always
             self._deadline = min(self._deadline, time.monotonic() + self._settings.grace)
             self._stopping.set()
 
@@ -149,11 +149,11 @@ class RunningJob:
         limits = {"memory": self._settings.max_memory_bytes, "disk": self._settings.disk, "directory": str(folder)}
         with contextlib.suppress(OSError):  # it ended at once: how is seen below
             write_line(process.lines_in, {**self._description, **limits, "message": self._message.wire})
-        told_to_stop, ended_at = False, time.monotonic()
+        asked_to_stop, ended_at = False, time.monotonic()
         while not self._too_much:
             self._flush_progress()
-            if self._stopping.is_set() and not told_to_stop:
-                told_to_stop = True
+            if self._stopping.is_set() and not asked_to_stop:
+                asked_to_stop = True
                 with contextlib.suppress(OSError):
                     write_line(process.lines_in, {"cancel": True})
             if time.monotonic() > self._deadline:
@@ -171,7 +171,7 @@ class RunningJob:
             name = line.get("call")
             if name == "progress":
                 self._progress = self._short(line.get("message", "")), line.get("fraction")
-                self._told += bool(self._progress[0].strip())
+                self._notified += bool(self._progress[0].strip())
                 continue
             if name not in ("files", "send_files", "done", "raised"):
                 return f"the job told nonsense: {str(name)[:80]}", ""
@@ -187,9 +187,9 @@ class RunningJob:
         return self._too_much, ""
 
     def _why_not_done(self) -> str:
-        if self._tell_always:
+        if self._notify_always:
             return self._why
-        return "" if self._sent or self._told else NO_RESULT
+        return "" if self._sent or self._notified else NO_RESULT
 
     def _answer(self, name: str, call: dict[str, Any], process: JobProcess, folder: Path) -> dict[str, Any]:
         try:
@@ -229,9 +229,9 @@ class RunningJob:
         if self._progress is None:
             return
         now = time.monotonic()
-        if at_once or now - self._told_at >= self._settings.progress_interval:
-            (text, fraction), self._progress, self._told_at = self._progress, None, now
-            self._host.tell(self._message, text, level="info", fraction=fraction)
+        if at_once or now - self._notified_at >= self._settings.progress_interval:
+            (text, fraction), self._progress, self._notified_at = self._progress, None, now
+            self._host.notify(self._message, text, level="info", fraction=fraction)
 
     def _out_of_time(self) -> str:
         if self._stopping.is_set():

@@ -26,7 +26,7 @@ class Jobs:
     """Runs messages through a script, each in a process of its own; ``stop`` ends them all.
 
     ``description`` is what a job's process is told about script, product and hub (``job_pipe``). When a job fails the
-    asker is told by ``host.tell`` with level ``error``; the script's trace and the end of what it printed are logged.
+    asker is told by ``host.notify`` with level ``error``; the script's trace and the end of what it printed are logged.
     ``records`` notes all of them, for those who look on.
     """
 
@@ -132,13 +132,13 @@ class Jobs:
                 _log.log(level, "job %d: | %s", number, line)
         if outcome.error:
             _log.error("job %d: failed after %.1f s: %s", number, took, outcome.error)
-            self._host.tell(message, outcome.error, level="error", fraction=None, last=True)
+            self._host.notify(message, outcome.error, level="error", fraction=None, last=True)
             return
         _log.info("job %d: done in %.1f s%s", number, took, outcome.note and f": {outcome.note}")
         if outcome.note:
-            self._host.tell(message, outcome.note, level="info", fraction=None, last=True)
+            self._host.notify(message, outcome.note, level="info", fraction=None, last=True)
 
     def _drop(self, record: JobRecord, message: Message, why: str) -> None:
         record.cancelled = True
         record.end(Outcome(why))
-        self._host.tell(message, why, level="error", fraction=None, last=True)
+        self._host.notify(message, why, level="error", fraction=None, last=True)

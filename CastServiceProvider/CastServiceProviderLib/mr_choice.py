@@ -13,7 +13,7 @@ from CastLib.errors import CastError
 from CastServiceProviderLib.mr_weighting import Weighting, weighting
 from CastServiceProviderLib.series_choice import Asked, name_of
 
-MOST_TOLD = 5  # reasons in one sentence
+MAX_REASONS = 5  # reasons in one sentence
 
 
 def choose_mr(
@@ -29,7 +29,7 @@ def choose_mr(
     pile = scan(files)
     refused = [f"{path.name}: {why}" for path, why in pile.damaged]
     if not pile.series:
-        raise CastError("; ".join(["No DICOM image came with the message", *refused[:MOST_TOLD]]))
+        raise CastError("; ".join(["No DICOM image came with the message", *refused[:MAX_REASONS]]))
     usable: list[tuple[tuple[bool, bool], float, Series, Weighting]] = []
     for series in asked.among(pile.series):
         header = read_header(series.files[0])
@@ -40,8 +40,8 @@ def choose_mr(
         else:
             usable.append(((said.kind != kind, said.agent), max(series.spacing), series, said))
     if not usable:
-        more = f" and {len(refused) - MOST_TOLD} more" if len(refused) > MOST_TOLD else ""
-        raise CastError(f"{needed} is needed; what came is {'; '.join(refused[:MOST_TOLD])}{more}")
+        more = f" and {len(refused) - MAX_REASONS} more" if len(refused) > MAX_REASONS else ""
+        raise CastError(f"{needed} is needed; what came is {'; '.join(refused[:MAX_REASONS])}{more}")
     rank, _, series, said = min(usable, key=lambda one: one[:2])
     equals = [other for its_rank, _, other, _ in usable if its_rank == rank]
     if len({one.study_uid for one in equals}) > 1 or (len(equals) > 1 and not said.kind):

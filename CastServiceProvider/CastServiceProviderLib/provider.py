@@ -82,7 +82,7 @@ class Provider:
 
     def _refuse(self, message: Message, status: int, reason: str) -> None:
         self._session.refuse(message, status, reason)
-        self.tell(message, reason, level="error", fraction=None, last=True)
+        self.notify(message, reason, level="error", fraction=None, last=True)
 
     def _status(self, request: Message) -> dict[str, Any]:
         """Protocol: data types, STATUS."""
@@ -110,6 +110,6 @@ class Provider:
         check_results(event, paths)
         return self._delivery.send(message, event, paths, context, cancelled)
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
-        """Tell the asker alone; see `Delivery.tell`."""
-        self._delivery.tell(message, text, level=level, fraction=fraction, last=last)
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+        """Tell the asker alone; see `Delivery.notify`."""
+        self._delivery.notify(message, text, level=level, fraction=fraction, last=last)

@@ -67,7 +67,7 @@ class ScriptContext:
         except (TypeError, ValueError):
             told = f"takes a number from 0 to 1 beside the text, not {type(fraction).__name__}"
             raise CastError(f"context.progress {told}") from None
-        self._pipe.tell("progress", message=str(message), fraction=share)
+        self._pipe.send("progress", message=str(message), fraction=share)
 
     def send_files(
         self,
@@ -89,10 +89,10 @@ class ScriptContext:
         id = str(self._pipe.call("send_files", paths=texts, event=event, context=dict(context or {})))
         self.sent += absolute
         if event_key(event) == DICOM_SEND and "highdicom" in sys.modules:  # without it no segmentation was written here
-            self._tell_what_was_not_found(absolute)
+            self._report_what_was_not_found(absolute)
         return id
 
-    def _tell_what_was_not_found(self, paths: list[Path]) -> None:
+    def _report_what_was_not_found(self, paths: list[Path]) -> None:
         from CastServiceProviderLib.findings import empty_segments
 
         empty = [label for path in paths for label in empty_segments(path)]

@@ -59,7 +59,7 @@ class LocalHost:
         self.results += kept
         return new_id()
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         """Nobody but the record is told."""
 
 

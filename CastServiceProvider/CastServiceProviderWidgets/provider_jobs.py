@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from CastServiceProviderWidgets.provider_logic import ProviderLogic
 from CastServiceProviderWidgets.trials import TrialResult, Trials
 from CastSlicerLib.jobs import Cancelled
-from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, show_text, telling
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, reporting, set_choices, set_icon, show_text
 from CastSlicerLib.sections import PROGRESS, VOLUMES
 from CastSlicerLib.tables import Cell, MovingRows, fit_columns, fit_rows, keep_bad_red, stretch
 
@@ -63,7 +63,7 @@ class TrySection:
         """Run the selected service's script on the chosen volume."""
         service = self._selected()
         volume = slicer.mrmlScene.GetNodeByID(self._ui.volumeBox.currentData or "")
-        with telling(_("The service cannot be tried.")):
+        with reporting(_("The service cannot be tried.")):
             self._record = self._trials.try_out(service, volume, self._ended)
             self._result = None
             self._say(_("{product} works on {volume} …").format(product=service.product, volume=volume.GetName()), BUSY)
@@ -90,7 +90,7 @@ class TrySection:
         """Save the result's files into a folder that the user chooses."""
         folder = qt.QFileDialog.getExistingDirectory(self._ui.trySection, _("Save the result in"))
         if folder and self._result is not None:
-            with telling(_("The result could not be saved.")):
+            with reporting(_("The result could not be saved.")):
                 self._trials.save(self._result, Path(folder), self._saved)
 
     def _saved(self, paths: Any, error: Exception | None) -> None:

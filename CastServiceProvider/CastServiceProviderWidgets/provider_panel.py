@@ -10,10 +10,10 @@ from slicer.i18n import tr as _
 from CastServiceProviderWidgets.provider_jobs import JobsSection, TrySection, last_words
 from CastServiceProviderWidgets.provider_logic import ProviderLogic
 from CastSlicerLib.local_hub import LOCAL_HUB
-from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, set_icon, show_text, telling, without_command
-from CastSlicerLib.saved_hubs import SavedHubs
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, reporting, set_icon, show_text, without_command
 from CastSlicerLib.sections import PROGRESS, SectionsPanel
 from CastSlicerLib.tables import fill_row, fit_columns, fit_rows, keep_bad_red, stretch
+from CastSlicerLib.user_settings import SavedHubs
 
 ROWS_SEEN = 6  # rows of the table before it scrolls
 NARROW = 450  # pixels of the table below which the script's name stands only beneath it
@@ -150,7 +150,7 @@ class ServicesSection:
 
     def add(self) -> None:
         """Have a script chosen, and list it."""
-        with telling(_("The script could not be added.")):
+        with reporting(_("The script could not be added.")):
             title = _("Add a script as a service")
             path = qt.QFileDialog.getOpenFileName(self._ui.servicesTable, title, self._scripts, "Python (*.py)")
             if path:
@@ -158,7 +158,7 @@ class ServicesSection:
 
     def add_new(self) -> None:
         """Have a name chosen for a new script, write it, and list it."""
-        with telling(_("The script could not be written.")):
+        with reporting(_("The script could not be written.")):
             title = _("Write a new script")
             path = qt.QFileDialog.getSaveFileName(self._ui.servicesTable, title, "MyService.py", "Python (*.py)")
             if path:
@@ -168,7 +168,7 @@ class ServicesSection:
         """Take the selected service out of the list."""
         service = self.selected()
         if service is not None:
-            with telling(_("The service could not be removed.")):
+            with reporting(_("The service could not be removed.")):
                 self._logic.remove(service)
             self.refresh()
 
@@ -180,7 +180,7 @@ class ServicesSection:
 
     def _turn(self, service: Any, on: bool) -> None:
         ui = self._ui
-        with telling(_("The service could not be started.")):
+        with reporting(_("The service could not be started.")):
             if on:
                 self._logic.start(service, ui.hubEdit.text.strip(), ui.clientEdit.text.strip(), ui.secretEdit.text)
             else:
@@ -198,7 +198,7 @@ class ServicesSection:
 
     def _rename(self, service: Any, product: str) -> None:
         try:
-            with telling(_("The service keeps its name.")):
+            with reporting(_("The service keeps its name.")):
                 self._logic.rename(service, product)
         finally:
             self.refresh()
@@ -223,7 +223,7 @@ class LimitsSection:
 
     def _keep(self) -> None:
         ui = self._ui
-        with telling(_("The limit stays as it is.")):
+        with reporting(_("The limit stays as it is.")):
             self._logic.limit(ui.slotsBox.value, ui.queueBox.value, 60.0 * ui.timeBox.value)
 
 

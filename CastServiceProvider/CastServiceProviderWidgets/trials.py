@@ -11,19 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from CastInterfaceLib.scene.known_files import known_files
 from CastInterfaceLib.scene.segmentation_source import volume_for
 from CastInterfaceLib.scene.segmentations import show_segmentation
-from CastInterfaceLib.scene.volume_files import files_of_node, volumes_with_image
-from CastInterfaceLib.scene.volumes import is_shown, name_volume, show_volume, volume_corners
+from CastInterfaceLib.scene.volume_files import NodeFiles, files_of_node, volumes_with_image
+from CastInterfaceLib.scene.volumes import (
+    FRAME_OF_REFERENCE,
+    SERIES,
+    STUDY,
+    geometry_of,
+    is_shown,
+    name_volume,
+    show_volume,
+    volume_corners,
+)
+from CastInterfaceLib.study.dicom_writing import SeriesUids, series_paths, write_series
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, prepare_segmentation
 from CastInterfaceLib.study.sources import segmentation_files
-from CastInterfaceLib.views.window_viewer import open_host
+from CastInterfaceLib.views.window_viewer import open_viewer
 from CastLib.dicom.series import scan
 from CastLib.errors import CastError
 from CastLib.events import DICOM_SEND, NIFTI_SEND
-from CastServiceProviderWidgets.trial_files import can_be_written, files_to_write
 from CastSlicerLib.background import Background, Ended
 from CastSlicerLib.jobs import Job
 from CastSlicerLib.pump_timer import PumpTimer
@@ -58,7 +68,7 @@ class Trials:
         self._background = background
         self._services = services
         self._folder: Path | None = None
-        self._host: Any = None  # the room for the scene and its views, opened when a result is to be shown
+        self._viewer: Any = None  # the scene and its views, opened when a result is to be shown
         self._closed = False
 
     def volumes(self) -> list[Any]:
@@ -129,16 +139,16 @@ class Trials:
             raise CastError("The result is not shown: its volume was taken out of the scene meanwhile.")
         if len(series) == 1:
             name_volume(volume, series[0])
-        if self._host is None:
-            self._host = open_host()
+        if self._viewer is None:
+            self._viewer = open_viewer()
 
     def _show_volume(self, volume: Any, prepared: PreparedSegmentation) -> None:
         volume_for([volume], prepared.segmentation)
-        if not is_shown(self._host, volume):
-            show_volume(self._host, volume, volume_corners(volume))
+        if not is_shown(self._viewer, volume):
+            show_volume(self._viewer, volume, volume_corners(volume))
 
     def _show(self, volume: Any, prepared: PreparedSegmentation) -> None:
-        show_segmentation(self._host, prepared, volume, volume_corners(volume))
+        show_segmentation(self._viewer, prepared, volume, volume_corners(volume))
 
     def _results_folder(self) -> Path:
         if self._folder is None:
@@ -161,9 +171,9 @@ class Trials:
     def close(self) -> None:
         """Show nothing any more, and delete the results."""
         self._closed = True
-        if self._host is not None:
-            self._host.close()
-            self._host = None
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -176,3 +186,33 @@ def _copy(path: Path, folder: Path) -> Path:
     while free.exists():
         free, number = folder / f"{stem}-{number}{dot}{ending}", number + 1
     return Path(shutil.copyfile(path, free))
+
+
+def can_be_written(volume: Any) -> bool:
+    """Whether a volume node has an image with one value a voxel."""
+    image = volume.GetImageData() if volume is not None else None
+    return image is not None and image.GetNumberOfScalarComponents() == 1 and min(image.GetDimensions()) > 0
+
+
+def files_to_write(volume: Any, folder: Path) -> tuple[NodeFiles, Callable[[], object]]:
+    """The files of a series that is yet to be written, and what writes them, on any thread. Main thread only.
+
+    A volume without UIDs gets some, so that a result is known to belong to it.
+    """
+    uids = _uids(volume)
+    image = volume.GetImageData()
+    # No copy: numpy's view keeps the voxels as they are now alive, and Slicer then gives the volume others.
+    array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    ijk_to_ras, name = geometry_of(volume), volume.GetName() or "Volume"
+    files = NodeFiles(DICOM_SEND, tuple(series_paths(folder, len(array))), {})
+    return files, lambda: write_series(folder, array, ijk_to_ras, name, uids)
+
+
+def _uids(volume: Any) -> SeriesUids:
+    new = SeriesUids()
+    found = []
+    for attribute, uid in ((STUDY, new.study), (SERIES, new.series), (FRAME_OF_REFERENCE, new.frame_of_reference)):
+        if not volume.GetAttribute(attribute):
+            volume.SetAttribute(attribute, uid)
+        found.append(volume.GetAttribute(attribute))
+    return SeriesUids(*found)

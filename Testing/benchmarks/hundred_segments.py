@@ -80,7 +80,7 @@ def make(file: Path, slices: int, size: int, segments: int) -> None:
 
 
 def measure(file: Path) -> None:
-    from CastInterfaceLib.command import load_engine
+    from CastInterfaceLib.display_command import load_engine
 
     host = load_engine()("four-up", (512, 512))
     from CastInterfaceLib.study.prepared_segmentation import prepare_segments

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "CastInterface"))
 
-from CastInterfaceLib.command import load_engine  # noqa: E402
+from CastInterfaceLib.display_command import load_engine  # noqa: E402
 from CastLib.dicom.series import read_series  # noqa: E402
 
 LATER = 10
@@ -29,7 +29,7 @@ def main() -> None:
     print(f"engine loaded and tried  {time.perf_counter() - began:6.2f} s")
     from CastInterfaceLib.scene.segmentations import show_segmentation
     from CastInterfaceLib.scene.volumes import add_volume, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels

@@ -100,7 +100,7 @@ def frames(hub: str, hold: float, rate: float, seconds: float) -> None:
         f"{float(publisher.stdout.read()):.0f}/s; to the network side p50 {percentile(session.network, 0.5):.1f} "
         f"p99 {percentile(session.network, 0.99):.1f} ms; to the main thread p50 {percentile(arrived, 0.5):.1f} "
         f"p99 {percentile(arrived, 0.99):.1f} ms; in the pump {in_pump:.0%}, "
-        f"longest callback {pump.held.longest * 1000:.1f} ms"
+        f"longest callback {pump.main_thread.longest * 1000:.1f} ms"
     )
     session.close()
 

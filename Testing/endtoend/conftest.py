@@ -10,15 +10,15 @@ from cast_desk import _no_command_left, peer, user  # noqa: F401  (fixtures)
 from display_desk import desk, folder  # noqa: F401  (fixtures)
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.views.engine_viewer import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineViewer
 
 SIZE = (256, 256)
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[EngineHost]:
+def engine() -> Iterator[EngineViewer]:
     """Slicer's engine with its four views."""
-    from CastInterfaceLib.command import load_engine
+    from CastInterfaceLib.display_command import load_engine
 
     host = load_engine()("four-up", SIZE)
     yield host

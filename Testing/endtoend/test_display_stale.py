@@ -23,7 +23,7 @@ from CastLib.message import make_message, parse_publish
 from CastLib.study_context import make_study_context
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.views.engine_viewer import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineViewer
 
 PATIENCE = 40.0
 SMALL = (24, 24, 8)
@@ -33,7 +33,7 @@ NOTHING: dict[str, Any] = {"context.type": "", "context": []}
 class Place:
     """A real hub, a display at it through a relay, and a worklist that answers STATUS with ``open``."""
 
-    def __init__(self, host: EngineHost, hub: HubProcess, studies: Path) -> None:
+    def __init__(self, host: EngineViewer, hub: HubProcess, studies: Path) -> None:
         from CastInterfaceLib.display.image_display import ImageDisplay
 
         self.host, self.pump, self.topic = host, Pump(), f"topic-{secrets.token_hex(4)}"
@@ -105,7 +105,7 @@ class Place:
 
 @pytest.fixture
 def place(
-    engine: EngineHost, start_hub: Callable[..., HubProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: EngineViewer, start_hub: Callable[..., HubProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     monkeypatch.setattr(confirmation, "RESUMED_WITHIN", 0.2)
     monkeypatch.setattr(confirmation, "ASK_AGAIN", 0.2)

@@ -35,13 +35,13 @@ from CastLib.dicom.series import Series, read_series
 from CastLib.errors import CastError
 
 if TYPE_CHECKING:
-    from CastInterfaceLib.views.engine_viewer import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineViewer
 
 ORIENTATIONS = {"axial": AXIAL, "sagittal": SAGITTAL, "oblique": oblique(), "from above": AXIAL * [1, -1, -1]}
 
 
 @pytest.fixture
-def host(engine: EngineHost) -> Iterator[EngineHost]:
+def host(engine: EngineViewer) -> Iterator[EngineViewer]:
     """The engine, with an empty scene before and after."""
     from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
     from CastInterfaceLib.scene.viewer import nodes_of_class
@@ -54,9 +54,9 @@ def host(engine: EngineHost) -> Iterator[EngineHost]:
     hide_slices_in_3d(engine)
 
 
-def show(host: EngineHost, series: Series) -> tuple[Any, Voxels, np.ndarray]:
+def show(host: EngineViewer, series: Series) -> tuple[Any, Voxels, np.ndarray]:
     from CastInterfaceLib.scene.volumes import add_volume, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_volume import prepare_volume
 
     voxels = read_voxels(series)
@@ -66,13 +66,13 @@ def show(host: EngineHost, series: Series) -> tuple[Any, Voxels, np.ndarray]:
     return volume, voxels, body
 
 
-def viewports(host: EngineHost) -> dict[str, dict[str, Any]]:
+def viewports(host: EngineViewer) -> dict[str, dict[str, Any]]:
     from CastInterfaceLib.views.scene_view import make_scene_view
 
     return {viewport["orientation"]: viewport for viewport in make_scene_view(host, "test")["viewports"]}
 
 
-def straighten(host: EngineHost) -> None:
+def straighten(host: EngineViewer) -> None:
     """Turn the slices to the patient's axes and through the origin, as a person would with an oblique study."""
     for view in host.slice_views:
         view.node.SetOrientationToDefault()
@@ -87,7 +87,7 @@ def straighten(host: EngineHost) -> None:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_every_side_is_where_it_belongs(host: EngineHost, tmp_path: Path, orientation: str) -> None:
+def test_every_side_is_where_it_belongs(host: EngineViewer, tmp_path: Path, orientation: str) -> None:
     write_phantom(tmp_path, direction=ORIENTATIONS[orientation])
     show(host, read_series([tmp_path])[0])
     straighten(host)
@@ -98,7 +98,7 @@ def test_every_side_is_where_it_belongs(host: EngineHost, tmp_path: Path, orient
         check_sides(decode(view["picture"]), plane, view["fieldOfView"][0], view["window"], view["level"])
 
 
-def test_slices_follow_an_oblique_acquisition(host: EngineHost, tmp_path: Path) -> None:
+def test_slices_follow_an_oblique_acquisition(host: EngineViewer, tmp_path: Path) -> None:
     write_phantom(tmp_path, direction=oblique())
     show(host, read_series([tmp_path])[0])
     seen = viewports(host)
@@ -116,7 +116,7 @@ def test_slices_follow_an_oblique_acquisition(host: EngineHost, tmp_path: Path) 
     assert np.allclose(np.reshape(viewports(host)["Axial"]["sliceToRAS"], (4, 4))[:3, :3], np.diag([-1, 1, 1]))
 
 
-def test_a_mirrored_picture_fails_the_check(host: EngineHost, tmp_path: Path) -> None:
+def test_a_mirrored_picture_fails_the_check(host: EngineViewer, tmp_path: Path) -> None:
     write_phantom(tmp_path)
     show(host, read_series([tmp_path])[0])
     for plane, view in viewports(host).items():
@@ -128,7 +128,9 @@ def test_a_mirrored_picture_fails_the_check(host: EngineHost, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_geometry_and_voxels_are_exactly_those_of_the_files(host: EngineHost, tmp_path: Path, orientation: str) -> None:
+def test_geometry_and_voxels_are_exactly_those_of_the_files(
+    host: EngineViewer, tmp_path: Path, orientation: str
+) -> None:
     files = write_phantom(tmp_path, direction=ORIENTATIONS[orientation], spacing=(1.5, 2.25, 3.0))
     series = read_series([tmp_path])[0]
     volume, _, _ = show(host, series)
@@ -160,7 +162,7 @@ def array_of(volume: Any) -> np.ndarray:
     return np.asarray(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]))
 
 
-def test_missing_slices_leave_a_gap(host: EngineHost, tmp_path: Path) -> None:
+def test_missing_slices_leave_a_gap(host: EngineViewer, tmp_path: Path) -> None:
     write_phantom(tmp_path, leave_out=(17, 18, 30))
     series = read_series([tmp_path])[0]
     _, voxels, _ = show(host, series)
@@ -192,7 +194,7 @@ def test_lossless_files_of_others_are_decoded(name: str) -> None:
     assert np.array_equal(read_voxels(packed).array, read_voxels(plain).array)
 
 
-def test_inverted_brightness_and_the_files_window(host: EngineHost, tmp_path: Path) -> None:
+def test_inverted_brightness_and_the_files_window(host: EngineViewer, tmp_path: Path) -> None:
     write_phantom(
         tmp_path, PhotometricInterpretation="MONOCHROME1", WindowWidth=[1200, 50], WindowCenter=[500, 25], BitsStored=16
     )
@@ -204,13 +206,13 @@ def test_inverted_brightness_and_the_files_window(host: EngineHost, tmp_path: Pa
     assert color_at(pixels, (-OFFSET, 0.0), view["fieldOfView"][0]).mean() > 180
 
 
-def volumes(host: EngineHost) -> list[Any]:
+def volumes(host: EngineViewer) -> list[Any]:
     from CastInterfaceLib.scene.viewer import nodes_of_class
 
     return nodes_of_class(host.scene, "vtkMRMLScalarVolumeNode")
 
 
-def show_with_segmentation(host: EngineHost, folder: Path, file: Path) -> Any:
+def show_with_segmentation(host: EngineViewer, folder: Path, file: Path) -> Any:
     from CastInterfaceLib.scene.segmentation_source import volume_for
     from CastInterfaceLib.scene.segmentations import show_segmentation
     from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
@@ -221,7 +223,7 @@ def show_with_segmentation(host: EngineHost, folder: Path, file: Path) -> Any:
     return show_segmentation(host, prepared, volume, body), volume
 
 
-def check_balls(host: EngineHost) -> None:
+def check_balls(host: EngineViewer) -> None:
     """Assert that the red and the green ball are drawn over the bright ones, and nothing at their mirror images."""
 
     def tint(pixels: np.ndarray, place: tuple[float, float], view: dict[str, Any]) -> str:
@@ -243,7 +245,7 @@ def check_balls(host: EngineHost) -> None:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_a_segmentation_lies_over_what_it_segments(host: EngineHost, tmp_path: Path, orientation: str) -> None:
+def test_a_segmentation_lies_over_what_it_segments(host: EngineViewer, tmp_path: Path, orientation: str) -> None:
     write_phantom(tmp_path / "images", direction=ORIENTATIONS[orientation])
     file = write_balls(tmp_path / "images", tmp_path / "seg.dcm")
     node, volume = show_with_segmentation(host, tmp_path / "images", file)
@@ -288,7 +290,7 @@ def voxels_of(segment: Any, matrix: np.ndarray) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_flipped_segmentation_fails_the_check(host: EngineHost, tmp_path: Path, axis: int) -> None:
+def test_a_flipped_segmentation_fails_the_check(host: EngineViewer, tmp_path: Path, axis: int) -> None:
     write_phantom(tmp_path / "images")
     swapped = {0: lambda labels: labels.transpose(0, 1, 2)[::-1, ::-1], 1: lambda labels: labels[:, ::-1]}
     change = swapped.get(axis, lambda labels: labels[:, :, ::-1])
@@ -298,7 +300,7 @@ def test_a_flipped_segmentation_fails_the_check(host: EngineHost, tmp_path: Path
         check_balls(host)
 
 
-def test_an_empty_mask_fails_the_check(host: EngineHost, tmp_path: Path) -> None:
+def test_an_empty_mask_fails_the_check(host: EngineViewer, tmp_path: Path) -> None:
     def nearly_empty(labels: np.ndarray) -> np.ndarray:
         labels = np.zeros_like(labels)
         labels[0, 0, :2] = (1, 2)
@@ -311,7 +313,7 @@ def test_an_empty_mask_fails_the_check(host: EngineHost, tmp_path: Path) -> None
         check_balls(host)
 
 
-def test_a_segmentation_is_shown_over_its_own_series_only(host: EngineHost, tmp_path: Path) -> None:
+def test_a_segmentation_is_shown_over_its_own_series_only(host: EngineViewer, tmp_path: Path) -> None:
     from CastInterfaceLib.scene.segmentation_source import volume_for
     from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
 
@@ -373,7 +375,7 @@ def test_what_is_no_segmentation_is_refused(tmp_path: Path) -> None:
             read_segmentation(file)
 
 
-def test_a_small_result_off_the_slices_is_brought_into_view(host: EngineHost, tmp_path: Path) -> None:
+def test_a_small_result_off_the_slices_is_brought_into_view(host: EngineViewer, tmp_path: Path) -> None:
     def only_a_corner(labels: np.ndarray) -> np.ndarray:
         labels = np.zeros_like(labels)
         labels[40:44, 50:54, 10:14], labels[44, 50, 10] = 1, 2
@@ -386,7 +388,7 @@ def test_a_small_result_off_the_slices_is_brought_into_view(host: EngineHost, tm
     assert (pixels[..., 0] > pixels[..., 1] + 60).sum() > 5
 
 
-def test_the_empty_view_and_the_look_of_3d(host: EngineHost, tmp_path: Path) -> None:
+def test_the_empty_view_and_the_look_of_3d(host: EngineViewer, tmp_path: Path) -> None:
     for plane, view in viewports(host).items():
         pixels = decode(view["picture"])
         if plane in SIGHTS:
@@ -397,7 +399,7 @@ def test_the_empty_view_and_the_look_of_3d(host: EngineHost, tmp_path: Path) -> 
     assert (threed.min(axis=2) > 120).sum() > 300  # the bright balls on the planes
 
 
-def test_pictures_have_the_size_asked_for(host: EngineHost, tmp_path: Path) -> None:
+def test_pictures_have_the_size_asked_for(host: EngineViewer, tmp_path: Path) -> None:
     from CastInterfaceLib.views.scene_view import make_scene_view
 
     write_phantom(tmp_path)

@@ -218,7 +218,7 @@ def test_a_result_that_the_user_has_changed_is_kept(desk: Desk, folder: Path, tm
 def adopt(desk: Desk, folder: Path) -> tuple[str, Any]:
     """A volume of the user's that he has sent out, as the open study."""
     from CastInterfaceLib.scene.volumes import add_volume
-    from CastInterfaceLib.study.boxes import box_corners  # noqa: F401  (the engine must be there)
+    from CastInterfaceLib.study.grids import box_corners  # noqa: F401  (the engine must be there)
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels
     from CastLib.dicom.series import read_series

@@ -14,7 +14,7 @@ from image_rows import row
 
 from CastInterfaceLib.display.problems import MAX_PROBLEMS, Problems, problem_item
 from CastInterfaceLib.study import reader
-from CastInterfaceLib.study.held_batches import MAX_HELD
+from CastInterfaceLib.study.batch_files import MAX_KEPT
 from CastInterfaceLib.study.left_out import left_out_sentences
 
 SMALL = (24, 24, 8)
@@ -165,10 +165,10 @@ def test_files_that_are_only_addresses_beside_others_are_told(desk: Desk, tmp_pa
 
 
 def test_batches_that_are_not_kept_any_more_are_told(desk: Desk, tmp_path: Path) -> None:
-    for number in range(MAX_HELD + 1):
+    for number in range(MAX_KEPT + 1):
         (tmp_path / "a.dcm").write_bytes(b"x")
         desk.send_files("dicom-send", [tmp_path / "a.dcm"], studyInstanceUID=f"1.2.3.{number}")
-    assert told(desk) == [f"Files of study 1.2.3.0 are not kept any more: only the last {MAX_HELD} batches are."]
+    assert told(desk) == [f"Files of study 1.2.3.0 are not kept any more: only the last {MAX_KEPT} batches are."]
 
 
 def test_what_was_read_before_an_open_is_called_off_stays_open(desk: Desk, folder: Path) -> None:

@@ -90,7 +90,7 @@ def held() -> dict[str, Any]:
     from slicer_host.pythonqt_signals import slots_held
 
     timer = sys.modules.get("CastSlicerLib.pump_timer")
-    return {"slot": slots_held, **({"callback": timer.slicer_pump().held} if timer is not None else {})}
+    return {"slot": slots_held, **({"callback": timer.slicer_pump().main_thread} if timer is not None else {})}
 
 
 def forget_leftovers(host: Host) -> None:

@@ -124,7 +124,7 @@ def test_a_connection_that_other_code_made_is_the_one_shown_and_kept(part: Inter
     part.until(lambda: "tumour board" in part.ui.stateLabel.text.replace("\u200b", ""))
     shown = part.ui.hubBox.currentText, part.ui.userEdit.text, part.ui.topicEdit.text
     assert shown == (hub.url, "scripted", "tumour board")
-    from CastSlicerLib.saved_hubs import SavedHubs
+    from CastSlicerLib.user_settings import SavedHubs
 
     assert SavedHubs().last() == shown and "http://typed.example:1" not in SavedHubs().addresses()
 
@@ -566,13 +566,13 @@ def test_no_handler_holds_the_main_thread(part: InterfacePart, hub: HubProcess, 
     part.host.import_dicom(tmp_path / "study")
     part.connect(hub.url, "holding")
     pump = slicer_pump()
-    pump.held.reset()
+    pump.main_thread.reset()
     uid = study_uid_in(tmp_path / "study")
     run_cast("publish", "ImagingStudy-open", "--study", uid, "--hub", hub.url, "--user", "holding").wait()
     part.until(lambda: part.ui.contentTable.rowCount == 1)
     with run_cast("request", "SCENEVIEW", "--hub", hub.url, "--user", "holding", "--timeout", "20") as asking:
         part.until(lambda: asking.poll() is not None)
-    print(f"longest handler: {pump.held}; calls to Slicer and VTK:")
+    print(f"longest handler: {pump.main_thread}; calls to Slicer and VTK:")
     for name, seconds in sorted(longest_calls().items()):
         print(f"  {name}: {seconds * 1000:.0f} ms")
 

@@ -31,13 +31,13 @@ def of(future: Future[Any], host: Any) -> Any:
 def show_phantom(folder: Path) -> Any:
     """The phantom in every view of the window; its room."""
     from CastInterfaceLib.scene.volumes import add_volume, geometry_of, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels
-    from CastInterfaceLib.views.window_viewer import WindowHost
+    from CastInterfaceLib.views.window_viewer import WindowViewer
     from CastLib.dicom.series import read_series
 
-    room = WindowHost(PICTURE)
+    room = WindowViewer(PICTURE)
     (series,) = read_series(write_phantom(folder, WindowWidth="1200", WindowCenter="600"))
     prepared = prepare_volume(read_voxels(series))
     volume = add_volume(room.scene, series, prepared)
@@ -77,9 +77,9 @@ def test_taking_pictures_leaves_slicers_views_as_they_were(host: Any, tmp_path: 
 def test_the_layout_chosen_in_slicer_is_the_one_told(host: Any) -> None:
     import slicer
 
-    from CastInterfaceLib.views.window_viewer import WindowHost
+    from CastInterfaceLib.views.window_viewer import WindowViewer
 
-    room = WindowHost(PICTURE)
+    room = WindowViewer(PICTURE)
     assert room.layout[0] == "four-up"
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
     assert room.layout[0] == "one-up-red-slice"

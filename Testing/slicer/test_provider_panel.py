@@ -351,7 +351,7 @@ def test_the_example_is_tried_on_the_loaded_sample(either_host: Any, tmp_path: P
     part.add(ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py")
     load_sample(part)
     pump = slicer_pump()
-    pump.held.reset()
+    pump.main_thread.reset()
     part.until(lambda: part.ui.tryButton.enabled)
     part.click(part.ui.tryButton)
     part.until(lambda: part.job(0, 1) == "Trial" and part.job(0, 2) == "Running")
@@ -370,7 +370,7 @@ def test_the_example_is_tried_on_the_loaded_sample(either_host: Any, tmp_path: P
     first, second = (tmp_path / "saved" / name for name in ("brain-tissue.dcm", "brain-tissue-2.dcm"))
     assert first.read_bytes() == second.read_bytes()
     assert part.cell(0, 5).startswith("Done") and not part.logic.services.all()[0].on
-    print(f"longest handler: {pump.held}")
+    print(f"longest handler: {pump.main_thread}")
     pictures(part, "tried")
 
 

@@ -18,14 +18,14 @@ RED = (190, 24, 24)
 def room(host: Any, tmp_path: Path) -> Any:
     """The phantom of an invented patient in every view of the window."""
     from CastInterfaceLib.scene.volumes import add_volume, array_of, geometry_of, show_volume
-    from CastInterfaceLib.study.boxes import box_corners
+    from CastInterfaceLib.study.grids import box_corners
     from CastInterfaceLib.study.look import body_of
     from CastInterfaceLib.study.prepared_volume import prepare_volume
     from CastInterfaceLib.study.voxels import read_voxels
-    from CastInterfaceLib.views.window_viewer import WindowHost
+    from CastInterfaceLib.views.window_viewer import WindowViewer
     from CastLib.dicom.series import read_series
 
-    room = WindowHost(SIZE)
+    room = WindowViewer(SIZE)
     (series,) = read_series(write_phantom(tmp_path))
     volume = add_volume(room.scene, series, prepare_volume(read_voxels(series)))
     volume.SetAttribute("DICOM.PatientName", "Invented^Person")

@@ -13,7 +13,7 @@ from weakref import WeakMethod
 import shiboken6
 from PySide6 import QtCore
 
-from CastLib.thread_time import Held
+from CastLib.thread_time import MainThreadTime
 
 from .main_thread import check_thread
 from .origins import is_products
@@ -34,7 +34,7 @@ def seconds_in_slow_calls() -> tuple[float, float]:
 
 # How long the product's slots, and what else Slicer calls of it (a panel's setup), held the main thread, but for those
 # calls. The pump's slot is one of them: a tick, with all callbacks that it runs.
-slots_held = Held(seconds_in_slow_calls)
+slots_held = MainThreadTime(seconds_in_slow_calls)
 
 
 def measured(slot: Any) -> AbstractContextManager[None]:

@@ -126,7 +126,7 @@ class _Pipe:
         self.answer.result = pydicom.dcmread(path)
         return "id"
 
-    def tell(self, name: str, **values: Any) -> None:
+    def send(self, name: str, **values: Any) -> None:
         self.answer.told.append(values["message"])
 
 

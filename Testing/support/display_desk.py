@@ -23,7 +23,7 @@ from CastLib.study_context import make_study_context
 
 if TYPE_CHECKING:
     from CastInterfaceLib.display.image_display import ImageDisplay
-    from CastInterfaceLib.views.engine_viewer import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineViewer
     from CastLib.manifest import FileEntry
 
 
@@ -107,7 +107,7 @@ class Sent(SentImages):
 class Desk:
     """A display on the engine, its fake session, and what a test does with them."""
 
-    def __init__(self, host: EngineHost, display: ImageDisplay, session: FakeSession, pump: Pump, sent: Sent) -> None:
+    def __init__(self, host: EngineViewer, display: ImageDisplay, session: FakeSession, pump: Pump, sent: Sent) -> None:
         self.host, self.display, self.session, self.pump, self.sent = host, display, session, pump, sent
 
     def send(self, event: str, context: Any) -> str:
@@ -185,7 +185,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(engine: EngineHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(engine: EngineViewer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     from CastInterfaceLib.display.image_display import ImageDisplay
 
     monkeypatch.setattr(reader, "PAYLOAD_GRACE", 0.1)

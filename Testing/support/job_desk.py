@@ -64,7 +64,7 @@ class Desk:
         self.sent.append((event, [path.read_bytes() for path in paths], context))
         return "sent-1"
 
-    def tell(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
+    def notify(self, message: Message, text: str, *, level: str, fraction: float | None, last: bool = False) -> None:
         if last and level == "info":
             self.notes.append(text)
         else:

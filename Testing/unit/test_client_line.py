@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from CastLib.client.buffered_socket import Line
+from CastLib.client.buffered_socket import BufferedSocket
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Line, socket.socket]]:
+def ends() -> Iterator[tuple[BufferedSocket, socket.socket]]:
     near, far = socket.socketpair()
     near.settimeout(5)
     far.settimeout(5)
-    line = Line(near)
+    line = BufferedSocket(near)
     yield line, far
     line.close()
     far.close()

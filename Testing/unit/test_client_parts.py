@@ -17,7 +17,7 @@ from CastLib.client.batch import choose_entries, fetch_into
 from CastLib.client.errors import HubUnusable, is_passing, not_reachable, refusal
 from CastLib.client.hub_api import dump
 from CastLib.client.network import CA_VARIABLES, Network, find_ca_bundle, find_proxy
-from CastLib.client.recent_ids import RememberedIds
+from CastLib.client.recent_ids import RecentIds
 from CastLib.client.settings import SessionSettings
 from CastLib.client.state import State
 from CastLib.client.upload import BatchBody, manifest_context
@@ -56,7 +56,7 @@ def test_waits_lie_between_zero_and_a_doubling_bound(first, factor, seed):
 
 @given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 5))
 def test_the_last_ids_are_remembered_and_no_more(ids, most):
-    remembered, model = RememberedIds(most), []
+    remembered, model = RecentIds(most), []
     for id in ids:
         assert remembered.add(id) == (id not in model)
         if id not in model:

@@ -72,7 +72,7 @@ def test_no_module_comes_from_the_working_folder(desk: Desk, monkeypatch: pytest
         ("sys.exit('bye')", "", "the script ended itself with bye"),
         ("os._exit(7)", "", "the script's process ended itself with code 7"),
         ("os._exit(0)", "", "the script's process ended itself with code 0"),
-        ("context._pipe.tell('dance')", "", "the job told nonsense: dance"),
+        ("context._pipe.send('dance')", "", "the job told nonsense: dance"),
         ("input()", "", "EOFError: EOF when reading a line"),
         ("context.send_files([])", "", "paths: is empty: no result file was named"),
         ("context.send_files(['gone.dcm'])", "", "there is no such file"),

@@ -157,7 +157,7 @@ class Confirmation:
             if self._online and self._stale:
                 self._wait(ASK_AGAIN, self._ask)
 
-        self._jobs.start(Job("Asking what is open", told=False), self._ask_worklist, ended)
+        self._jobs.start(Job("Asking what is open", shown=False), self._ask_worklist, ended)
 
     def _ask_worklist(self) -> dict[str, Any]:
         try:

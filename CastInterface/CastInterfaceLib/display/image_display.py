@@ -22,10 +22,10 @@ from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import in_no_view, problem_item
 from CastInterfaceLib.display.study_scene import StudyScene
 from CastInterfaceLib.scene.known_files import note_files
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import geometry_of, name_volume
-from CastInterfaceLib.study.boxes import Box, box_corners
-from CastInterfaceLib.study.held_batches import HeldBatches
+from CastInterfaceLib.study.batch_files import KeptBatches
+from CastInterfaceLib.study.grids import Box, box_corners
 from CastInterfaceLib.study.local_studies import StudyFiles
 from CastInterfaceLib.study.open_study import AWAITED, OPENING, SHOWN, OpenStudy, ShownSeries
 from CastInterfaceLib.study.reader import StudyReader
@@ -55,7 +55,7 @@ class ImageDisplay:
     """Shows what the hub's events say.
 
     Args:
-        host: where to show it.
+        viewer: where to show it.
         session: the connection; this display registers its handlers there.
         pump: the session's pump.
         files: the local folders.
@@ -65,7 +65,7 @@ class ImageDisplay:
 
     def __init__(
         self,
-        host: Host,
+        viewer: Viewer,
         session: Session,
         pump: Pump,
         files: StudyFiles,
@@ -73,21 +73,21 @@ class ImageDisplay:
         *,
         patient_text: bool = False,
     ) -> None:
-        self._host = host
+        self._viewer = viewer
         self._session = session
         self._pump = pump
         self._jobs = Jobs(pump)
-        self._scene_views = SceneViews(host, session.settings.product, pump)
+        self._scene_views = SceneViews(viewer, session.settings.product, pump)
         self._study: OpenStudy | None = None
-        self._held = HeldBatches()
+        self._kept = KeptBatches()
         self._problems = Problems()
         self._temporary = TemporaryFolder()
         self._numbers = itertools.count(1)
         self._sent = sent
         self._notifier = Notifier(session, self._jobs, lambda: self._study)
-        self._scene = StudyScene(host, lambda study: study is self._study, self._problems, self._refuse, sent)
+        self._scene = StudyScene(viewer, lambda study: study is self._study, self._problems, self._refuse, sent)
         self._results = Results(
-            host,
+            viewer,
             session,
             pump,
             self._jobs,
@@ -156,7 +156,7 @@ class ImageDisplay:
         """Take a volume that somebody else put into the scene as the open study, so that results are shown over it.
 
         Args:
-            body: what `look.body_of` its voxels says.
+            body: what `study.look.body_of` its voxels says.
 
         Returns:
             whether it was: not while a study is open.
@@ -217,7 +217,7 @@ class ImageDisplay:
         self.close_study()
         folder = self._new_folder()
         self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
-        study.batches = self._held.of(study)
+        study.batches = self._kept.of(study)
         log.info("%s: id %s", message.event, message.id)
         self._start_open(study)
 
@@ -263,7 +263,7 @@ class ImageDisplay:
             self._results.show(message, asked)
         elif study is not None and study.may_have(claims):
             log.info("%s: for the open study: id %s", message.event, message.id)
-            if study.is_told_by(claims):
+            if study.is_named_by(claims):
                 self._hold(message)  # for when it is closed and opened again
             study.batches.append(message)
             study.arrived.set()
@@ -277,13 +277,13 @@ class ImageDisplay:
             self._refuse(message, of_another(contradiction) if contradiction else why, uid)
 
     def _hold(self, message: Message) -> None:
-        forgotten = self._held.add(message)
+        forgotten = self._kept.add(message)
         if forgotten:
             self._problems.add(problem_item("not-shown", forgotten, self._uid))
 
     def _update_scene(self, message: Message) -> None:
         try:
-            follow(self._host, self._study, message)
+            follow(self._viewer, self._study, message)
         finally:
             self._changed()
 
@@ -331,7 +331,7 @@ class ImageDisplay:
     def _changed(self) -> None:
         """Have the scene view ready before anybody asks and has to wait for it, and tell of new segments."""
         self._notifier.publish_segments()
-        job = Job("Taking pictures", told=False)
+        job = Job("Taking pictures", shown=False)
         self._jobs.start(job, lambda: self._scene_views.current(PATIENCE), lambda value, error: None)
 
     def _refuse(self, message: Message, why: NotShown, study_uid: str) -> None:

@@ -19,7 +19,7 @@ from CastInterfaceLib.scene.foreign_nodes import patient_of
 from CastInterfaceLib.scene.image_overlay import PreparedImage, add_image, lattice, prepare_image
 from CastInterfaceLib.scene.segmentation_source import grid_of, odd_about, volume_for
 from CastInterfaceLib.scene.segmentations import show_segmentation
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import SERIES, STUDY, is_shown, show_volume, volume_corners
 from CastInterfaceLib.study.grids import Grid, Misplaced, check_other_grid, fit_places
 from CastInterfaceLib.study.image_file import read_image_file
@@ -86,7 +86,7 @@ class ImageResults:
     """Shows results; `show` runs on a worker thread and has the main thread do what touches the scene.
 
     Args:
-        host: where to show them.
+        viewer: where to show them.
         session: where to fetch them.
         pump: the session's pump.
         is_apart: whether a volume may not be brought into the views: they are kept for a study of the hub's.
@@ -95,14 +95,14 @@ class ImageResults:
 
     def __init__(
         self,
-        host: Host,
+        viewer: Viewer,
         session: Session,
         pump: Pump,
         *,
         is_apart: Callable[[Any], bool],
         was_added: Callable[[Any], object],
     ) -> None:
-        self._host = host
+        self._viewer = viewer
         self._session = session
         self._pump = pump
         self._is_apart = is_apart
@@ -126,13 +126,13 @@ class ImageResults:
                 message,
                 folder,
                 choose=lambda entry: bool(entry.payload_ids),
-                progress=lambda done, total: job.tell("Fetching a result", done, total),
+                progress=lambda done, total: job.report("Fetching a result", done, total),
                 cancelled=job.cancelled,
             )
         except TransferError:
             job.check()
             raise
-        job.tell("Showing a result")
+        job.report("Showing a result")
         steps: list[Callable[[], object]]
         if is_image_result(message):
             entries = payload_entries(message)
@@ -155,7 +155,7 @@ class ImageResults:
             if volume.GetScene() is None:
                 raise NotShown(409, "other-study", "The result's volume was taken out of the scene meanwhile.")
             value = step()
-            if not is_shown(self._host, volume):
+            if not is_shown(self._viewer, volume):
                 self._was_added(volume)
             return value
 
@@ -173,7 +173,7 @@ class ImageResults:
                 volume_for([volume], prepared.segmentation)
             except CastError as error:
                 raise NotShown(409, "other-study", str(error)) from None
-            node = show_segmentation(self._host, prepared, volume, self._bring_up(volume))
+            node = show_segmentation(self._viewer, prepared, volume, self._bring_up(volume))
             shown.nodes.append(node)
             shown.names += [segment.label for segment in prepared.segmentation.segments]
             shown.results.append((node, segmentation_item(prepared.segmentation, "")))
@@ -199,7 +199,7 @@ class ImageResults:
 
     def _show_labels(self, name: str, prepared: PreparedSegmentation, volume: Any, shown: ShownResult) -> None:
         segmentation = prepared.segmentation
-        node = show_segmentation(self._host, prepared, volume, self._bring_up(volume))
+        node = show_segmentation(self._viewer, prepared, volume, self._bring_up(volume))
         shown.nodes.append(node)
         shown.names += [segment.label for segment in segmentation.segments] or [f"{name}: nothing was found"]
         shown.results.append((node, label_map_item(segmentation, volume.GetAttribute(SERIES) or "")))
@@ -207,7 +207,7 @@ class ImageResults:
 
     def _lay_over(self, name: str, prepared: PreparedImage, volume: Any, shown: ShownResult) -> None:
         self._bring_up(volume)
-        node = add_image(self._host, prepared, is_shown(self._host, volume))
+        node = add_image(self._viewer, prepared, is_shown(self._viewer, volume))
         shown.nodes.append(node)
         shown.names.append(name)
         study = volume.GetAttribute(STUDY)
@@ -218,8 +218,8 @@ class ImageResults:
     def _bring_up(self, volume: Any) -> np.ndarray:
         """Have the volume in the slice views; the corners of its box in RAS mm."""
         corners = volume_corners(volume)
-        if not is_shown(self._host, volume) and not self._is_apart(volume):
-            show_volume(self._host, volume, corners)
+        if not is_shown(self._viewer, volume) and not self._is_apart(volume):
+            show_volume(self._viewer, volume, corners)
         return corners
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from CastInterfaceLib.display.status import study_context
 from CastInterfaceLib.study.open_study import OpenStudy
 from CastLib.client import Session
-from CastLib.client.recent_ids import RememberedIds
+from CastLib.client.recent_ids import RecentIds
 from CastLib.events import STATUS_UPDATE, STRUCTURE_REPORT_UPDATE
 from CastLib.message import Message
 from CastLib.status_update import make_status_update, progress_target
@@ -41,7 +41,7 @@ class Notifier:
         self._session = session
         self._jobs = jobs
         self._study = study
-        self._reported = RememberedIds(MAX_REPORTED)
+        self._reported = RecentIds(MAX_REPORTED)
         self._one_at_a_time = threading.Lock()
         # The open that was told of, not its study: that would keep what was shown after its close.
         self._segments: tuple[Message | None, list[Any]] = (None, _NONE)
@@ -79,4 +79,4 @@ class Notifier:
             if error is not None:
                 log.info("others were not told: %s", type(error).__name__)
 
-        self._jobs.start(Job("Telling others", told=False), publish, ended)
+        self._jobs.start(Job("Telling others", shown=False), publish, ended)

@@ -19,7 +19,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
-        self._told: tuple[dict[str, Any], ...] = ()
+        self._items: tuple[dict[str, Any], ...] = ()
         self._since = ""
 
     def add(self, item: dict[str, Any]) -> None:
@@ -27,7 +27,7 @@ class Problems:
         key = (str(item["value"]), str(item["message"]), str(item["studyInstanceUID"]))
         count = self._counts.pop(key, 0) + 1
         self._counts[key] = count  # the newest last
-        self._told = self._all()
+        self._items = self._all()
 
     def mark(self, since: str) -> None:
         """Tell since when (local time) what is shown is not confirmed by the hub; "" when it is."""
@@ -36,11 +36,11 @@ class Problems:
     def clear(self) -> None:
         """Nothing is wrong any more."""
         self._counts.clear()
-        self._told, self._since = (), ""
+        self._items, self._since = (), ""
 
     def items(self, study_uid: str) -> list[dict[str, Any]]:
         """What STATUS tells while a study is open, "" for none. Any thread."""
-        told, since = list(self._told), self._since
+        told, since = list(self._items), self._since
         if since:
             sentence = f"What is shown is not confirmed by the hub since {since}: the connection was lost."
             told.append(problem_item("not-confirmed", sentence, study_uid))

@@ -17,7 +17,7 @@ from CastInterfaceLib.display.problems import Problems
 from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import problem_item
 from CastInterfaceLib.scene.foreign_nodes import note_study, patient_of, study_of
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import SERIES, remove_nodes
 from CastInterfaceLib.study.identity import OTHER_STUDY, Claim, contradiction_among, uid_in_manifest
 from CastInterfaceLib.study.open_study import OpenStudy
@@ -41,7 +41,7 @@ class Results:
     """Takes results in.
 
     Args:
-        host: where to show them.
+        viewer: where to show them.
         session: where they come from; its name is the one that a sender names us by.
         pump: the session's pump.
         jobs: runs the threads.
@@ -56,7 +56,7 @@ class Results:
 
     def __init__(
         self,
-        host: Host,
+        viewer: Viewer,
         session: Session,
         pump: Pump,
         jobs: Jobs,
@@ -68,7 +68,7 @@ class Results:
         shown: Callable[[], object],
         keep_apart: Callable[[OpenStudy], object],
     ) -> None:
-        self._scene = host.scene
+        self._scene = viewer.scene
         self._session = session
         self._jobs = jobs
         self._sent = sent
@@ -78,7 +78,7 @@ class Results:
         self._refuse = refuse
         self._shown = shown
         self._keep_apart = keep_apart
-        self._images = ImageResults(host, session, pump, is_apart=self._is_apart, was_added=self._was_added)
+        self._images = ImageResults(viewer, session, pump, is_apart=self._is_apart, was_added=self._was_added)
 
     def receive(self, message: Message) -> None:
         """A NIfTI or NRRD batch. It is shown only when it is certain to which volume it belongs."""
@@ -130,7 +130,7 @@ class Results:
                 sentence = f"The result is of series {named}, and what was sent for it is of series {series}."
                 raise NotShown(409, OTHER_STUDY, sentence)
             return asked
-        if study is None or not study.series or not (asked is not None or study.is_told_by(claims)):
+        if study is None or not study.series or not (asked is not None or study.is_named_by(claims)):
             return None
         contradiction = study.contradiction(*claims)
         if contradiction is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import vtk
 
 from CastInterfaceLib.scene.segmentations import OPACITY_3D, SEGMENT_NUMBER
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.study.open_study import SHOWN, OpenStudy
 from CastInterfaceLib.study.sources import NotShown
 from CastLib.errors import FieldError
@@ -43,7 +43,7 @@ def operations(message: Message) -> list[Any] | None:
     return None
 
 
-def follow(host: Host, study: OpenStudy | None, message: Message) -> None:
+def follow(viewer: Viewer, study: OpenStudy | None, message: Message) -> None:
     """Follow each operation of a message that can be followed; a message without any is ignored.
 
     Raises:
@@ -59,7 +59,7 @@ def follow(host: Host, study: OpenStudy | None, message: Message) -> None:
     failures: list[str] = []
     for number, one in enumerate(ops):
         try:
-            _follow_one(host, study, one, f"ops[{number}]")
+            _follow_one(viewer, study, one, f"ops[{number}]")
         except FieldError as error:
             failures.append(str(error))
     if failures:
@@ -67,7 +67,7 @@ def follow(host: Host, study: OpenStudy | None, message: Message) -> None:
         raise NotShown(422, "not-followed", f"The scene was not changed as asked: {failures[0]}{more}.")
 
 
-def _follow_one(host: Host, study: OpenStudy, op: Any, where: str) -> None:
+def _follow_one(viewer: Viewer, study: OpenStudy, op: Any, where: str) -> None:
     fields = need_object(op, where)
     if fields.get("op") != "patch":
         raise FieldError(f"{where}.op", 'must be "patch", the only operation that is known here')
@@ -88,7 +88,7 @@ def _follow_one(host: Host, study: OpenStudy, op: Any, where: str) -> None:
             "#/labelsVisible": lambda: _flag(value, where),
         }
     elif id in volumes:
-        steps = {"#/opacity": lambda: _set_opacity(host, volumes[id], _share(value, where))}
+        steps = {"#/opacity": lambda: _set_opacity(viewer, volumes[id], _share(value, where))}
     else:
         raise FieldError(where.replace(".value", ".id"), f"{id[:80]!r} is no node of the study that is open here")
     if path not in steps:
@@ -97,8 +97,8 @@ def _follow_one(host: Host, study: OpenStudy, op: Any, where: str) -> None:
     steps[path]()
 
 
-def _set_opacity(host: Host, volume: Any, opacity: float) -> None:
-    if not all(view.draws_opacity for view in host.slice_views):
+def _set_opacity(viewer: Viewer, volume: Any, opacity: float) -> None:
+    if not all(view.draws_opacity for view in viewer.slice_views):
         raise FieldError("opacity", "Slicer's own views draw a volume opaque")
     volume.GetDisplayNode().SetOpacity(opacity)
 

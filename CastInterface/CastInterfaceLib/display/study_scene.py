@@ -18,9 +18,9 @@ from CastInterfaceLib.scene.known_files import forget_files, note_files
 from CastInterfaceLib.scene.segmentation_source import odd_about, volume_for
 from CastInterfaceLib.scene.segmentations import show_segmentation
 from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import add_volume, geometry_of, is_shown, remove_node, remove_nodes, show_volume
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.left_out import name_some
 from CastInterfaceLib.study.open_study import OpenStudy, ShownSeries
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation
@@ -40,7 +40,7 @@ class StudyScene:
     """Puts pieces of the open study into the scene.
 
     Args:
-        host: where to show them.
+        viewer: where to show them.
         is_open: whether a study is the one that is open.
         problems: takes what STATUS shall tell.
         refuse: takes a message of which nothing is shown, why, and the study's UID.
@@ -49,13 +49,13 @@ class StudyScene:
 
     def __init__(
         self,
-        host: Host,
+        viewer: Viewer,
         is_open: Callable[[OpenStudy], bool],
         problems: Problems,
         refuse: Callable[[Message, NotShown, str], object],
         sent: SentImages,
     ) -> None:
-        self._host = host
+        self._viewer = viewer
         self._is_open = is_open
         self._problems = problems
         self._refuse = refuse
@@ -81,7 +81,7 @@ class StudyScene:
         """Show a series that was decoded on a thread."""
         if not self._is_open(study):
             return
-        volume = add_volume(self._host.scene, series, came)
+        volume = add_volume(self._viewer.scene, series, came)
         study.nodes.append(volume)
         body = box_corners(geometry_of(volume), came.look.body)
         replaced = study.series.pop(series.key, None)
@@ -90,11 +90,11 @@ class StudyScene:
         note_files(series)
         if replaced is not None and replaced.volume in study.nodes:
             study.nodes.remove(replaced.volume)
-            remove_node(self._host.scene, replaced.volume)
+            remove_node(self._viewer.scene, replaced.volume)
         if not study.in_views:
             self.keep_apart(study)  # once: what the user has shown again since is his will, and named
         if replaced is not None or len(study.series) == 1:
-            show_volume(self._host, volume, body)
+            show_volume(self._viewer, volume, body)
         for warning in (*series.warnings, *came.warnings):
             self.add_problem(study, "warning", f"Series {series.description or series.uid}: {warning}.")
 
@@ -103,14 +103,14 @@ class StudyScene:
         shown = study.series.pop(key, None) if self._is_open(study) else None
         if shown is not None and shown.volume in study.nodes:
             study.nodes.remove(shown.volume)
-            remove_node(self._host.scene, shown.volume)
+            remove_node(self._viewer.scene, shown.volume)
 
     def keep_apart(self, study: OpenStudy) -> None:
         """Have nothing of another study drawn with this one, and tell what was hidden."""
         if not study.in_views:
             study.in_views = True
-            note_what_is_there(self._host.scene)
-        hidden = take_views(self._host, study.study_uid, study.patient)
+            note_what_is_there(self._viewer.scene)
+        hidden = take_views(self._viewer, study.study_uid, study.patient)
         if hidden:
             names = name_some(hidden)
             self.add_problem(study, "warning", f"Hidden, since it is not of the study that is shown: {names}.")
@@ -132,8 +132,8 @@ class StudyScene:
         shown = next((one for one in study.series.values() if one.series.uid in series_uids), None)
         if shown is None:
             raise unknown_series(series_uids[0], study.study_uid)
-        if not is_shown(self._host, shown.volume):
-            show_volume(self._host, shown.volume, shown.body)
+        if not is_shown(self._viewer, shown.volume):
+            show_volume(self._viewer, shown.volume, shown.body)
 
     def add_segmentation(self, study: OpenStudy, message: Message, path: Path, prepared: PreparedSegmentation) -> None:
         """Show a decoded SEG over the series it references, or refuse it; it takes the place of one it corrects."""
@@ -147,9 +147,9 @@ class StudyScene:
             return
         self._replace_segmentation(study, segmentation.sop_instance_uid)
         shown = next(one for one in study.series.values() if one.volume is volume)
-        if not is_shown(self._host, volume):
-            show_volume(self._host, volume, shown.body)
-        node = show_segmentation(self._host, prepared, volume, shown.body)
+        if not is_shown(self._viewer, volume):
+            show_volume(self._viewer, volume, shown.body)
+        node = show_segmentation(self._viewer, prepared, volume, shown.body)
         study.add_result(node, segmentation_item(segmentation, shown.series.uid))
         study.result_files[segmentation.sop_instance_uid] = path
         for warning in odd_about(segmentation, volume):
@@ -162,7 +162,7 @@ class StudyScene:
                 study.results.remove((node, told))
                 if not study.is_changed(node):
                     study.nodes.remove(node)
-                    remove_node(self._host.scene, node)
+                    remove_node(self._viewer.scene, node)
 
     def forget_removed(self, study: OpenStudy) -> None:
         """Leave out what somebody else has taken out of the scene."""
@@ -177,12 +177,12 @@ class StudyScene:
         for shown in study.series.values():
             forget_files(shown.series)
         if study.adopted:
-            note_what_is_there(self._host.scene, study.study_uid, study.patient)
+            note_what_is_there(self._viewer.scene, study.study_uid, study.patient)
             return
         going = [node for node in study.nodes if not study.is_changed(node)]
-        hidden = leave_views(self._host, study.study_uid, study.patient, going) if study.in_views else []
-        remove_nodes(self._host.scene, reversed(going))
-        hide_slices_in_3d(self._host)
+        hidden = leave_views(self._viewer, study.study_uid, study.patient, going) if study.in_views else []
+        remove_nodes(self._viewer.scene, reversed(going))
+        hide_slices_in_3d(self._viewer)
         if hidden:
             sentence = f"Hidden and kept, since the study it was made on is closed: {name_some(hidden)}."
             self._problems.add(problem_item("warning", sentence, study.study_uid))

@@ -11,7 +11,7 @@ from CastInterfaceLib.display.image_display import ImageDisplay
 from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.scene.foreign_nodes import leave_views
 from CastInterfaceLib.scene.volumes import remove_nodes
-from CastInterfaceLib.views.window_viewer import SlicerHost, patient_text_allowed
+from CastInterfaceLib.views.window_viewer import SlicerViewer, patient_text_allowed
 from CastLib.client import Session, SessionSettings, State
 from CastLib.message import Message
 from CastLib.patient import Patient
@@ -27,7 +27,7 @@ class Connection:
     Args:
         timer: the process's pump.
         background: where closing takes place.
-        open_host: makes the host; called at the first connect.
+        open_viewer: makes the viewer; called at the first connect.
         sent: who sends images out over it.
         on_state, on_message, on_sent, on_presence: called with each change of state, each message received and
             sent, and the answers to the announcement after connecting.
@@ -42,7 +42,7 @@ class Connection:
         self,
         timer: PumpTimer,
         background: Background,
-        open_host: Callable[[], SlicerHost],
+        open_viewer: Callable[[], SlicerViewer],
         sent: SentImages,
         *,
         on_state: Callable[[State], object],
@@ -52,13 +52,13 @@ class Connection:
     ) -> None:
         self._timer = timer
         self._background = background
-        self._open_host = open_host
+        self._open_viewer = open_viewer
         self._sent = sent
         self._on_state = on_state
         self._on_message = on_message
         self._on_sent = on_sent
         self._on_presence = on_presence
-        self._host: SlicerHost | None = None
+        self._viewer: SlicerViewer | None = None
         self._leftover: list[Any] = []
         self._leftover_of = ("", Patient())
         self.session: Session | None = None
@@ -67,21 +67,21 @@ class Connection:
         self.since = time.monotonic()
 
     @property
-    def host(self) -> SlicerHost:
+    def viewer(self) -> SlicerViewer:
         """The scene and its views."""
-        if self._host is None:
-            self._host = self._open_host()
-        return self._host
+        if self._viewer is None:
+            self._viewer = self._open_viewer()
+        return self._viewer
 
     def connect(self, settings: SessionSettings) -> None:
         """Begin to connect; `state` tells how it goes. Raises FieldError for settings that cannot be."""
         session = Session(settings, self._timer.pump)
         self.disconnect()
-        host = self.host
+        viewer = self.viewer
         if self._leftover:
             # What the connection before left on the screen is the hub's again: whoever has it open says so now.
-            leave_views(host, *self._leftover_of, self._leftover)
-            remove_nodes(host.scene, reversed(self._leftover))
+            leave_views(viewer, *self._leftover_of, self._leftover)
+            remove_nodes(viewer.scene, reversed(self._leftover))
             self._leftover = []
         self._timer.acquire()
         self.session = session
@@ -89,9 +89,9 @@ class Connection:
         session.on_event(self._on_message, requests=True)
         session.on_sent(self._on_sent)
         session.on_presence(self._on_presence)
-        studies = host.studies(self._timer.pump)
+        studies = viewer.studies(self._timer.pump)
         display = ImageDisplay(
-            host, session, self._timer.pump, studies, self._sent, patient_text=patient_text_allowed()
+            viewer, session, self._timer.pump, studies, self._sent, patient_text=patient_text_allowed()
         )
         self.display = display
         self._set_state(State("connecting"))
@@ -126,10 +126,10 @@ class Connection:
             session.close()
             display.close()
             self._timer.release()
-        if self._host is not None:
-            remove_nodes(self._host.scene, reversed(self._leftover))
-            self._host.close()
-            self._host = None
+        if self._viewer is not None:
+            remove_nodes(self._viewer.scene, reversed(self._leftover))
+            self._viewer.close()
+            self._viewer = None
         self._leftover = []
         self.state = State()
 

@@ -15,7 +15,7 @@ from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.logic.connection import Connection
 from CastInterfaceLib.logic.message_log import RECEIVED, SENT, MessageLog
 from CastInterfaceLib.logic.peers import Peers
-from CastInterfaceLib.views.window_viewer import open_host
+from CastInterfaceLib.views.window_viewer import open_viewer
 from CastLib.actors import IMAGE_DISPLAY, SLICER_PRODUCT
 from CastLib.client import Session, SessionSettings, State
 from CastLib.data_types import STATUS
@@ -23,10 +23,10 @@ from CastLib.errors import CastError
 from CastLib.events import EVERY, event_key, request_event
 from CastLib.message import Message, Target
 from CastSlicerLib.background import Background, Ended
-from CastSlicerLib.callbacks import remover
 from CastSlicerLib.jobs import Job
 from CastSlicerLib.local_hub import LOCAL_HUB, hub_status
 from CastSlicerLib.pump_timer import PumpTimer
+from CastSlicerLib.slots import remover
 
 log = logging.getLogger("cast.display")
 
@@ -62,7 +62,7 @@ class HubLogic:
         self._connection = Connection(
             self._timer,
             self._background,
-            open_host,
+            open_viewer,
             sent,
             on_state=self._stateChanged,
             on_message=self._received,

@@ -14,7 +14,7 @@ from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.logic.message_log import cut
 from CastInterfaceLib.scene.volume_files import NodeFiles
 from CastInterfaceLib.scene.volumes import array_of, name_volume
-from CastInterfaceLib.study.boxes import Box
+from CastInterfaceLib.study.grids import Box
 from CastInterfaceLib.study.look import body_of
 from CastLib.client import Pump, Session
 from CastLib.dicom.series import Series, scan
@@ -111,7 +111,7 @@ class Sendings(SentImages):
 
             def told(done: int, total: int) -> None:
                 job.check()
-                job.tell(text, done, total)
+                job.report(text, done, total)
 
             return session.send_files(
                 files.event,

@@ -14,7 +14,7 @@ from CastInterfaceLib.logic.message_log import cut
 from CastInterfaceLib.logic.pictures import PeerPicture, pictures_of, save_pictures
 from CastLib.data_types import SCENEVIEW, STATUS
 from CastSlicerLib.jobs import Cancelled, Job
-from CastSlicerLib.palette import BAD, BUSY, plain, set_choices, set_icon, show_text, telling
+from CastSlicerLib.palette import BAD, BUSY, plain, reporting, set_choices, set_icon, show_text
 
 
 class AskSection:
@@ -69,7 +69,7 @@ class AskSection:
 
     def refresh_peers(self) -> None:
         """Ask who is connected."""
-        with telling(_("Cannot ask.")):
+        with reporting(_("Cannot ask.")):
             self._logic.askWhoIsThere(lambda answer, error: self.refresh())
 
     def ask(self) -> None:
@@ -80,7 +80,7 @@ class AskSection:
             self._say(_("The answer is not waited for any more."))
             self.refresh()
             return
-        with telling(_("Cannot ask.")):
+        with reporting(_("Cannot ask.")):
             self._job = self._logic.request(
                 self._ui.dataBox.currentData, self._answered, peer=self._ui.peerBox.currentData or "", digest=_digest
             )

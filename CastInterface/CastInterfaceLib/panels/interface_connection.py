@@ -15,14 +15,14 @@ from CastSlicerLib.palette import (
     BUSY,
     GOOD,
     IDLE,
+    reporting,
     set_icon,
     show_light,
     show_text,
-    telling,
     without_command,
 )
-from CastSlicerLib.saved_hubs import SavedHubs
 from CastSlicerLib.sections import COUNTDOWN
+from CastSlicerLib.user_settings import SavedHubs
 
 LOOK_EVERY = 5.0  # seconds between looks for a hub on this machine
 
@@ -71,12 +71,12 @@ class ConnectionSection:
 
     def connect_hub(self) -> None:
         """Connect to the address typed."""
-        with telling(_("Cannot connect.")):
+        with reporting(_("Cannot connect.")):
             self._logic.connect(self.hub, self._ui.userEdit.text.strip(), self._ui.topicEdit.text.strip())
 
     def test(self) -> None:
         """Ask the address whether a hub answers there."""
-        self._tell_hub(_("Asking {hub} …").format(hub=self.hub))
+        self._show_hub(_("Asking {hub} …").format(hub=self.hub))
         self._ui.testButton.enabled = False
         self._logic.testHub(self.hub, self._tested)
 
@@ -85,11 +85,11 @@ class ConnectionSection:
         if isinstance(error, Cancelled):
             return
         if error is not None:
-            self._tell_hub(without_command(str(error)), BAD)
+            self._show_hub(without_command(str(error)), BAD)
         else:
             hub = f"{status.get('product') or _('A hub')} {status.get('version', '')}".strip()  # other hubs tell less
             words = _("{hub} answers; {count} connected.")
-            self._tell_hub(words.format(hub=hub, count=status.get("connected", 0)), GOOD)
+            self._show_hub(words.format(hub=hub, count=status.get("connected", 0)), GOOD)
 
     def forget(self) -> None:
         """Keep the address no longer."""
@@ -99,7 +99,7 @@ class ConnectionSection:
     def refresh(self) -> None:
         """Bring what changes by itself up to date: the countdown, and the look for a hub on this machine."""
         self.show_state()
-        self._tell_hub(*self._said)  # anew, for the palette may have changed
+        self._show_hub(*self._said)  # anew, for the palette may have changed
         idle = self._logic.state.kind == "offline" and not self._looking
         if idle and time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._looked_at, self._looking = time.monotonic(), True
@@ -119,7 +119,7 @@ class ConnectionSection:
         typed = self.hub
         box.addItem(self._local_hub)
         self._type(typed or self._local_hub)
-        self._tell_hub(_("A hub runs on this machine: {hub}").format(hub=self._local_hub), GOOD)
+        self._show_hub(_("A hub runs on this machine: {hub}").format(hub=self._local_hub), GOOD)
 
     def _offer_hubs(self, chosen: str) -> None:
         box = self._ui.hubBox
@@ -133,14 +133,14 @@ class ConnectionSection:
         self._ui.hubBox.setEditText(address)
         self._ui.hubBox.lineEdit().setCursorPosition(0)
 
-    def _tell_hub(self, text: str, pair: tuple[str, str] | None = None) -> None:
+    def _show_hub(self, text: str, pair: tuple[str, str] | None = None) -> None:
         """Say something of the hub; the label keeps its room, so that the buttons beside it stay."""
         self._said = (text, pair)
         show_text(self._ui.hubLabel, text or " ", pair)
 
     def _hub_edited(self) -> None:
         self._ui.testButton.enabled = bool(self.hub)
-        self._tell_hub("")
+        self._show_hub("")
         self.show_state()
 
     def _state_changed(self, state: State) -> None:
@@ -149,11 +149,11 @@ class ConnectionSection:
         if state.kind == "online":
             logic = self._logic
             self._saved.keep(logic.hub)
-            self._tell_hub("")
+            self._show_hub("")
             self._saved.keep_last(logic.hub, logic.user, logic.askedTopic)
             self._offer_hubs(logic.hub)
         elif state.reason:
-            self._tell_hub("")  # what a test of the address told is told beside the light now
+            self._show_hub("")  # what a test of the address told is told beside the light now
         self.show_state()
 
     def _show_connection(self) -> None:

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastLib.actors import EVIDENCE_CREATOR
 from CastSlicerLib.jobs import Cancelled, Job
-from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, set_choices, set_icon, telling
+from CastSlicerLib.palette import BAD, BUSY, GOOD, IDLE, plain, reporting, set_choices, set_icon
 from CastSlicerLib.sections import PROGRESS, VOLUMES
 from CastSlicerLib.tables import fill_row, fit_rows, keep_bad_red, stretch
 
@@ -142,7 +142,7 @@ class SendSection:
             "result": lambda names, problem: self._came_back(sent, names, problem),
             "callback": lambda id, error: self._went_out(sent, error),
         }
-        with telling(_("Cannot send.")):
+        with reporting(_("Cannot send.")):
             what = ui.whatBox.currentData
             if what == STUDY:
                 sent.job = self._logic.sendStudy(**to)

@@ -13,7 +13,7 @@ from typing import Any
 import slicer
 
 from CastInterfaceLib.scene.image_words import PATIENT_ID, PATIENT_NAME
-from CastInterfaceLib.scene.viewer import Host, View, nodes_of_class
+from CastInterfaceLib.scene.viewer import View, Viewer, nodes_of_class
 from CastInterfaceLib.scene.volumes import STUDY
 from CastLib.patient import Patient
 
@@ -65,18 +65,18 @@ def foreign_in(view: View, volume: Any) -> list[dict[str, Any]]:
     ]
 
 
-def take_views(host: Host, study_uid: str, patient: Patient) -> list[str]:
+def take_views(viewer: Viewer, study_uid: str, patient: Patient) -> list[str]:
     """Have nothing drawn but what is of a study: hide what is known to be of another, show again what was hidden of it.
 
     Returns:
         the names of what was hidden, or laid over the slices.
     """
 
-    known = [node for node in _displayables(host.scene) if study_of(node) is not None]
+    known = [node for node in _displayables(viewer.scene) if study_of(node) is not None]
     for node in known:
         if _is_of(node, study_uid, patient):
             _show_again(node)
-    return _hide(host, [node for node in known if not _is_of(node, study_uid, patient)])
+    return _hide(viewer, [node for node in known if not _is_of(node, study_uid, patient)])
 
 
 def note_what_is_there(scene: Any, study_uid: str = "", patient: Patient = NOBODY) -> None:
@@ -97,33 +97,35 @@ def note_study(node: Any, study_uid: str = "", patient: Patient = NOBODY) -> Non
         node.SetAttribute(PATIENT_NAME, patient.name)
 
 
-def leave_views(host: Host, study_uid: str, patient: Patient, going: Sequence[Any]) -> list[str]:
+def leave_views(viewer: Viewer, study_uid: str, patient: Patient, going: Sequence[Any]) -> list[str]:
     """Before the nodes of a study are removed: hide what else is of it, and whatever is laid over its volumes.
 
     Args:
-        host: whose views.
+        viewer: whose views.
         study_uid, patient: of the study that goes.
         going: its nodes that will be removed.
 
     Returns:
         the names of what was hidden.
     """
-    note_what_is_there(host.scene, study_uid, patient)
-    for composite in nodes_of_class(host.scene, "vtkMRMLSliceCompositeNode"):
-        background = host.scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+    note_what_is_there(viewer.scene, study_uid, patient)
+    for composite in nodes_of_class(viewer.scene, "vtkMRMLSliceCompositeNode"):
+        background = viewer.scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
         if background is not None and _is_of(background, study_uid, patient):
             composite.SetForegroundVolumeID(None)
             composite.SetLabelVolumeID(None)
-    of_it = [node for node in _displayables(host.scene) if _is_of(node, study_uid, patient)]
-    return _hide(host, [node for node in of_it if node not in going])
+    of_it = [node for node in _displayables(viewer.scene) if _is_of(node, study_uid, patient)]
+    return _hide(viewer, [node for node in of_it if node not in going])
 
 
 def _is_of(node: Any, study_uid: str, patient: Patient) -> bool:
     return study_of(node) == study_uid and not patient_of(node).contradiction(patient)
 
 
-def _hide(host: Host, nodes: Iterable[Any]) -> list[str]:
-    hidden = {node.GetID(): node.GetName() or "" for node in nodes if _hide_displays(node) | _clear_layers(host, node)}
+def _hide(viewer: Viewer, nodes: Iterable[Any]) -> list[str]:
+    hidden = {
+        node.GetID(): node.GetName() or "" for node in nodes if _hide_displays(node) | _clear_layers(viewer, node)
+    }
     return sorted(hidden.values())
 
 
@@ -135,15 +137,15 @@ def _hide_displays(node: Any) -> bool:
     return bool(visible)
 
 
-def _clear_layers(host: Host, node: Any) -> bool:
+def _clear_layers(viewer: Viewer, node: Any) -> bool:
     """Take a volume out of the layers over the slices, also from what Slicer would lay there with the next one."""
     found = False
-    for composite in nodes_of_class(host.scene, "vtkMRMLSliceCompositeNode"):
+    for composite in nodes_of_class(viewer.scene, "vtkMRMLSliceCompositeNode"):
         for layer in _LAYERS:
             if getattr(composite, f"Get{layer}VolumeID")() == node.GetID():
                 getattr(composite, f"Set{layer}VolumeID")(None)
                 found = True
-    selection = host.application_logic.GetSelectionNode()
+    selection = viewer.application_logic.GetSelectionNode()
     if selection.GetSecondaryVolumeID() == node.GetID():
         selection.SetSecondaryVolumeID(None)
     if selection.GetActiveLabelVolumeID() == node.GetID():

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import vtk
 
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import set_look
 from CastInterfaceLib.study.grids import Fit, Grid, check_other_grid
 from CastInterfaceLib.study.image_file import ImageFile, drawable
@@ -61,10 +61,10 @@ def prepare_image(image: ImageFile, fit: Fit, source: Grid) -> PreparedImage:
     return PreparedImage(stem(image.name), prepare_volume(voxels), tuple(warnings))
 
 
-def add_image(host: Host, image: PreparedImage, in_views: bool) -> Any:
+def add_image(viewer: Viewer, image: PreparedImage, in_views: bool) -> Any:
     """A volume node of it, half seen through in the foreground of the slice views where its volume is in them."""
     color = image.volume.image.GetNumberOfScalarComponents() == 3
-    node = host.scene.AddNewNodeByClass(f"vtkMRML{'Vector' if color else 'Scalar'}VolumeNode", image.name)
+    node = viewer.scene.AddNewNodeByClass(f"vtkMRML{'Vector' if color else 'Scalar'}VolumeNode", image.name)
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(image.volume.ijk_to_ras.ravel())
     node.SetIJKToRASMatrix(matrix)
@@ -72,7 +72,7 @@ def add_image(host: Host, image: PreparedImage, in_views: bool) -> Any:
     set_look(node, image.volume.look)  # before the image, which the display node would else look through for a window
     node.SetAndObserveImageData(image.volume.image)
     with slow_call("Slicer's logics lay an image over a volume"):
-        for view in host.slice_views if in_views else ():
+        for view in viewer.slice_views if in_views else ():
             composite = view.logic.GetSliceCompositeNode()
             composite.SetForegroundVolumeID(node.GetID())
             composite.SetForegroundOpacity(OVERLAY_OPACITY)

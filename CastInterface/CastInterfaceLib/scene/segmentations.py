@@ -8,9 +8,9 @@ import numpy as np
 import slicer
 
 from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import INSTANCES, SERIES, STUDY
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.label_maps import Segmentation, SegmentMask, middle_of
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, box_of
 from CastSlicerLib.slow_calls import slow_call
@@ -33,11 +33,11 @@ OUTER_OPACITY = 0.2
 FILLING = 0.4
 
 
-def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, body: np.ndarray) -> Any:
+def show_segmentation(viewer: Viewer, prepared: PreparedSegmentation, volume: Any, body: np.ndarray) -> Any:
     """Add a ``vtkMRMLSegmentationNode`` over the volume it belongs to, and look at it in 3D.
 
     Args:
-        host: where to show it.
+        viewer: where to show it.
         prepared: what to show.
         volume: the node that it belongs to (`segmentation_source.volume_for`).
         body: corners of the body's box in RAS mm (8, 3), see `slices_in_3d.box_corners`.
@@ -46,7 +46,7 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
         the new node.
     """
     segmentation = prepared.segmentation
-    node = host.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", segmentation.description or "Segmentation")
+    node = viewer.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", segmentation.description or "Segmentation")
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), volume.GetID())
     told = (
@@ -74,11 +74,11 @@ def show_segmentation(host: Host, prepared: PreparedSegmentation, volume: Any, b
     if box is None:
         return node
     corners = box_corners(segmentation.ijk_to_ras, box)
-    if not _crosses_a_slice(host, corners):
-        _jump_to(host, segmentation)
+    if not _crosses_a_slice(viewer, corners):
+        _jump_to(viewer, segmentation)
     if np.prod(np.ptp(corners, axis=0)) > FILLING * np.prod(np.ptp(body, axis=0)):
-        hide_slices_in_3d(host)
-    for view in host.threed_views:
+        hide_slices_in_3d(viewer)
+    for view in viewer.threed_views:
         view.fit()
     return node
 
@@ -123,8 +123,8 @@ def set_segmentation_look(node: Any) -> None:
     display.SetBackfaceCulling(True)  # the far inside of a see-through segment would shine through as noise
 
 
-def _crosses_a_slice(host: Host, corners: np.ndarray) -> bool:
-    for view in host.slice_views:
+def _crosses_a_slice(viewer: Viewer, corners: np.ndarray) -> bool:
+    for view in viewer.slice_views:
         matrix = view.node.GetSliceToRAS()
         normal = np.array([matrix.GetElement(row, 2) for row in range(3)])
         point = np.array([matrix.GetElement(row, 3) for row in range(3)])
@@ -134,9 +134,9 @@ def _crosses_a_slice(host: Host, corners: np.ndarray) -> bool:
     return False
 
 
-def _jump_to(host: Host, segmentation: Segmentation) -> None:
+def _jump_to(viewer: Viewer, segmentation: Segmentation) -> None:
     """Move the slices to the middle of the largest segment, which none of them shows."""
     k, j, i = middle_of(max(segmentation.segments, key=lambda segment: segment.voxels))
     place = segmentation.ijk_to_ras @ np.array([i, j, k, 1.0])
-    for view in host.slice_views:
+    for view in viewer.slice_views:
         view.node.JumpSliceByOffsetting(*(float(coordinate) for coordinate in place[:3]))

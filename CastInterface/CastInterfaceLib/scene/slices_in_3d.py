@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 
 MARGIN = 4.0  # mm of air left around the body
 
 
-def show_slices_in_3d(host: Host, corners: np.ndarray) -> None:
+def show_slices_in_3d(viewer: Viewer, corners: np.ndarray) -> None:
     """Show every slice as a plane that spans the box with these corners."""
-    for view in host.slice_views:
+    for view in viewer.slice_views:
         node = view.node
         to_ras = node.GetSliceToRAS()
         axes = np.array([[to_ras.GetElement(row, column) for row in range(3)] for column in range(2)])
@@ -28,7 +28,7 @@ def show_slices_in_3d(host: Host, corners: np.ndarray) -> None:
         node.SetSliceVisible(True)
 
 
-def hide_slices_in_3d(host: Host) -> None:
+def hide_slices_in_3d(viewer: Viewer) -> None:
     """Show no slice in 3D."""
-    for view in host.slice_views:
+    for view in viewer.slice_views:
         view.node.SetSliceVisible(False)

@@ -1,7 +1,7 @@
-"""What the display needs of the program that it runs in: ``views`` has one for each of the three.
+"""What the display needs of where it shows things: ``views`` has a viewer for each of three programs.
 
 ``engine_viewer`` is Slicer's engine alone, ``headless_viewer`` Slicer without its window, ``window_viewer`` Slicer with
-it. Everything else talks to a `Host` and never asks which it is.
+it. Everything else talks to a `Viewer` and never asks which it is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class View(Protocol):
     def fit(self) -> None: ...
 
 
-class Host(Protocol):
+class Viewer(Protocol):
     """A scene with views.
 
     Attributes:

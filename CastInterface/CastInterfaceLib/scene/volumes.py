@@ -20,8 +20,8 @@ from CastInterfaceLib.scene.image_words import (
 )
 from CastInterfaceLib.scene.slices_in_3d import show_slices_in_3d
 from CastInterfaceLib.scene.subject_hierarchy import put_under_patient, remove_empty, take_out
-from CastInterfaceLib.scene.viewer import Host
-from CastInterfaceLib.study.boxes import box_corners
+from CastInterfaceLib.scene.viewer import Viewer
+from CastInterfaceLib.study.grids import box_corners
 from CastInterfaceLib.study.look import Look
 from CastInterfaceLib.study.prepared_volume import PreparedVolume
 from CastLib.dicom.series import Series
@@ -100,34 +100,34 @@ def name_volume(volume: Any, series: Series) -> None:
     volume.SetAttribute(SERIES_KEY, series.key)
 
 
-def is_shown(host: Host, volume: Any) -> bool:
+def is_shown(viewer: Viewer, volume: Any) -> bool:
     """Whether a volume is the background of the slice views."""
     return all(
-        view.logic.GetSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID() for view in host.slice_views
+        view.logic.GetSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID() for view in viewer.slice_views
     )
 
 
-def show_volume(host: Host, volume: Any, body: np.ndarray) -> None:
+def show_volume(viewer: Viewer, volume: Any, body: np.ndarray) -> None:
     """Make a volume the background of every slice view, its middle slices visible in 3D.
 
     The slices are turned to the volume's own axes, so that what was acquired is shown and not an interpolation.
 
     Args:
-        host: where to show it.
+        viewer: where to show it.
         volume: the volume node.
         body: corners of the body's box in RAS mm (8, 3).
     """
-    for view in host.slice_views:
+    for view in viewer.slice_views:
         view.node.SetOrientationToDefault()  # a study before may have been oblique
-    selection = host.application_logic.GetSelectionNode()
+    selection = viewer.application_logic.GetSelectionNode()
     selection.SetActiveVolumeID(volume.GetID())
     with slow_call("Slicer's logics show a volume in all slice views"):
-        host.application_logic.PropagateVolumeSelection()
-        for view in host.slice_views:
+        viewer.application_logic.PropagateVolumeSelection()
+        for view in viewer.slice_views:
             view.fit()
             show_existing_slice(view, volume)
-    show_slices_in_3d(host, body)
-    for view in host.threed_views:
+    show_slices_in_3d(viewer, body)
+    for view in viewer.threed_views:
         view.look_at(body)
 
 

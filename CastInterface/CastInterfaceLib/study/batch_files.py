@@ -1,9 +1,9 @@
-"""The files of a batch that came for a study: which may be of it, are what was announced, are new."""
+"""Batches that came for a study: those kept for it; which files may be of it, are what was announced, are new."""
 
 from __future__ import annotations
 
 import filecmp
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,10 +15,34 @@ from CastInterfaceLib.study.identity import (
     people_among,
     uid_in_manifest,
 )
-from CastInterfaceLib.study.sources import NotShown, of_another, payload_entries
+from CastInterfaceLib.study.open_study import OpenStudy
+from CastInterfaceLib.study.sources import NotShown, claims_of_batch, of_another, payload_entries
 from CastLib.dicom.series import Scan, Series, scan
 from CastLib.manifest import FileEntry
 from CastLib.message import Message
+
+# Batches that are kept, the newest.
+MAX_KEPT = 8
+
+
+class KeptBatches:
+    """The newest batches. Main thread only."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Message] = deque()
+
+    def of(self, study: OpenStudy) -> list[Message]:
+        """The batches that say themselves that they are of a study, oldest first."""
+        return [batch for batch in self._kept if study.is_named_by(claims_of_batch(batch))]
+
+    def add(self, message: Message) -> str:
+        """Keep one more; the sentence that tells which one is not kept any more for it, "" when all are."""
+        self._kept.append(message)
+        if len(self._kept) <= MAX_KEPT:
+            return ""
+        claims = claims_of_batch(self._kept.popleft())
+        named = next((one.name for one in claims if one != Claim()), "a study")
+        return f"Files of {named} are not kept any more: only the last {MAX_KEPT} batches are."
 
 
 def files_of_study(message: Message, claims: Sequence[Claim]) -> tuple[list[FileEntry], Counter[Contradiction]]:
@@ -52,9 +76,9 @@ def check_announced(fetched: Iterable[tuple[Path, FileEntry]], found: Scan) -> N
         if series is None:
             continue
         contradiction = Claim.of_entry(entry).contradiction(Claim.of_series(series))
-        told_series = uid_in_manifest(entry, "SeriesInstanceUID")
-        if contradiction is None and told_series not in ("", series.uid):
-            contradiction = Contradiction(OTHER_STUDY, f"series {told_series} and series {series.uid}")
+        named_series = uid_in_manifest(entry, "SeriesInstanceUID")
+        if contradiction is None and named_series not in ("", series.uid):
+            contradiction = Contradiction(OTHER_STUDY, f"series {named_series} and series {series.uid}")
         if contradiction is not None:
             sentence = f"{path.name} is not what it was announced as: {contradiction.both}."
             raise NotShown(409, contradiction.word, sentence)

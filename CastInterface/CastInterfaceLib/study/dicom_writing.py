@@ -1,4 +1,8 @@
-"""A volume that came from no DICOM files as a DICOM series, for software that takes nothing else."""
+"""A volume that came from no DICOM files as a DICOM series, for software that takes nothing else.
+
+A trial of a service uses it: NRRD would not do, as services read DICOM, and a SEG that one writes needs the headers of
+its source.
+"""
 
 from __future__ import annotations
 

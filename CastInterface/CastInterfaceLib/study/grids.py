@@ -30,6 +30,9 @@ MARGIN = 1.0
 #: The directions of DICOM and ITK (left, posterior, superior) to those of Slicer (right, anterior, superior) and back.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
+#: First and last column, row and slice of a box of voxels.
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
 
 class Misplaced(CastError):
     """A result does not say where it belongs, or lies where it cannot."""
@@ -229,3 +232,10 @@ def fit_places(
         return Fit(turn, source, True, tuple(warnings))
     turn = right_handed(grids[0][1])
     return Fit(turn, turned_grid(grids[0][1], turn), False, tuple(warnings))
+
+
+def box_corners(ijk_to_ras: np.ndarray, box: Box) -> np.ndarray:
+    """The eight corners, in RAS mm (8, 3), of a box of voxels (first and last column, row, slice)."""
+    edges = [(first - 0.5, last + 0.5) for first, last in box]
+    corners = np.array([(*corner, 1.0) for corner in itertools.product(*edges)])
+    return np.asarray((corners @ ijk_to_ras.T)[:, :3])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from CastInterfaceLib.study.boxes import Box
+from CastInterfaceLib.study.grids import Box
 from CastInterfaceLib.study.modality_values import modality_values, table_of
 from CastInterfaceLib.study.stored_pixels import PixelForm
 from CastLib.errors import CastError

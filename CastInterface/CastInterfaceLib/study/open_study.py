@@ -126,7 +126,7 @@ class OpenStudy:
             return False
         return self.state == SHOWN or Claim.of_reference(reference) == Claim.of_reference(self.reference)
 
-    def is_told_by(self, claims: Iterable[Claim]) -> bool:
+    def is_named_by(self, claims: Iterable[Claim]) -> bool:
         """Whether somebody says of something that it is of this study."""
         return any(claim.agrees(mine) for claim in claims for mine in self.claims)
 

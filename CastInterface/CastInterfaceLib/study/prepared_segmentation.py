@@ -12,7 +12,7 @@ import slicer
 import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
-from CastInterfaceLib.study.boxes import Box
+from CastInterfaceLib.study.grids import Box
 from CastInterfaceLib.study.label_maps import Segmentation, SegmentMask, outer_segments
 from CastInterfaceLib.study.segment_surfaces import closed_surface
 from CastInterfaceLib.study.segmentation_file import read_segmentation

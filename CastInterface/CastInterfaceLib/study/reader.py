@@ -105,7 +105,7 @@ class StudyReader:
 
         def looked_at(count: int) -> None:
             job.check()
-            job.tell(f"Looking through the local folders: {count} files")
+            job.report(f"Looking through the local folders: {count} files")
 
         try:
             local = self._files.find(study.study_uid, reference.accession, looked_at=looked_at)
@@ -130,13 +130,13 @@ class StudyReader:
                 raise missing
             study.arrived.clear()
             if not study.batches:
-                job.tell("Waiting for the images")
+                job.report("Waiting for the images")
                 job.wait(study.arrived, end - time.monotonic())
 
     def _open_with(self, study: OpenStudy, local: list[Path], batch: Message | None) -> None:
         """Read a study from local files, and from those of a batch if one came."""
         fetched = self._fetch(study, batch) if batch is not None else []
-        study.job.tell("Reading headers")
+        study.job.report("Reading headers")
         paths = merged(local, [path for path, _ in fetched])
         found = scan(paths)
         if batch is not None:
@@ -149,31 +149,31 @@ class StudyReader:
             raise nothing_to_show(series)
         self._pump.post(self._sink.name_study, study, series[0].study_uid, tuple(paths))
         for uid in missing:
-            self._tell(study, "not-shown", f"Series {uid}, which is asked for, is not among the study's files.")
-        self._tell_rest(study, found, series, others)
+            self._report(study, "not-shown", f"Series {uid}, which is asked for, is not among the study's files.")
+        self._report_rest(study, found, series, others)
         self._read(study, batch or study.message, images, segmentation_files(series))
 
     def _fetch(self, study: OpenStudy, message: Message) -> list[tuple[Path, FileEntry]]:
         """The files of a batch that may be of the study, each with what the manifest says of it."""
         job, claims = study.job, study.claims
-        job.tell("Fetching files")
+        job.report("Fetching files")
         wanted, others = files_of_study(message, claims)
         elsewhere = sum(not entry.payload_ids for entry in message.files)
         if elsewhere:
             sentence = f"{elsewhere} files are only addresses, which this display does not fetch yet."
-            self._tell(study, "form-not-supported", sentence)
+            self._report(study, "form-not-supported", sentence)
         try:
             paths = self._session.fetch_entries(
                 wanted,
                 study.folder / str(next(self._numbers)),
-                progress=lambda done, total: job.tell("Fetching files", done, total),
+                progress=lambda done, total: job.report("Fetching files", done, total),
                 cancelled=job.cancelled,
             )
         except TransferError:
             job.check()
             raise
         for contradiction, count in others.items():
-            self._tell(study, contradiction.word, f"{count} files that were sent are left out: {contradiction.both}.")
+            self._report(study, contradiction.word, f"{count} files that were sent are left out: {contradiction.both}.")
         return list(zip(paths, wanted, strict=True))
 
     def add(self, study: OpenStudy, message: Message, known: dict[str, Path]) -> None:
@@ -193,7 +193,7 @@ class StudyReader:
         found = scan(path for path, _ in fetched)
         check_announced(fetched, found)
         came, others = study_meant(found, (*study.claims, Claim.of_batch(message)), certain=True)
-        self._tell_rest(study, found, came, others)
+        self._report_rest(study, found, came, others)
         new, corrected = new_instances(came, known)
         fresh = [one for one in came if not new.keys().isdisjoint(one.instance_uids)]
         images = image_series(fresh, ())
@@ -215,31 +215,31 @@ class StudyReader:
                 self._pump.post(self._sink.drop_series, study, key)
         if corrected:
             count = f"{len(corrected)} {'file' if len(corrected) == 1 else 'files'}"
-            self._tell(study, "warning", f"{count} came again with other content: the newer ones are shown.")
+            self._report(study, "warning", f"{count} came again with other content: the newer ones are shown.")
         fresh_segmentations = [path for path in segmentation_files(fresh) if path in new.values()]
         self._read(study, message, images, fresh_segmentations)
 
-    def _tell(self, study: OpenStudy, word: str, sentence: str) -> None:
+    def _report(self, study: OpenStudy, word: str, sentence: str) -> None:
         self._pump.post(self._sink.add_problem, study, word, sentence)
 
-    def _tell_rest(
+    def _report_rest(
         self, study: OpenStudy, found: Scan, series: list[Series], others: list[tuple[Series, Contradiction]]
     ) -> None:
         """Tell what was found and is not shown, each with why."""
         for sentence in left_out_sentences(found.damaged):
-            self._tell(study, "unreadable", sentence)
+            self._report(study, "unreadable", sentence)
         for sentence in left_out_sentences(found.skipped):
-            self._tell(study, "not-shown", sentence)
+            self._report(study, "not-shown", sentence)
         for other, contradiction in others:
-            self._tell(study, contradiction.word, f"Series {other.uid} is left out: {contradiction.both}.")
+            self._report(study, contradiction.word, f"Series {other.uid} is left out: {contradiction.both}.")
         for word, sentence in without_picture(series):
-            self._tell(study, word, sentence)
+            self._report(study, word, sentence)
         for one in series:
             for sentence in left_out_sentences(one.left_out):
-                self._tell(study, "not-shown", f"Series {one.description or one.uid}: {sentence}")
+                self._report(study, "not-shown", f"Series {one.description or one.uid}: {sentence}")
             if one.geometry is None:  # of one that is shown they are told when it is
                 for warning in one.warnings:
-                    self._tell(study, "warning", f"Series {one.description or one.uid}: {warning}.")
+                    self._report(study, "warning", f"Series {one.description or one.uid}: {warning}.")
 
     def _read(self, study: OpenStudy, message: Message, images: list[Series], segmentations: list[Path]) -> None:
         """Decode and post one thing after the other; what cannot be read is told and does not stop the rest."""
@@ -249,7 +249,7 @@ class StudyReader:
             for number, series in enumerate(images, 1):
                 text = f"Reading series {number} of {len(images)}"
                 try:
-                    told = partial(_tell, job, text, total=len(series.files))
+                    told = partial(_report_progress, job, text, total=len(series.files))
                     volume = prepare_volume(read_voxels(series, told, decoder))
                 except Exception as error:  # whatever one odd series runs into costs it alone
                     job.check()
@@ -260,7 +260,7 @@ class StudyReader:
         spacings = [one.geometry.spacing[2] for one in (*images, *shown) if one.geometry is not None]
         for path in segmentations:
             job.check()
-            job.tell("Reading a segmentation")
+            job.report("Reading a segmentation")
             try:
                 prepared = prepare_segmentation(path, spacings)
             except Exception as error:
@@ -277,7 +277,7 @@ class StudyReader:
                 )
             )
         for failure in failures:
-            self._tell(study, failure.problem, str(failure))
+            self._report(study, failure.problem, str(failure))
 
 
 def _failure(error: Exception, what: str) -> NotShown:
@@ -288,6 +288,6 @@ def _failure(error: Exception, what: str) -> NotShown:
     return NotShown(422, "unreadable", f"{what} cannot be read: an unexpected {type(error).__name__} came up.")
 
 
-def _tell(job: Job, text: str, done: int, *, total: int) -> None:
+def _report_progress(job: Job, text: str, done: int, *, total: int) -> None:
     job.check()
-    job.tell(text, done, total)
+    job.report(text, done, total)

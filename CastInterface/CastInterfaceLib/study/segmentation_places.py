@@ -69,7 +69,7 @@ def place_frames(data: Any, count: int, rows: int, columns: int, name: str, spac
     normal = np.cross(axes[0], axes[1])
     along = positions @ normal
     order = np.argsort(along, kind="stable")
-    told = _told_spacings(groups[0])
+    told = _header_spacings(groups[0])
     offsets, plane_of = _planes(along, order)
     step, places, warnings = _steps(offsets, told, spacings, name)
     total = places[-1].stop
@@ -123,7 +123,7 @@ def _directions(groups: Sequence[_Groups], name: str) -> tuple[np.ndarray, np.nd
     return axes / lengths[:, np.newaxis], pixels[0]
 
 
-def _told_spacings(groups: _Groups) -> dict[str, float]:
+def _header_spacings(groups: _Groups) -> dict[str, float]:
     told = {}
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         item = groups.item("PixelMeasuresSequence")

@@ -100,16 +100,16 @@ def claims_of_batch(message: Message) -> tuple[Claim, ...]:
 
 def open_elsewhere(answer: dict[str, Any]) -> list[Any] | dict[str, Any] | None:
     """The study context in a collated STATUS answer: the worklist's, else the first one that tells of a study."""
-    told = [one for one in _told_contexts(answer) if one[1]]
+    told = [one for one in _contexts_in(answer) if one[1]]
     return min(told, key=lambda one: not one[0])[1] if told else None
 
 
 def worklists_say(answer: dict[str, Any]) -> list[list[Any] | dict[str, Any]]:
     """What each worklist that answered says is open; an empty context where it says that nothing is."""
-    return [context for is_worklist, context in _told_contexts(answer) if is_worklist]
+    return [context for is_worklist, context in _contexts_in(answer) if is_worklist]
 
 
-def _told_contexts(answer: dict[str, Any]) -> list[tuple[bool, Any]]:
+def _contexts_in(answer: dict[str, Any]) -> list[tuple[bool, Any]]:
     """Of each that answers and tells its context: whether it is a worklist, and the context if it is of a study."""
     responses = answer.get("responses")
     told: list[tuple[bool, Any]] = []

@@ -1,4 +1,4 @@
-"""A DICOM series decoded into one array, on a worker thread and without any engine: the one reader for all hosts.
+"""A DICOM series decoded into one array, on a worker thread and without any engine: the one reader for all viewers.
 
 Slicer's own reader keeps Python's lock from the first slice to the last (several seconds for a large CT), and meanwhile
 no request could be answered; and what a series looks like must not depend on where it is shown. One slice is decoded
@@ -149,7 +149,7 @@ def _read(
         look,
         (
             *_warnings(places, len(missing), not_numbers),
-            *_told_scales(scales),
+            *_scale_sentences(scales),
             *not_decoded_sentences(bad),
             *look.warnings,
         ),
@@ -269,7 +269,7 @@ def _warnings(places: SlicePlaces, missing: int, not_numbers: int) -> list[str]:
     return told
 
 
-def _told_scales(scales: Counter[tuple[bool | None, str]]) -> list[str]:
+def _scale_sentences(scales: Counter[tuple[bool | None, str]]) -> list[str]:
     """Where values of some slices are no measure for those of others."""
     told = []
     silent = sum(count for (scaled, _unit), count in scales.items() if scaled is None)

@@ -1,6 +1,6 @@
 """Slicer's engine without Slicer: the scene, the application logic and the module logics of ``slicer-core``.
 
-Slicer's own ``qSlicerApplication`` does this when it starts; where there is no Slicer, a host does. Nothing here is
+Slicer's own ``qSlicerApplication`` does this when it starts; without Slicer, `EngineViewer` does. Nothing here is
 needed inside Slicer, where ``slicer.app.applicationLogic()`` already carries every logic named below.
 """
 

@@ -16,8 +16,8 @@ from CastLib.errors import CastError
 DEFAULT_LAYOUT = "four-up"
 
 
-class EngineHost:
-    """A bare engine with the views of one of Slicer's layouts. A `host.Host`.
+class EngineViewer:
+    """A bare engine with the views of one of Slicer's layouts. A `viewer.Viewer`.
 
     Args:
         layout: a name out of `layout_names`.

@@ -8,7 +8,7 @@ import slicer
 import vtk
 
 from CastInterfaceLib.scene.dicom_database import DatabaseStudies
-from CastInterfaceLib.views.engine_viewer import DEFAULT_LAYOUT, EngineHost
+from CastInterfaceLib.views.engine_viewer import DEFAULT_LAYOUT, EngineViewer
 from CastLib.client import Pump
 
 
@@ -25,8 +25,8 @@ class _SlicerEngine:
             self.application_logic.SetViewLogics(vtk.vtkCollection())
 
 
-class HeadlessHost(EngineHost):
-    """Slicer's scene with offscreen views. A `host.Host`; see `EngineHost` for the arguments."""
+class HeadlessViewer(EngineViewer):
+    """Slicer's scene with offscreen views. A `viewer.Viewer`; see `EngineViewer` for the arguments."""
 
     def __init__(self, layout: str = DEFAULT_LAYOUT, size: tuple[int, int] = (1024, 1024)) -> None:
         super().__init__(layout, size, _SlicerEngine())

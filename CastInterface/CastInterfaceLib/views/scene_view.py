@@ -33,7 +33,7 @@ import numpy as np
 
 from CastInterfaceLib.scene.foreign_nodes import foreign_in
 from CastInterfaceLib.scene.layouts import Rect, arrange, as_items, extent, slots
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.views.annotations import Annotations, annotate
 from CastInterfaceLib.views.png import Picture, encode_png, shrink
 from CastInterfaceLib.views.viewports import describe, patient_of, view_titles
@@ -78,12 +78,12 @@ class Shot:
 
 
 class SceneViews:
-    """Makes scene views of a host, and draws its views anew only after something changed.
+    """Makes scene views of a viewer, and draws its views anew only after something changed.
 
     The main thread draws the views; the thread that asks makes the pictures, and does so for all that ask meanwhile.
 
     Args:
-        host: whose views.
+        viewer: whose views.
         product: the product name to answer with.
         pump: hands over to the main thread.
 
@@ -92,8 +92,8 @@ class SceneViews:
             patient is.
     """
 
-    def __init__(self, host: Host, product: str, pump: Pump) -> None:
-        self._host = host
+    def __init__(self, viewer: Viewer, product: str, pump: Pump) -> None:
+        self._viewer = viewer
         self._product = product
         self._pump = pump
         self._shot: Shot | None = None
@@ -138,8 +138,8 @@ class SceneViews:
         """Draw the views; the last shot where it still holds."""
         if self._closed:
             raise Cancelled("the display was closed")
-        if self._shot is None or self._shot.state != _scene_state(self._host.scene):
-            self._shot = draw_views(self._host, self._product)
+        if self._shot is None or self._shot.state != _scene_state(self._viewer.scene):
+            self._shot = draw_views(self._viewer, self._product)
         return self._shot
 
     def close(self) -> None:
@@ -158,27 +158,27 @@ def _scene_state(scene: Any) -> object:
     return nodes.GetNumberOfItems(), max(times, default=0)
 
 
-def make_scene_view(host: Host, product: str, *, patient_text: bool = False) -> dict[str, Any]:
+def make_scene_view(viewer: Viewer, product: str, *, patient_text: bool = False) -> dict[str, Any]:
     """Render every view and tell what it shows; see the module's docstring. Main thread only."""
-    return encode_views(draw_views(host, product), patient_text)
+    return encode_views(draw_views(viewer, product), patient_text)
 
 
-def draw_views(host: Host, product: str) -> Shot:
+def draw_views(viewer: Viewer, product: str) -> Shot:
     """Draw every view of the layout. Main thread only. Raises CastError when there is none."""
-    name, tree = host.layout
-    views = {view.name: view for view in itertools.chain(host.slice_views, host.threed_views)}
+    name, tree = viewer.layout
+    views = {view.name: view for view in itertools.chain(viewer.slice_views, viewer.threed_views)}
     if not views:
         raise CastError("the layout shows no slice view and no 3D view")
     columns, rows = extent(tree)
     width, height = (count * side for count, side in zip((columns, rows), next(iter(views.values())).size, strict=True))
     rects = arrange(tree, Rect(0, 0, width, height))
-    titles = view_titles(host)
+    titles = view_titles(viewer)
     drawn = []
     for index, (slot, rect) in enumerate(zip(slots(tree), rects, strict=True)):
         view = views[slot.tag]
         viewport, annotations = describe(view, titles[view.node.GetID()])
         viewport |= {
-            "foreign": foreign_in(view, host.scene.GetNodeByID(viewport["dataID"] or "")),
+            "foreign": foreign_in(view, viewer.scene.GetNodeByID(viewport["dataID"] or "")),
             "slotIndex": index,
             "nodeClass": slot.node_class,
             "screenRect": rect.as_dict(),
@@ -208,7 +208,7 @@ def draw_views(host: Host, product: str) -> Shot:
             "layoutClientSize": {"width": width, "height": height},
         },
     }
-    return Shot(scene_view, drawn, _scene_state(host.scene))  # drawing itself touches nodes
+    return Shot(scene_view, drawn, _scene_state(viewer.scene))  # drawing itself touches nodes
 
 
 def encode_views(shot: Shot, patient_text: bool) -> dict[str, Any]:

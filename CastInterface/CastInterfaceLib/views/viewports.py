@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from CastInterfaceLib.scene.image_words import ImageWords, words_of
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import SERIES, STUDY
 from CastInterfaceLib.views.anatomy import direction_name, plane_names
 from CastInterfaceLib.views.annotations import Annotations
 
 
-def view_titles(host: Host) -> dict[str, str]:
+def view_titles(viewer: Viewer) -> dict[str, str]:
     """What each view is called beside the others, by its node's ID: its plane, "3D", or "3D 2" where there are more."""
-    slices, threeds = list(host.slice_views), list(host.threed_views)
+    slices, threeds = list(viewer.slice_views), list(viewer.threed_views)
     titles = plane_names([view.normal for view in slices])
     names = [f"3D {number}" for number in range(1, len(threeds) + 1)] if len(threeds) > 1 else ["3D"]
     return {view.node.GetID(): title for view, title in zip([*slices, *threeds], [*titles, *names], strict=True)}

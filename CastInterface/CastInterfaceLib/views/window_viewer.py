@@ -10,7 +10,7 @@ import slicer
 
 from CastInterfaceLib.scene.dicom_database import DatabaseStudies
 from CastInterfaceLib.scene.layouts import DRAWABLE, Slot, Split, layout_name, parse_layout, slots
-from CastInterfaceLib.scene.viewer import Host
+from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.views.offscreen_view import OffscreenView
 from CastInterfaceLib.views.screen_words import ScreenWords
 from CastInterfaceLib.views.slice_view import SliceView
@@ -38,21 +38,21 @@ def patient_text_allowed() -> bool:
     return read_setting(_ALLOWED) is True
 
 
-class SlicerHost(Host, Protocol):
-    """A `Host` inside Slicer, which has a DICOM database too."""
+class SlicerViewer(Viewer, Protocol):
+    """A `Viewer` inside Slicer, which has a DICOM database too."""
 
     def studies(self, pump: Pump) -> DatabaseStudies:
         """Slicer's DICOM database as the place where studies are found."""
         ...
 
 
-def open_host() -> SlicerHost:
+def open_viewer() -> SlicerViewer:
     """The room that fits the Slicer this runs in."""
     if slicer.app.layoutManager() is not None:
-        return WindowHost()
-    from CastInterfaceLib.views.headless_viewer import HeadlessHost
+        return WindowViewer()
+    from CastInterfaceLib.views.headless_viewer import HeadlessViewer
 
-    return HeadlessHost()
+    return HeadlessViewer()
 
 
 class _WindowView(OffscreenView):
@@ -150,8 +150,8 @@ class WindowThreeDView(_WindowView, ThreeDView):
         self.renderer = self.window.GetRenderers().GetFirstRenderer()
 
 
-class WindowHost:
-    """Slicer's scene and the views of its window. A `host.Host`.
+class WindowViewer:
+    """Slicer's scene and the views of its window. A `viewer.Viewer`.
 
     Args:
         size: width and height of each view's picture in pixels.

@@ -37,12 +37,12 @@ def fetch_into(directory: Path, entries: list[FileEntry], download: Download) ->
     """
     files: list[_PartFile] = []
     try:
-        with _told_of(directory):
+        with _naming(directory):
             directory.mkdir(parents=True, exist_ok=True)
             for entry in entries:
                 files.append(_PartFile(directory, entry))
         download.run([part for file in files for part in file.parts()])
-        with _told_of(directory):
+        with _naming(directory):
             for file in files:
                 file.keep()
         return [file.path for file in files]
@@ -98,7 +98,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _told_of(directory: Path) -> Iterator[None]:
+def _naming(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

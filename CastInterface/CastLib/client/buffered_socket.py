@@ -21,7 +21,7 @@ _WAIT_READ = (BlockingIOError, ssl.SSLWantReadError)
 _WAIT_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
 
 
-class Line:
+class BufferedSocket:
     """Wraps a connected socket; has the few methods of a socket that websocket-client calls on one.
 
     ``recv`` and ``send`` raise TimeoutError after the time set by ``settimeout``. ``send`` always sends all.

@@ -9,7 +9,7 @@ from typing import Any
 
 import websocket
 
-from CastLib.client.buffered_socket import Line
+from CastLib.client.buffered_socket import BufferedSocket
 from CastLib.client.errors import HubUnusable, not_reachable
 from CastLib.client.network import Network
 from CastLib.errors import HubNotReachable, Refused
@@ -41,19 +41,22 @@ class Channel:
             raise Refused(error.status_code, f"the hub does not know this endpoint ({error.status_code})") from None
         except (websocket.WebSocketException, OSError) as error:
             raise self._lost(error) from error
-        self._line = Line(self._socket.sock)
-        self._line.settimeout(ping_interval)
-        self._socket.sock = self._line
+        # The socket is wrapped from below: websocket-client takes one that is handed in, but only connected, and leaves
+        # proxy and TLS to whoever does so. Its own (and the threads of the package `websockets`) make several system
+        # calls a frame, each of which may cost a background thread inside Slicer a whole tick: see `buffered_socket`.
+        self._buffered = BufferedSocket(self._socket.sock)
+        self._buffered.settimeout(ping_interval)
+        self._socket.sock = self._buffered
 
     def wait_for_first(self, seconds: float) -> bytes | None:
         """Return the first frame when it comes within ``seconds``; hubs exist that send none."""
-        self._line.settimeout(seconds)
+        self._buffered.settimeout(seconds)
         try:
             return self._next()
         except websocket.WebSocketTimeoutException:
             return None
         finally:
-            self._line.settimeout(self._ping_interval)
+            self._buffered.settimeout(self._ping_interval)
 
     def receive(self) -> bytes | None:
         """Return the next text frame; None when there was none for some time, but the hub is there.
@@ -68,17 +71,17 @@ class Channel:
                     silence = self._ping_interval + self._ping_timeout
                     raise HubNotReachable(f"{self._base} has been silent for {silence:g} s") from None
                 self._pinged = True
-                self._line.settimeout(self._ping_timeout)
+                self._buffered.settimeout(self._ping_timeout)
                 self._send(b"", websocket.ABNF.OPCODE_PING)
                 continue
             if self._pinged:
                 self._pinged = False
-                self._line.settimeout(self._ping_interval)
+                self._buffered.settimeout(self._ping_interval)
             return frame
 
     def wait_for_close(self, seconds: float) -> int:
         """Return the code with which the hub closes, passing over other frames; 0 when it does not within a time."""
-        self._line.settimeout(seconds)
+        self._buffered.settimeout(seconds)
         end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
@@ -91,7 +94,7 @@ class Channel:
 
     def has_input(self) -> bool:
         """Tell whether the receiving thread has not yet taken what came."""
-        return self._line.has_input()
+        return self._buffered.has_input()
 
     def send(self, text: bytes) -> None:
         """Send one text frame (UTF-8)."""
@@ -104,11 +107,11 @@ class Channel:
 
     def interrupt(self) -> None:
         """End the connection at once, from any thread; a ``receive`` that waits raises."""
-        self._line.interrupt()
+        self._buffered.interrupt()
 
     def dispose(self) -> None:
         """Release the socket; only the receiving thread calls it, when it is done."""
-        self._line.close()
+        self._buffered.close()
 
     def _next(self) -> bytes | None:
         """Return the next text frame, None for another frame, which is a sign of life too."""

@@ -17,7 +17,7 @@ import urllib3
 
 from CastLib.client.backoff import Backoff
 from CastLib.client.errors import HubUnusable, cause, is_passing
-from CastLib.client.hub_api import HubCalls
+from CastLib.client.hub_api import HubApi
 from CastLib.client.upload import Progress
 from CastLib.errors import CastError, HubNotReachable, Refused, TransferError
 
@@ -54,14 +54,14 @@ class Download:
 
     def __init__(
         self,
-        calls: HubCalls,
+        api: HubApi,
         *,
         parallel: int,
         retries: int,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
-        self._calls = calls
+        self._api = api
         self._parallel = parallel
         self._retries = retries
         self._progress = progress
@@ -186,7 +186,7 @@ class Download:
 
     @contextlib.contextmanager
     def _open_payload(self, payload_id: str, offset: int) -> Iterator[requests.Response]:
-        response = self._calls.payload(payload_id, offset)
+        response = self._api.payload(payload_id, offset)
         with self._lock:
             self._open.add(response)
         try:

@@ -18,7 +18,7 @@ from CastLib.subscription import Subscription, make_subscribe_form, make_unsubsc
 _REQUEST_MARGIN = 10.0  # seconds past a request's own time-out: the hub answers then, however late its peers
 
 
-class HubCalls:
+class HubApi:
     """Subscribe, unsubscribe, publish, request, payload, status; all raise Refused, HubNotReachable, TimedOut."""
 
     def __init__(self, http: Http, sign_in: SignIn) -> None:

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
 from CastLib.errors import TimedOut
-from CastLib.thread_time import Held, Seconds, name_of
+from CastLib.thread_time import MainThreadTime, Seconds, name_of
 
 _log = logging.getLogger("cast.pump")
 
@@ -69,12 +69,12 @@ class _Call(Generic[T]):
 class Pump:
     """Runs callbacks on the main thread in the order in which they were posted.
 
-    ``held`` tells how long the longest callback so far took, without what was spent in calls to the host that
+    ``main_thread`` tells how long the longest callback so far took, without what was spent in calls to the host that
     ``elsewhere()`` tells of. An exception in a callback is logged and stops nothing.
     """
 
     def __init__(self, elsewhere: Callable[[], Seconds] = lambda: (0.0, 0.0)) -> None:
-        self.held = Held(elsewhere)
+        self.main_thread = MainThreadTime(elsewhere)
         self._queue: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self._owner = threading.get_ident()
         self._depth = 0
@@ -221,7 +221,7 @@ class Pump:
     def _run(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         self._depth += 1
         try:
-            with self.held.by(function):
+            with self.main_thread.by(function):
                 function(*args)
         except Exception:
             _log.exception("%s raised", name_of(function))

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from CastLib.client.backoff import Backoff
 from CastLib.client.channel import Channel
 from CastLib.client.errors import is_passing
-from CastLib.client.hub_api import HubCalls, dump
+from CastLib.client.hub_api import HubApi, dump
 from CastLib.client.pump import Pump
-from CastLib.client.recent_ids import RememberedIds
+from CastLib.client.recent_ids import RecentIds
 from CastLib.client.settings import SessionSettings
 from CastLib.client.state import CONNECTING, OFFLINE, ONLINE, REFUSED, WAITING, State
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused
@@ -35,29 +35,29 @@ _HEARTBEAT = "heartbeat"  # withdrawn from FHIRcast, still sent by some hubs
 class Receiver:
     """Keeps the subscription online until stopped or refused.
 
-    ``subscription`` is asked after sign-in, which tells the topic. ``take`` gets each new event, ``tell`` each state
-    and the error behind it; both are called on this object's thread.
+    ``subscription`` is asked after sign-in, which tells the topic. ``on_message`` gets each new event, ``on_state``
+    each state and the error behind it; both are called on this object's thread.
     """
 
     def __init__(
         self,
         settings: SessionSettings,
-        calls: HubCalls,
+        api: HubApi,
         pump: Pump,
         *,
         subscription: Callable[[], Subscription],
-        sent_ids: RememberedIds,
-        take: Callable[[Message], None],
-        tell: Callable[[State, CastError | None], None],
+        sent_ids: RecentIds,
+        on_message: Callable[[Message], None],
+        on_state: Callable[[State, CastError | None], None],
     ) -> None:
         self._settings = settings
-        self._calls = calls
+        self._api = api
         self._pump = pump
         self._make_subscription = subscription
         self._sent_ids = sent_ids
-        self._received_ids = RememberedIds(settings.remembered_ids)
-        self._take = take
-        self._tell = tell
+        self._received_ids = RecentIds(settings.remembered_ids)
+        self._on_message = on_message
+        self._on_state = on_state
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._running = False
@@ -115,12 +115,12 @@ class Receiver:
                 final = State(REFUSED, "the client failed inside; the log tells where"), None
         with self._starting:  # who hears of the end may start again at once
             self._running = False
-            self._tell(*final)
+            self._on_state(*final)
 
     def _stay_connected(self) -> tuple[State, CastError | None]:
         backoff = Backoff(self._settings.reconnect_first, self._settings.max_reconnect_seconds)
         while not self._stopping.is_set():
-            self._tell(State(CONNECTING), None)
+            self._on_state(State(CONNECTING), None)
             began = time.monotonic()
             try:
                 self._serve_one_connection()
@@ -134,7 +134,7 @@ class Receiver:
                     backoff.reset()
                 wait = backoff.next()
                 _log.debug("waiting %.1f s to reconnect: %s", wait, error)  # a service logs its states
-                self._tell(State(WAITING, str(error), wait), error)
+                self._on_state(State(WAITING, str(error), wait), error)
                 self._stopping.wait(wait)
         return State(OFFLINE), None
 
@@ -148,7 +148,7 @@ class Receiver:
                 self._leave(channel)
                 return
             self._receive(channel, channel.wait_for_first(_CONFIRMATION_WAIT))
-            self._tell(State(ONLINE, resumed=self._resumed), None)
+            self._on_state(State(ONLINE, resumed=self._resumed), None)
             while True:
                 self._receive(channel, channel.receive())
                 if time.monotonic() >= self._renew_at:
@@ -159,12 +159,12 @@ class Receiver:
 
     def _connect(self) -> Channel:
         """Return a channel at the endpoint of last time when the hub still knows it, else at a new one."""
-        self._calls.sign_in.token()
+        self._api.sign_in.token()
         subscription = self._subscription = self._make_subscription()
         if self._endpoint:
             try:
                 before = self._endpoint
-                self._endpoint = self._calls.subscribe(subscription, before)
+                self._endpoint = self._api.subscribe(subscription, before)
                 self._resumed = self._endpoint == before
                 return self._open()
             except Refused as error:
@@ -172,14 +172,14 @@ class Receiver:
                     raise
                 _log.info("the hub has forgotten this subscription: %s", error)
         self._endpoint, self._resumed = "", False
-        self._endpoint = self._calls.subscribe(subscription)
+        self._endpoint = self._api.subscribe(subscription)
         return self._open()
 
     def _open(self) -> Channel:
         settings = self._settings
         return Channel(
-            self._calls.http.address.socket(self._endpoint),
-            self._calls.http.network,
+            self._api.http.address.socket(self._endpoint),
+            self._api.http.network,
             connect_timeout=settings.connect_timeout,
             ping_interval=settings.ping_interval,
             ping_timeout=settings.ping_timeout,
@@ -196,7 +196,7 @@ class Receiver:
                 return
             self._left = True
         try:
-            self._calls.unsubscribe(self._subscription, self._endpoint, min(1.0, self._settings.close_timeout))
+            self._api.unsubscribe(self._subscription, self._endpoint, min(1.0, self._settings.close_timeout))
         except CastError as error:
             _log.info("left without unsubscribing: %s", error)
         channel.send_close()
@@ -219,7 +219,7 @@ class Receiver:
         self._renew_at = math.inf
         try:
             if self._subscription is not None:
-                self._calls.subscribe(self._subscription, self._endpoint)
+                self._api.subscribe(self._subscription, self._endpoint)
         except CastError as error:
             _log.info("the lease was not renewed: %s", error)
 
@@ -244,4 +244,4 @@ class Receiver:
             # Even when the acknowledgement is lost with the connection: the hub then sends it again, as a repeat.
             echo = frame.id in self._sent_ids
             if not echo and frame.key != _HEARTBEAT and self._received_ids.add(frame.id):
-                self._take(frame)
+                self._on_message(frame)

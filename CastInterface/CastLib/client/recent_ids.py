@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class RememberedIds:
+class RecentIds:
     """The last ``most`` ids; safe from any thread."""
 
     def __init__(self, most: int) -> None:

@@ -42,7 +42,7 @@ def without_copies(slices: Sequence[Slice], left_out: LeftOut, warnings: list[st
         left_out.append((older.path, f"{'an older' if known else 'another'} version of {shown_name(newer.path)}"))
         versions.append((older, newer, known))
     if versions:
-        warnings.append(_told_versions(versions))
+        warnings.append(_versions_sentence(versions))
     shared = [count for count in Counter(key[0] for key in found).values() if count > 1]
     if shared:
         warnings.append(
@@ -79,7 +79,7 @@ def _by_age(one: Slice, other: Slice) -> tuple[Slice, Slice, bool]:
     return (other, one, True) if made > others else (one, other, made < others)
 
 
-def _told_versions(versions: Sequence[tuple[Slice, Slice, bool]]) -> str:
+def _versions_sentence(versions: Sequence[tuple[Slice, Slice, bool]]) -> str:
     older, newer, known = versions[-1]
     many = f"{len(versions)} images" if len(versions) > 1 else "one image"
     why = "the newer is used" if known else "nothing in them tells which is newer"

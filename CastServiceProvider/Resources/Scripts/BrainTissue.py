@@ -37,7 +37,7 @@ MOST_VOXELS = 128e6  # half a gigabyte as numbers of 4 bytes
 NO_HEAD = (
     r"ABDOMEN|CHEST|THORAX|HEART|CARDIAC|PELVI|SPINE|KNEE|HIP|SHOULDER|ANKLE|FOOT|HAND|WRIST|ELBOW|BREAST|PROSTATE"
 )
-BRIGHT_TOLD = 5  # millilitres brighter than white matter from which on it is told
+MIN_BRIGHT = 5  # millilitres brighter than white matter from which on it is told
 
 
 def describe(number, label, category, meaning, color):
@@ -138,7 +138,7 @@ def segment(image, progress):
     progress("Telling the tissues apart", 0.7)
     labels, bright = tissue_classes(work, mask)
     millilitres = sitk.GetArrayViewFromImage(bright).sum() * np.prod(bright.GetSpacing()) / 1000
-    remark = f"; {millilitres:.0f} ml, brighter than white matter, are in none" if millilitres > BRIGHT_TOLD else ""
+    remark = f"; {millilitres:.0f} ml, brighter than white matter, are in none" if millilitres > MIN_BRIGHT else ""
     labels = sitk.Resample(labels, image, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
     return labels, remark
 

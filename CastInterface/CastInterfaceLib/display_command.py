@@ -28,7 +28,7 @@ from CastLib.slicer_python import in_slicer
 
 if TYPE_CHECKING:
     from CastInterfaceLib.study.local_studies import StudyFiles
-    from CastInterfaceLib.views.engine_viewer import EngineHost
+    from CastInterfaceLib.views.engine_viewer import EngineViewer
     from CastLib.client import Pump
 
 log = logging.getLogger("cast.display")
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.studies:
         if not folder.is_dir():
             raise CastError(f"--studies {folder}: there is no such folder")
-    host_kind = load_engine()
+    viewer_kind = load_engine()
     if stop.wait(0):
         return stop.exit_code
     from CastInterfaceLib.display.image_display import ImageDisplay
@@ -110,13 +110,13 @@ def run(args: argparse.Namespace) -> int:
     from CastSlicerLib.garbage import MainThreadCollector
 
     pump = Pump()
-    host = host_kind(args.layout, args.size)
-    for view in host.slice_views:
+    viewer = viewer_kind(args.layout, args.size)
+    for view in viewer.slice_views:
         if view.node.GetDefaultOrientation() == "Sagittal":
             view.beside_middle = args.sagittal
     session = Session(SessionSettings(**connection(args)), pump)
-    studies = find_studies(host, pump, args.studies)
-    display = ImageDisplay(host, session, pump, studies, SentImages(), patient_text=args.allow_patient_text)
+    studies = find_studies(viewer, pump, args.studies)
+    display = ImageDisplay(viewer, session, pump, studies, SentImages(), patient_text=args.allow_patient_text)
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
     if args.json:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))
@@ -131,12 +131,12 @@ def run(args: argparse.Namespace) -> int:
     finally:
         session.close()
         display.close()
-        host.close()
+        viewer.close()
         collector.end()
     return stop.exit_code
 
 
-def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFiles:
+def find_studies(viewer: EngineViewer, pump: Pump, folders: list[Path]) -> StudyFiles:
     """Where studies are looked for: in the folders named, else in Slicer's database where it is there."""
     from CastInterfaceLib.study.local_studies import StudyFiles
 
@@ -147,12 +147,12 @@ def find_studies(host: EngineHost, pump: Pump, folders: list[Path]) -> StudyFile
     return DatabaseStudies(pump)
 
 
-def load_engine() -> type[EngineHost]:
+def load_engine() -> type[EngineViewer]:
     """Import the engine and make sure that it can draw. Raises CastError with what to install."""
     if in_slicer():
-        from CastInterfaceLib.views.headless_viewer import HeadlessHost
+        from CastInterfaceLib.views.headless_viewer import HeadlessViewer
 
-        return HeadlessHost
+        return HeadlessViewer
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     for package, name in (("slicer", "slicer-core"), ("highdicom", "highdicom"), ("pydicom", "pydicom")):
@@ -170,7 +170,7 @@ def load_engine() -> type[EngineHost]:
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     try:
-        from CastInterfaceLib.views.engine_viewer import EngineHost  # takes seconds, while the trial runs
+        from CastInterfaceLib.views.engine_viewer import EngineViewer  # takes seconds, while the trial runs
     except ImportError as error:
         trial.kill()
         trial.wait()
@@ -183,7 +183,7 @@ def load_engine() -> type[EngineHost]:
         works = False
     if not works:
         raise CastError(f"the engine cannot draw: OpenGL is missing or too old{_advice()}")
-    return EngineHost
+    return EngineViewer
 
 
 def _advice() -> str:
