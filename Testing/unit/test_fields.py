@@ -122,6 +122,13 @@ def test_a_key_twice_in_one_object_is_refused(text: str) -> None:
     assert parse_json('{"a":{"a":1},"b":[{"a":2},{"a":3}]}')
 
 
+@pytest.mark.parametrize("digits", ["1" + "0" * 309, "-" + "9" * 4000, "2" + "0" * 308, "1e309"])
+def test_a_number_that_others_read_as_infinity_is_refused_before_its_digits_are_read(digits: str) -> None:
+    with pytest.raises(FieldError, match=f"not JSON: {digits[:40]}.* is no number that JSON can carry on"):
+        parse_json(f'[1, {{"a": {digits}}}]')
+    assert parse_json(f"[{10**308}, {-(10**308)}, 0, -7]") == [10**308, -(10**308), 0, -7]
+
+
 def test_values_in_a_row_are_bounded_between_ends_of_objects() -> None:
     many = ",".join(["1"] * fields.MAX_RUN)
     assert len(parse_json(f"[{many}]")) == fields.MAX_RUN
