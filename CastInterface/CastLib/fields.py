@@ -73,6 +73,8 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
         raise FieldError(where, f"not UTF-8 at byte {error.start}") from None
     except UnicodeEncodeError:
         raise _half_a_character(where) from None
+    if text.startswith("\ufeff"):
+        raise FieldError(where, "begins with a byte order mark: JSON is written without one")
     _check_shape(encoded, where, max_depth)
     try:
         value = _DECODER.decode(text)

@@ -115,6 +115,12 @@ def test_text_is_looked_at_once_whatever_stands_in_it() -> None:
         assert sum(len(piece) for piece, _ in pieces) <= len(text)
 
 
+def test_a_byte_order_mark_is_called_so() -> None:
+    for text in ("\ufeff{}", b"\xef\xbb\xbf{}"):
+        with pytest.raises(FieldError, match="body: begins with a byte order mark"):
+            parse_json(text)
+
+
 @pytest.mark.parametrize("text", ['{"a":1,"a":2}', '[{"b":{"x":0,"a":1,"\\u0061":1}}]'])
 def test_a_key_twice_in_one_object_is_refused(text: str) -> None:
     with pytest.raises(FieldError, match="'a' twice"):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from CastHubLib import log
@@ -156,13 +157,17 @@ class Connection(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
         """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""
-        answer = super().handle_error(*arguments, **named)
-        mistake = answer.status >= 500
-        reason = (
-            "the hub made a mistake; its log says where" if mistake else "this is no HTTP request that the hub reads"
-        )
+        answer = super().handle_error(request, status, exc, message)
+        if answer.status >= 500:
+            reason = "the hub made a mistake; its log says where"
+        elif isinstance(exc, LineTooLong):
+            reason = f"the address or a header is longer than the {self.max_field_size} bytes that the hub reads"
+        else:
+            reason = "this is no HTTP request that the hub reads"
         denied = refusal(answer.status, reason)
         denied.force_close()
         return denied
