@@ -160,14 +160,22 @@ class Connection(RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""
-        answer = super().handle_error(request, status, exc, message)
-        if answer.status >= 500:
+        """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal.
+
+        In the place of the library's own, which logs what clients do wrong, and that they break off, as faults of its.
+        """
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun, there cannot be another")
+        reason = "this is no HTTP request that the hub reads"
+        if isinstance(exc, ConnectionError):
+            log.info("cut", reason="gone")  # and nobody hears the answer
+        elif status >= 500:
+            log.failure("mistake", exc or RuntimeError())
             reason = "the hub made a mistake; its log says where"
-        elif isinstance(exc, LineTooLong):
-            reason = f"the address or a header is longer than the {self.max_field_size} bytes that the hub reads"
         else:
-            reason = "this is no HTTP request that the hub reads"
-        denied = refusal(answer.status, reason)
+            log.info("denied", status=status, address="unknown", error=type(exc).__name__)
+            if isinstance(exc, LineTooLong):
+                reason = f"the address or a header is longer than the {self.max_field_size} bytes that the hub reads"
+        denied = refusal(status, reason)
         denied.force_close()
         return denied
