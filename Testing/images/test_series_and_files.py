@@ -121,7 +121,7 @@ def test_many_frames_in_one_file_are_refused(desk: Desk, folder: Path) -> list[s
     "Images",
     "Enhanced images, with their geometry in functional groups",
     "refused",
-    "geometry in functional groups) are",
+    "with the geometry in functional groups) are not read",
 )
 def test_enhanced_images_are_refused(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
     slices = head_phantom.series("enhanced")
@@ -147,7 +147,7 @@ def test_images_without_a_position_are_refused(desk: Desk, folder: Path) -> list
     return refused(desk, folder, slices)
 
 
-@row("Images", "Slices of several sizes in one series", "shown, with a warning", "its series makes 2 volumes; this one")
+@row("Images", "Slices of several sizes in one series", "shown, with a warning", "its series makes 2 volumes")
 def test_slices_of_two_sizes_are_two_volumes(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
     slices = head_phantom.series("sizes")
     for one in slices[12:]:
