@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
@@ -15,6 +16,7 @@ from CastLib.errors import FieldError
 MAX_DEPTH = 100  # nesting of one message; a scene view or a FHIR resource stays under 30
 MAX_RUN = 250_000  # values in a row without the end of an object: longer lists of numbers are files
 MAX_CONTAINERS = 1_500_000  # lists and objects: 16 MiB of DICOM metadata have a million
+_DIGITS = sys.float_info.max_10_exp  # so many a whole number may have and is no larger than the largest float
 _ESCAPES_A_VALUE = 4  # that take no longer to read than one value
 _PIECE = 64 * 1024  # bytes looked at in one go: between them other threads have their turn
 _MISSING = object()
@@ -61,8 +63,8 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
     """Return the JSON value in ``data`` (UTF-8).
 
     Raises FieldError, naming ``where``, for anything that is not strict JSON: bad UTF-8 or lone surrogates, NaN and
-    Infinity, a key that an object has twice, nesting deeper than ``max_depth``, more than ``MAX_RUN`` values in a row
-    (a member of an object counts as three) or ``MAX_CONTAINERS`` lists and objects.
+    Infinity, numbers past the largest float, a key that an object has twice, nesting deeper than ``max_depth``, more
+    than ``MAX_RUN`` values in a row (a member of an object counts as three) or ``MAX_CONTAINERS`` lists and objects.
     """
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
@@ -71,6 +73,8 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
         raise FieldError(where, f"not UTF-8 at byte {error.start}") from None
     except UnicodeEncodeError:
         raise _half_a_character(where) from None
+    if text.startswith("\ufeff"):
+        raise FieldError(where, "begins with a byte order mark: JSON is written without one")
     _check_shape(encoded, where, max_depth)
     try:
         value = _DECODER.decode(text)
@@ -80,8 +84,6 @@ def parse_json(data: bytes | bytearray | memoryview | str, where: str = "body", 
         raise FieldError(where, f"not JSON: {error} is no number that JSON can carry on") from None
     except _Twice as error:
         raise FieldError(where, f"has {error} twice in one object: readers would differ on which counts") from None
-    except ValueError:
-        raise FieldError(where, "not JSON: a number has too many digits") from None
     if "\\" in text and ("\\ud" in text or "\\uD" in text):
         _refuse_lone_surrogates(value, where)
     return value
@@ -137,7 +139,16 @@ def _finite(digits: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once_each)
+def _whole(digits: str) -> int:
+    """Past the largest float other readers read infinity; and thousands of digits cost their square to read."""
+    if len(digits) > _DIGITS:
+        _finite(digits)
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once_each
+)
 
 
 def _check_shape(data: bytes, where: str, max_depth: int) -> None:

@@ -117,6 +117,18 @@ def test_the_patient_is_named_only_where_the_asker_wants_it_and_the_operator_all
 # Slices
 
 
+@row("Images", "A hole in a series, seen across its slices or in 3D", "shown, with a warning", "3 of 24 slices missing")
+def test_no_picture_is_silent_about_a_hole(desk: Desk, folder: Path) -> list[str]:
+    slices = head_phantom.series("hole")
+    uid = head_phantom.save(folder, slices[:11] + slices[14:])
+    desk.open(uid)
+    desk.until_shown(uid)
+    views = desk.viewports()
+    assert len(views) == 4 and all((decode(view["picture"])[1] == AMBER_STRIPE).all() for view in views)
+    (told,) = {view["warning"] for view in views}
+    return [told]
+
+
 @row("Images", "A slice that was never received", "shown, with a warning")
 def test_a_missing_slice_says_so_and_no_view_opens_on_it(desk: Desk, folder: Path) -> None:
     volume = open_head(desk, folder)

@@ -213,7 +213,7 @@ def test_missing_slices_are_dark_and_the_view_opens_on_another(desk: Desk, folde
     axial = next(view for view in desk.viewports() if view["orientation"] == "Axial")
     height = np.reshape(axial["sliceToRAS"], (4, 4))[2, 3]
     assert height in (pytest.approx(-10.0), pytest.approx(10.0))  # 10 and 14; the middle would be 0
-    assert any("3 slices are missing and shown black" in str(problem) for problem in desk.items("problem"))
+    assert any("3 slices are missing and shown empty" in str(problem) for problem in desk.items("problem"))
 
 
 def cut_short(path: Path) -> None:

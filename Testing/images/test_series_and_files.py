@@ -13,6 +13,8 @@ import pydicom
 import pytest
 from display_desk import Desk, folder, volumes_of  # noqa: F401
 from image_rows import row
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedCTImageStorage
 
 from CastInterfaceLib.scene.volumes import array_of, geometry_of
 
@@ -96,3 +98,63 @@ def test_the_class_decides_what_an_image_is(desk: Desk, folder: Path) -> None:  
     for one in slices:
         one.Modality = "SEG"
     assert not open_whole(desk, head_phantom.save(folder / "ctseg", slices))
+
+
+def refused(desk: Desk, folder: Path, slices: list[Dataset]) -> list[str]:  # noqa: F811
+    """Open what cannot be shown; what was told of it."""
+    id = desk.open(head_phantom.save(folder / "odd", slices))
+    desk.until_refused(id, 422)
+    assert not volumes_of(desk)
+    return [item["message"] for item in desk.items("problem")]
+
+
+@row("Images", "Several images in one file (multi-frame)", "refused", "multi-frame images (24 frames in one file)")
+def test_many_frames_in_one_file_are_refused(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("frames")
+    whole = slices[0]
+    whole.NumberOfFrames = len(slices)
+    whole.PixelData = b"".join(one.PixelData for one in slices)
+    return refused(desk, folder, [whole])
+
+
+@row(
+    "Images",
+    "Enhanced images, with their geometry in functional groups",
+    "refused",
+    "with the geometry in functional groups) are not read",
+)
+def test_enhanced_images_are_refused(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("enhanced")
+    for one in slices:
+        one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    return refused(desk, folder, slices)
+
+
+@row("Images", "Slices of a tilted gantry", "refused", "shifted sideways, as with a tilted gantry")
+def test_a_tilted_gantry_is_refused(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("tilted")
+    for number, one in enumerate(slices):
+        left, front, top = one.ImagePositionPatient
+        one.ImagePositionPatient = [left, float(front) + number, top]
+    return refused(desk, folder, slices)
+
+
+@row("Images", "Images without a position in space", "refused", "without a position in space")
+def test_images_without_a_position_are_refused(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("nowhere")
+    for one in slices:
+        del one.ImagePositionPatient
+    return refused(desk, folder, slices)
+
+
+@row("Images", "Slices of several sizes in one series", "shown, with a warning", "its series makes 2 volumes")
+def test_slices_of_two_sizes_are_two_volumes(desk: Desk, folder: Path) -> list[str]:  # noqa: F811
+    slices = head_phantom.series("sizes")
+    for one in slices[12:]:
+        one.Rows = one.Rows // 2
+        one.PixelData = one.PixelData[: len(one.PixelData) // 2]
+    uid = head_phantom.save(folder / "sizes", slices)
+    desk.open(uid)
+    desk.until_shown(uid)
+    assert sorted(array_of(volume).shape for volume in volumes_of(desk)) == [(12, 64, 128), (12, 128, 128)]
+    return [item["message"] for item in desk.items("problem")]

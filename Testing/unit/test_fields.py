@@ -115,11 +115,24 @@ def test_text_is_looked_at_once_whatever_stands_in_it() -> None:
         assert sum(len(piece) for piece, _ in pieces) <= len(text)
 
 
+def test_a_byte_order_mark_is_called_so() -> None:
+    for text in ("\ufeff{}", b"\xef\xbb\xbf{}"):
+        with pytest.raises(FieldError, match="body: begins with a byte order mark"):
+            parse_json(text)
+
+
 @pytest.mark.parametrize("text", ['{"a":1,"a":2}', '[{"b":{"x":0,"a":1,"\\u0061":1}}]'])
 def test_a_key_twice_in_one_object_is_refused(text: str) -> None:
     with pytest.raises(FieldError, match="'a' twice"):
         parse_json(text)
     assert parse_json('{"a":{"a":1},"b":[{"a":2},{"a":3}]}')
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 309, "-" + "9" * 4000, "2" + "0" * 308, "1e309"])
+def test_a_number_that_others_read_as_infinity_is_refused_before_its_digits_are_read(digits: str) -> None:
+    with pytest.raises(FieldError, match=f"not JSON: {digits[:40]}.* is no number that JSON can carry on"):
+        parse_json(f'[1, {{"a": {digits}}}]')
+    assert parse_json(f"[{10**308}, {-(10**308)}, 0, -7]") == [10**308, -(10**308), 0, -7]
 
 
 def test_values_in_a_row_are_bounded_between_ends_of_objects() -> None:

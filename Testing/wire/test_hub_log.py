@@ -188,6 +188,26 @@ def group(wire: Wire, plant: Plants) -> None:
     assert requests.delete(url, json={"hostTopic": wire.topic}).json()["removed"] == 1
 
 
+def test_what_clients_do_wrong_is_no_fault_of_the_hub(start_hub: Callable[..., HubProcess]) -> None:
+    hub = start_hub("--log-level", "debug")
+    port = int(hub.url.rsplit(":", 1)[1])
+    with Wire(hub.url) as wire:
+        token = wire.http.headers["Authorization"]
+        for text in ("no HTTP\r\n\r\n", f"GET / HTTP/1.1\r\nCookie: {'x' * 9000}\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", port), WAIT) as raw:
+                raw.sendall(text.encode())
+                assert b" 400 " in raw.recv(4096)
+        head = f"POST /api/hub HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token!s}\r\n"
+        for kind in ("application/json", "multipart/related; boundary=b"):
+            with socket.create_connection(("127.0.0.1", port), WAIT) as raw:
+                raw.sendall(f"{head}Content-Type: {kind}\r\nContent-Length: 900\r\n\r\n".encode() + b"{")
+        while hub.log.read_text().count("cut reason=gone") < 2:
+            wire.status()
+    log = hub.log.read_text()
+    assert len(re.findall(r"INFO cast.hub: denied status=400 address=unknown error=\w+", log)) == 2
+    assert "ERROR" not in log
+
+
 def test_an_event_can_be_followed(start_hub: Callable[..., HubProcess]) -> None:
     hub = start_hub("--log-level", "debug")
     with Wire(hub.url) as wire:

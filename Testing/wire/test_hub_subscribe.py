@@ -44,6 +44,24 @@ def test_the_reason_of_an_error_names_the_field(
     assert answer.status_code == status and answer.json()["message"].startswith(field)
 
 
+def test_an_event_sent_as_a_form_is_told_its_type(wire: Wire) -> None:
+    for kind in ("application/x-www-form-urlencoded", ""):
+        answer = wire.http.post(wire.hub, json=event("a-b", wire.topic), headers={"Content-Type": kind})
+        assert answer.status_code == 415 and answer.json()["message"].startswith("Content-Type: an event is sent as")
+
+
+def test_who_unsubscribes_what_has_ended_is_not_told_to_subscribe(wire: Wire) -> None:
+    form = {"hub.mode": "unsubscribe", "hub.topic": wire.topic, "hub.channel.endpoint": wire.subscribe("S")}
+    assert wire.http.post(wire.hub, data=form).status_code == 202
+    again = wire.http.post(wire.hub, data=form)
+    assert again.status_code == 404 and "it has ended" in again.json()["message"]
+
+
+def test_a_header_that_is_too_long_is_called_so(wire: Wire) -> None:
+    answer = wire.http.post(wire.hub, headers={"Authorization": "Bearer " + "x" * 9000})
+    assert answer.status_code == 400 and "longer than the 8190 bytes" in answer.json()["message"]
+
+
 @pytest.mark.parametrize(
     ("dialect", "lease", "granted"),
     [("plain", "999", 999), ("plain", "1", 60), ("plain", "9999999", 86_400), ("cast", "60", 7200)],

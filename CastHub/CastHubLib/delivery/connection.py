@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from CastHubLib import log
@@ -156,13 +157,25 @@ class Connection(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:
-        """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal."""
-        answer = super().handle_error(*arguments, **named)
-        mistake = answer.status >= 500
-        reason = (
-            "the hub made a mistake; its log says where" if mistake else "this is no HTTP request that the hub reads"
-        )
-        denied = refusal(answer.status, reason)
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, or is so to the library, with a sentence in JSON like every other refusal.
+
+        In the place of the library's own, which logs what clients do wrong, and that they break off, as faults of its.
+        """
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun, there cannot be another")
+        reason = "this is no HTTP request that the hub reads"
+        if isinstance(exc, ConnectionError):
+            log.info("cut", reason="gone")  # and nobody hears the answer
+        elif status >= 500:
+            log.failure("mistake", exc or RuntimeError())
+            reason = "the hub made a mistake; its log says where"
+        else:
+            log.info("denied", status=status, address="unknown", error=type(exc).__name__)
+            if isinstance(exc, LineTooLong):
+                reason = f"the address or a header is longer than the {self.max_field_size} bytes that the hub reads"
+        denied = refusal(status, reason)
         denied.force_close()
         return denied

@@ -130,6 +130,8 @@ class HubRoutes:
             subscriber = self._subscribe(fields, owner, self._hub.token_seconds(request))
         elif mode == "unsubscribe":
             subscriber = self._unsubscribe(fields, owner)
+        elif "event" in fields:
+            raise Denied(415, "Content-Type: an event is sent as application/json")
         else:
             raise FieldError("hub.mode", "must be subscribe or unsubscribe")
         path = _STRICT_PATH if subscriber.strict else ""
@@ -146,7 +148,7 @@ class HubRoutes:
             return self._hub.subscriptions.subscribe(
                 subscription, owner, strict=self._strict, max_lease_seconds=max_lease_seconds
             )
-        subscriber = self._own(form.endpoint_id, owner)
+        subscriber = self._own(form.endpoint_id, owner, "subscribe without it")
         if subscriber.strict != self._strict:
             raise FieldError("hub.channel.endpoint", "is of a subscription made at the hub's other address: use that")
         if subscriber.subscription.topic != subscription.topic:
@@ -156,7 +158,10 @@ class HubRoutes:
 
     def _unsubscribe(self, fields: Mapping[str, Any], owner: Owner) -> Subscriber:
         form = parse_unsubscribe(fields, by_topic=self._strict)
-        subscriber = self._own(form.endpoint_id, owner) if form.endpoint_id else self._only_one(form, owner)
+        if form.endpoint_id:
+            subscriber = self._own(form.endpoint_id, owner, "it has ended, or is another's")
+        else:
+            subscriber = self._only_one(form, owner)
         self._hub.subscriptions.end(subscriber, UNSUBSCRIBE, "unsubscribed")
         return subscriber
 
@@ -171,10 +176,10 @@ class HubRoutes:
             raise Denied(404, f"hub.topic and subscriber.name: {count} of this token; give hub.channel.endpoint")
         return found[0]
 
-    def _own(self, id: str, owner: Owner) -> Subscriber:
+    def _own(self, id: str, owner: Owner, otherwise: str) -> Subscriber:
         subscriber = self._hub.table.get(id)
         if subscriber is None or subscriber.owner != owner:
-            raise Denied(404, "hub.channel.endpoint: no such subscription of this token; subscribe without it")
+            raise Denied(404, f"hub.channel.endpoint: no such subscription of this token; {otherwise}")
         return subscriber
 
     def _publish(self, request: web.Request, publication: Publication, owner: Owner) -> web.Response:

@@ -154,7 +154,7 @@ def _read(
             *look.warnings,
         ),
         missing,
-        "" if places.exact else INTERPOLATED,
+        _mark(places, len(missing)),
     )
 
 
@@ -191,7 +191,7 @@ def _read_plane(series: Series, number: int, decoder: FrameDecoder) -> _Plane:
 
 
 def _finite(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Values of which each is a number, and how many were none: VTK draws anything for NaN."""
+    """Values of which each is a finite number, and how many were none: VTK draws anything for NaN."""
     if values.dtype.kind != "f":
         return values, 0
     good = np.isfinite(values)
@@ -200,8 +200,7 @@ def _finite(values: np.ndarray) -> tuple[np.ndarray, int]:
         return values, 0
     if count == values.size:
         raise _Unreadable("none of its values is a number")
-    low, high = values[good].min(), values[good].max()
-    return np.nan_to_num(values, nan=low, posinf=high, neginf=low), count
+    return np.where(good, values, values[good].min()), count
 
 
 class _Pile:
@@ -258,15 +257,21 @@ class _Pile:
 def _warnings(places: SlicePlaces, missing: int, not_numbers: int) -> list[str]:
     told = []
     if missing:
-        told.append(f"{missing} {'slice is' if missing == 1 else 'slices are'} missing and shown black")
+        told.append(f"{missing} {'slice is' if missing == 1 else 'slices are'} missing and shown empty")
     if not places.exact:
         told.append(
             f"the slices are unevenly spaced and shown interpolated, every {places.spacing:.3g} mm from the first to "
             "the last"
         )
     if not_numbers:
-        told.append(f"{not_numbers} voxels hold no number and are shown black")
+        told.append(f"{not_numbers} voxels hold no finite number and are shown as the smallest value of their slice")
     return told
+
+
+def _mark(places: SlicePlaces, missing: int) -> str:
+    """A hole looks like air in a view across the slices, so that no picture may keep silent about it."""
+    hole = f"{missing} of {places.count} slices missing" if missing else ""
+    return ", ".join(filter(None, (hole, "" if places.exact else INTERPOLATED)))
 
 
 def _scale_sentences(scales: Counter[tuple[bool | None, str]]) -> list[str]:
