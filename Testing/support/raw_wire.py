@@ -64,11 +64,19 @@ def bound(wire: Wire, name: str = "S", more: str = "") -> socket.socket:
     endpoint = urlsplit(wire.subscribe(name))
     line = connected(wire.url)
     line.sendall(f"GET {endpoint.path} HTTP/1.1\r\nHost: {endpoint.netloc}\r\n{UPGRADE}{more}\r\n".encode())
-    answer = b""
-    while b"subscribe" not in answer:
-        answer += line.recv(65_536)
+    answer = read_until(line, b"subscribe")
     assert answer.startswith(b"HTTP/1.1 101") and b"permessage-deflate" not in answer
     return line
+
+
+def read_until(line: socket.socket, text: bytes) -> bytes:
+    """What comes, up to the piece with a text that must be in it."""
+    got = b""
+    while text not in got:
+        piece = line.recv(65_536)
+        assert piece, got
+        got += piece
+    return got
 
 
 def ended(line: socket.socket) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hub_process import HubProcess
 from hub_wire import WAIT, Wire, batch_body, event, hub_in_thread
+from raw_wire import posted, read_until
 
 MIB = 1024 * 1024
 
@@ -172,11 +173,7 @@ def test_a_sender_that_disappears_leaves_nothing(tmp_path: Path, memory: int) ->
 def test_a_sender_that_stalls_is_cut_off(tmp_path: Path) -> None:
     with hub_in_thread(tmp_path, upload_idle_seconds=0.2) as url, Wire(url) as wire:
         raw = _begin(wire, batch_body(envelope(wire.topic, [entry("a.dcm", 100)]), [b"abc"], end=False))
-        answer = b""
-        while b"no byte" not in answer:
-            piece = raw.recv(4096)
-            assert piece, answer
-            answer += piece
+        answer = read_until(raw, b"no byte")
         assert b" 408 " in answer.split(b"\r\n")[0]
         assert _within(lambda: wire.status()["payloads"]["bytes"] == 0)
         raw.close()
@@ -184,13 +181,8 @@ def test_a_sender_that_stalls_is_cut_off(tmp_path: Path) -> None:
 
 def _begin(wire: Wire, beginning: bytes) -> socket.socket:
     """An upload that is not going to end."""
-    host = wire.url.removeprefix("http://")
-    name, port = host.split(":")
-    raw = socket.create_connection((name, int(port)), timeout=WAIT)
-    lines = ["POST /api/hub/ HTTP/1.1", f"Host: {host}", f"Authorization: {wire.http.headers['Authorization']}"]
-    lines += ['Content-Type: multipart/related; boundary="b"', "Content-Length: 50000000", "", ""]
-    raw.sendall("\r\n".join(lines).encode() + beginning.removesuffix(b"\r\n"))
-    return raw
+    kind = 'multipart/related; boundary="b"'
+    return posted(wire, "/api/hub/", beginning.removesuffix(b"\r\n"), kind, 50_000_000)
 
 
 def _within(condition: Callable[[], bool]) -> bool:

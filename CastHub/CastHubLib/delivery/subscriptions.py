@@ -236,7 +236,7 @@ class Subscriptions:
         if self._settings.grace_seconds:
             self._watch(subscriber, self._settings.grace_seconds)
         else:
-            self._late.add((subscriber, subscriber.timer))
+            self._no_socket_came(subscriber)
 
     def close(self) -> None:
         """Begin to close every socket with 1001, after what waits for it; clients then look for the hub again."""
