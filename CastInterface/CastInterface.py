@@ -60,8 +60,9 @@ class CastInterfaceWidget(ModuleWidget):
 
 
 class CastInterfaceLogic(ScriptedLoadableModuleLogic):
-    """The module without its panel, for other extensions: has all that ``CastInterfaceLib.logic.interface_logic``
-    and ``hub_logic`` document.
+    """The module without its panel, for other extensions.
+
+    It has all that ``CastInterfaceLib.logic.interface_logic`` and ``hub_logic`` document.
 
     Usage, in Slicer's Python console::
 

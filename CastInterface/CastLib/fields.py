@@ -45,7 +45,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return the JSON word for a value's type: ``text``, ``a number``, ``a list`` …"""
+    """Return the JSON word for a value's type: ``text``, ``a number``, ``a list`` and so on."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,5 +1,7 @@
-"""What belongs to a message that somebody sent: the progress of its work, why it failed, its result (protocol:
-status-update; whom a result goes to)."""
+"""What belongs to a message that somebody sent: the progress of its work, why it failed, its result.
+
+Protocol: status-update; whom a result goes to.
+"""
 
 from __future__ import annotations
 

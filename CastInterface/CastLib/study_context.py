@@ -73,8 +73,9 @@ def http_address(url: str) -> str:
 
 
 def parse_study(message: Message) -> StudyReference:
-    """Return the study a message names. A message that names none gives an empty reference: the caller says whether
-    that is a mistake.
+    """Return the study a message names.
+
+    A message that names none gives an empty reference: the caller says whether that is a mistake.
 
     Raises FieldError when a resource is no object, and when the message names two studies or two patients: which of
     them is meant nobody can know.

@@ -14,7 +14,7 @@ PATIENCE = 3.0  # seconds for each of connecting and answering
 
 
 def hub_status(address: str, pump: Pump) -> dict[str, Any]:
-    """What the hub at an address tells of itself: ``product``, ``version``, ``subscriptions`` …
+    """What the hub at an address tells of itself: ``product``, ``version``, ``subscriptions`` and so on.
 
     Raises:
         FieldError: this is no address.

@@ -88,8 +88,10 @@ class ProviderLogic:
         self._keep()
 
     def limit(self, slots: int, queue: int, timeout: float) -> None:
-        """Jobs at once, jobs waiting, and seconds that a job may take. Kept, and taken up by a service at its next
-        start."""
+        """Jobs at once, jobs waiting, and seconds that a job may take.
+
+        They are kept, and taken up by a service at its next start.
+        """
         self.services.limit(slots=slots, queue=queue, timeout=timeout)
         write_setting(_LIMITS, {"slots": slots, "queue": queue, "timeout": timeout})
 

@@ -252,7 +252,7 @@ class Host:
         return int(QtWidgets.QApplication.exec())
 
     def answer(self, *buttons: str) -> None:
-        """Answer the next questions of ``slicer.util``: "Ok", "Cancel", "Yes" …"""
+        """Answer the next questions of ``slicer.util``: "Ok", "Cancel", "Yes" and so on."""
         from slicer_host import messages
 
         messages.answer_next(*buttons)

@@ -127,7 +127,7 @@ class LayoutManager(Strict):
         self.setLayout(number)
 
     def sliceViewNames(self) -> tuple[str, ...]:
-        """ "Red", "Green" …"""
+        """The names of the slice views: "Red", "Green" and so on."""
         return tuple(self._slices)
 
     def sliceWidget(self, name: str) -> SliceWidget | None:

@@ -69,8 +69,10 @@ class Method:
 
 
 def text_as_qt_has_it(text: str) -> str:
-    """A text as PythonQt hands it on: its end is the first NUL; half a surrogate pair is refused (UnicodeEncodeError,
-    which is a ValueError)."""
+    """A text as PythonQt hands it on: its end is the first NUL.
+
+    Half a surrogate pair is refused (UnicodeEncodeError, which is a ValueError).
+    """
     text.encode("utf-8")
     return text.partition("\0")[0]
 

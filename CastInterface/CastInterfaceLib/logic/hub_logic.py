@@ -79,8 +79,11 @@ class HubLogic:
 
     @property
     def state(self) -> State:
-        """Where the connection stands: ``state.kind`` is "offline", "connecting", "online", "waiting to reconnect" or
-        "refused", ``state.reason`` a sentence."""
+        """Where the connection stands.
+
+        ``state.kind`` is "offline", "connecting", "online", "waiting to reconnect" or "refused", ``state.reason`` a
+        sentence.
+        """
         return self._connection.state
 
     @property
@@ -149,8 +152,10 @@ class HubLogic:
         self._connection.disconnect()
 
     def testHub(self, hub: str, callback: Ended) -> None:
-        """Ask an address whether a hub answers there: ``callback(status, error)``, ``status`` a dict with ``product``,
-        ``version`` and counts."""
+        """Ask an address whether a hub answers there.
+
+        ``callback(status, error)``: ``status`` is a dict with ``product``, ``version`` and counts.
+        """
         pump = self._timer.pump
         self._background.start("Looking for a hub", lambda job: hub_status(hub, pump), callback)
 
@@ -249,8 +254,10 @@ class HubLogic:
         self.request(STATUS, callback or (lambda value, error: None), actor=EVERY, timeout=2.0)
 
     def inBackground(self, text: str, work: Callable[[Job], Any], callback: Ended) -> Job:
-        """Run ``work(job)`` on a thread, where it may wait but touch neither Qt nor the scene: ``callback(value,
-        error)``."""
+        """Run ``work(job)`` on a thread, where it may wait but touch neither Qt nor the scene.
+
+        ``callback(value, error)`` is called on the main thread.
+        """
         return self._background.start(text, work, callback)
 
     def cleanup(self) -> None:

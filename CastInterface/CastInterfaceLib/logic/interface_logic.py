@@ -126,8 +126,11 @@ class InterfaceLogic(HubLogic):
             self._connection.display.cancel()
 
     def knownFiles(self, node: Any) -> list[Path]:
-        """The DICOM files that a volume node was read from: in Slicer's database, or received over the hub and kept as
-        long as their study is open. Empty when not all of them are known and still there."""
+        """The DICOM files that a volume node was read from.
+
+        They are in Slicer's database, or received over the hub and kept as long as their study is open. Empty when not
+        all of them are known and still there.
+        """
         return list(known_files(node))
 
     def volumes(self) -> list[Any]:

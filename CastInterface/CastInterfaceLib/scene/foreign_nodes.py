@@ -71,7 +71,6 @@ def take_views(viewer: Viewer, study_uid: str, patient: Patient) -> list[str]:
     Returns:
         the names of what was hidden, or laid over the slices.
     """
-
     known = [node for node in _displayables(viewer.scene) if study_of(node) is not None]
     for node in known:
         if _is_of(node, study_uid, patient):

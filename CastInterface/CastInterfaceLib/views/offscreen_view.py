@@ -59,7 +59,7 @@ class OffscreenView:
 
     @property
     def name(self) -> str:
-        """The layout name: "Red", "Green", "Yellow", "1" …"""
+        """The layout name: "Red", "Green", "Yellow", "1" and so on."""
         return str(self.node.GetLayoutName())
 
     @property
