@@ -80,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="tell the patient's name and ID, in pictures and scene views, to those who ask for it (default: nobody)",
     )
+    parser.add_argument(
+        "--on-unsaved",
+        choices=("keep", "discard"),
+        default="keep",
+        help="what was made on a study and not saved, when the study is to go: kept hidden, or discarded "
+        "(default: keep)",
+    )
     add_connection_arguments(parser, product=SLICER_PRODUCT, actor=IMAGE_DISPLAY)
     add_service_arguments(parser)
 
@@ -116,7 +123,15 @@ def run(args: argparse.Namespace) -> int:
             view.beside_middle = args.sagittal
     session = Session(SessionSettings(**connection(args)), pump)
     studies = find_studies(viewer, pump, args.studies)
-    display = ImageDisplay(viewer, session, pump, studies, SentImages(), patient_text=args.allow_patient_text)
+    display = ImageDisplay(
+        viewer,
+        session,
+        pump,
+        studies,
+        SentImages(),
+        patient_text=args.allow_patient_text,
+        on_unsaved=args.on_unsaved,
+    )
     session.on_state(lambda state: log.info("%s at %s", state, session.hub))
     if args.json:
         session.on_state(lambda state: print(json.dumps(session.describe(state)), flush=True))

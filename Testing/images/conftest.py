@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from display_desk import desk, folder  # noqa: F401  (fixtures)
+from scene_additions import scene  # noqa: F401
 
 if TYPE_CHECKING:
     from CastInterfaceLib.views.engine_viewer import EngineViewer

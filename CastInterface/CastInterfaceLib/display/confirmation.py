@@ -20,7 +20,7 @@ from CastLib.client import Pump, Session, State
 from CastLib.client.state import OFFLINE, ONLINE, REFUSED
 from CastLib.data_types import STATUS
 from CastLib.errors import CastError, FieldError
-from CastLib.events import IMAGING_STUDY_OPEN
+from CastLib.events import IMAGING_STUDY_CLOSE, IMAGING_STUDY_OPEN
 from CastLib.message import Message, Target, make_message, parse_publish
 from CastLib.study_context import parse_study
 from CastSlicerLib.jobs import Job, Jobs
@@ -43,8 +43,7 @@ class Confirmation:
         jobs: runs the thread that asks.
         pump: hands over to the main thread.
         study: the study that is open.
-        handle: takes an event that opens another.
-        close_study: closes what is open.
+        handle: takes an event that opens another, or closes what is open.
         mark: takes the local time since when nothing is confirmed, "" when all is again.
     """
 
@@ -55,7 +54,6 @@ class Confirmation:
         pump: Pump,
         study: Callable[[], OpenStudy | None],
         handle: Callable[[Message], object],
-        close_study: Callable[[], object],
         mark: Callable[[str], object],
     ) -> None:
         self._session = session
@@ -63,7 +61,6 @@ class Confirmation:
         self._pump = pump
         self._study = study
         self._handle = handle
-        self._close_study = close_study
         self._mark = mark
         self._timer: threading.Timer | None = None
         self._closed = False
@@ -143,8 +140,7 @@ class Confirmation:
             self._handle(open_event(self._session, context))
         else:
             log.info("the worklist says that nothing is open")
-            self._close_study()
-            self.confirm()
+            self._handle(_event(IMAGING_STUDY_CLOSE, self._session, study.message.context))
 
     def _ask(self) -> None:
         self._wait(None)
@@ -185,7 +181,11 @@ class Confirmation:
 
 def open_event(session: Session, context: Context) -> Message:
     """An open as if it had come from the hub."""
-    return parse_publish(make_message(IMAGING_STUDY_OPEN, session.topic or "*", context))
+    return _event(IMAGING_STUDY_OPEN, session, context)
+
+
+def _event(name: str, session: Session, context: Context) -> Message:
+    return parse_publish(make_message(name, session.topic or "*", context))
 
 
 def _means(message: Message, study: OpenStudy) -> bool:

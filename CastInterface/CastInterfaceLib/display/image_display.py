@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from CastInterfaceLib.display.scene_update import follow
 from CastInterfaceLib.display.sent_images import SentImages
 from CastInterfaceLib.display.status import in_no_view, problem_item
 from CastInterfaceLib.display.study_scene import StudyScene
+from CastInterfaceLib.display.unsaved_question import DISCARD, KEEP, STAY, UnsavedQuestion
 from CastInterfaceLib.scene.known_files import note_files
 from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import geometry_of, name_volume
@@ -61,6 +63,7 @@ class ImageDisplay:
         files: the local folders.
         sent: who sends images out.
         patient_text: whether those who ask for it are told who the patient is, in pictures and scene views.
+        on_unsaved: what becomes of work that is not saved when its study is to go, see `unsaved_question`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class ImageDisplay:
         sent: SentImages,
         *,
         patient_text: bool = False,
+        on_unsaved: str = KEEP,
     ) -> None:
         self._viewer = viewer
         self._session = session
@@ -81,6 +85,7 @@ class ImageDisplay:
         self._study: OpenStudy | None = None
         self._kept = KeptBatches()
         self._problems = Problems()
+        self._unsaved = UnsavedQuestion(on_unsaved)
         self._temporary = TemporaryFolder()
         self._numbers = itertools.count(1)
         self._sent = sent
@@ -101,9 +106,7 @@ class ImageDisplay:
         )
         self._reader = StudyReader(session, pump, files, self._scene)
         session.on_event(self.handle)
-        self._confirmation = Confirmation(
-            session, self._jobs, pump, lambda: self._study, self.handle, self.close_study, self._mark
-        )
+        self._confirmation = Confirmation(session, self._jobs, pump, lambda: self._study, self.handle, self._mark)
         self.answer_status = StatusAnswer(
             session.settings.product, self._scene_views, self._jobs, files, self._problems, lambda: self._study
         )
@@ -209,12 +212,13 @@ class ImageDisplay:
         study = self._study
         if study is not None and not with_files and study.is_opened_again_by(reference):
             log.info("%s: open already: id %s", message.event, message.id)
+            self._unsaved.take()
             try:
                 self._scene.bring_up(study, reference.series_uids)
             except NotShown as error:
                 self._refuse(message, error, study.study_uid)
             return
-        self.close_study()
+        self._leave(message)
         folder = self._new_folder()
         self._study = study = OpenStudy(message, reference, reference.study_uid, folder)
         study.batches = self._kept.of(study)
@@ -229,16 +233,44 @@ class ImageDisplay:
             log.info("%s: not open here: id %s", message.event, message.id)
             return
         log.info("%s: id %s", message.event, message.id)
-        self.close_study()
+        self._leave(message)
 
-    def close_study(self) -> None:
-        """Take what this display has shown out of the scene; also right after somebody else has emptied the scene."""
+    def _leave(self, message: Message) -> None:
+        """Close what is open for an event that asks for it. Raises NotShown when the user has to be asked first."""
+        study = self._study
+        try:
+            discard = self._unsaved.check(self._scene.unsaved(study) if study is not None else [], message)
+        except NotShown:
+            self._scene.mark(study, time.strftime("%H:%M:%S"))  # others are elsewhere by now
+            self._changed()
+            raise
+        self.close_study(discard=discard)
+
+    @property
+    def unsaved(self) -> tuple[str, ...]:
+        """The names of what is not saved, while `answer_unsaved` is waited for."""
+        return self._unsaved.names
+
+    def answer_unsaved(self, answer: str) -> None:
+        """The user says what becomes of what is not saved: `KEEP`, `DISCARD` or `STAY`."""
+        message = self._unsaved.take()
+        if message is not None and answer != STAY:
+            self.close_study(discard=answer == DISCARD)
+            self.handle(message)
+
+    def close_study(self, *, discard: bool = False) -> None:
+        """Take what this display has shown out of the scene; also right after somebody else has emptied the scene.
+
+        Args:
+            discard: whether what the user has made on it and not saved goes too.
+        """
         study, self._study = self._study, None
+        self._unsaved.take()
         self._problems.clear()
         if study is not None:
             study.job.cancel()
             self._scene_views.forget()
-            self._scene.remove(study)
+            self._scene.remove(study, discard=discard)
             study.remove_folder()
 
     def forget_removed(self) -> None:

@@ -31,6 +31,7 @@ class OpenNow:
         doing: what is under way, "" when nothing is.
         fraction: how far it is, 0 to 1, or None when it cannot be told.
         problems: sentences, newest last.
+        unsaved: what is not saved of the user's work, while he is asked what becomes of it.
     """
 
     study_uid: str = ""
@@ -41,6 +42,7 @@ class OpenNow:
     doing: str = ""
     fraction: float | None = None
     problems: tuple[str, ...] = ()
+    unsaved: tuple[str, ...] = ()
 
 
 def open_now(display: ImageDisplay | None) -> OpenNow:
@@ -62,6 +64,7 @@ def open_now(display: ImageDisplay | None) -> OpenNow:
         doing,
         fraction,
         tuple(display.problems),
+        display.unsaved,
     )
 
 

@@ -18,6 +18,7 @@ from CastInterfaceLib.scene.known_files import forget_files, note_files
 from CastInterfaceLib.scene.segmentation_source import odd_about, volume_for
 from CastInterfaceLib.scene.segmentations import show_segmentation
 from CastInterfaceLib.scene.slices_in_3d import hide_slices_in_3d
+from CastInterfaceLib.scene.unsaved_work import unsaved_work
 from CastInterfaceLib.scene.viewer import Viewer
 from CastInterfaceLib.scene.volumes import add_volume, geometry_of, is_shown, remove_node, remove_nodes, show_volume
 from CastInterfaceLib.study.grids import box_corners
@@ -169,10 +170,17 @@ class StudyScene:
         for shown in study.forget_removed():
             forget_files(shown.series)
 
-    def remove(self, study: OpenStudy) -> None:
+    def unsaved(self, study: OpenStudy) -> list[Any]:
+        """The nodes with what the user has made over a study, or changed of its results, and not saved."""
+        if study.adopted or not study.in_views:
+            return []
+        return unsaved_work(self._viewer.scene, study.study_uid, study.nodes, study.is_changed)
+
+    def remove(self, study: OpenStudy, *, discard: bool = False) -> None:
         """Take out what was shown for a study; a volume of the user's stays, with the results that he got for it.
 
         What the user made over the study, or changed of its results, is kept in the scene, hidden; that is told.
+        With ``discard`` what of it is not saved goes too.
         """
         for shown in study.series.values():
             forget_files(shown.series)
@@ -180,6 +188,7 @@ class StudyScene:
             note_what_is_there(self._viewer.scene, study.study_uid, study.patient)
             return
         going = [node for node in study.nodes if not study.is_changed(node)]
+        going += self.unsaved(study) if discard else []
         hidden = leave_views(self._viewer, study.study_uid, study.patient, going) if study.in_views else []
         remove_nodes(self._viewer.scene, reversed(going))
         hide_slices_in_3d(self._viewer)

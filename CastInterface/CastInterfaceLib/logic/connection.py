@@ -9,6 +9,7 @@ from typing import Any
 
 from CastInterfaceLib.display.image_display import ImageDisplay
 from CastInterfaceLib.display.sent_images import SentImages
+from CastInterfaceLib.display.unsaved_question import ASK, KEEP
 from CastInterfaceLib.scene.foreign_nodes import leave_views
 from CastInterfaceLib.scene.volumes import remove_nodes
 from CastInterfaceLib.views.window_viewer import SlicerViewer, patient_text_allowed
@@ -91,7 +92,13 @@ class Connection:
         session.on_presence(self._on_presence)
         studies = viewer.studies(self._timer.pump)
         display = ImageDisplay(
-            viewer, session, self._timer.pump, studies, self._sent, patient_text=patient_text_allowed()
+            viewer,
+            session,
+            self._timer.pump,
+            studies,
+            self._sent,
+            patient_text=patient_text_allowed(),
+            on_unsaved=ASK if viewer.has_window else KEEP,
         )
         self.display = display
         self._set_state(State("connecting"))
@@ -147,7 +154,9 @@ class Connection:
     def _keep(self, display: ImageDisplay) -> None:
         study = display.study
         if study is not None and not study.adopted:
-            self._leftover, self._leftover_of = study.nodes, (study.study_uid, study.patient)
+            # What the user has drawn in is his.
+            self._leftover = [node for node in study.nodes if not study.is_changed(node)]
+            self._leftover_of = (study.study_uid, study.patient)
             display.leave()
 
     def _session_state(self, session: Session, state: State) -> None:

@@ -125,6 +125,15 @@ class InterfaceLogic(HubLogic):
         if self._connection.display is not None:
             self._connection.display.cancel()
 
+    def answerUnsaved(self, answer: str) -> None:
+        """Say what becomes of work that is not saved, for which `openNow.unsaved` asks.
+
+        Args:
+            answer: "keep" (in the scene, hidden) or "discard", and the study goes; or "stay".
+        """
+        if self._connection.display is not None:
+            self._connection.display.answer_unsaved(answer)
+
     def knownFiles(self, node: Any) -> list[Path]:
         """The DICOM files that a volume node was read from.
 

@@ -9,8 +9,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from CastInterfaceLib.display.open_now import OpenNow
+from CastInterfaceLib.display.unsaved_question import DISCARD, KEEP, STAY
 from CastInterfaceLib.logic.interface_logic import InterfaceLogic
 from CastInterfaceLib.panels.thumbnails import SIDE, thumbnail
+from CastInterfaceLib.study.left_out import name_some
 from CastSlicerLib.palette import BUSY, color_icon, plain, set_icon, show_text
 from CastSlicerLib.sections import PROGRESS
 from CastSlicerLib.tables import fit_columns, fit_rows, stretch
@@ -28,6 +30,8 @@ class OpenSection:
         self._shown: tuple[Any, ...] | None = None
         ui.slots.connect(ui.cancelButton, "clicked()", logic.cancelOpening)
         set_icon(ui.cancelButton, "SP_DialogCancelButton")
+        for button, answer in ((ui.keepButton, KEEP), (ui.discardButton, DISCARD), (ui.stayButton, STAY)):
+            ui.slots.connect(button, "clicked()", lambda answer=answer: logic.answerUnsaved(answer))
         ui.contentTable.setIconSize(qt.QSize(SIDE, SIDE))
         stretch(ui.contentTable)
         fit_columns(ui.contentTable, 1)
@@ -57,11 +61,20 @@ class OpenSection:
             # A maximum of 0 makes Qt show that something is done, without saying how far.
             ui.openProgress.setMaximum(0 if now.fraction is None else 100)
             ui.openProgress.setValue(round(100 * (now.fraction or 0)))
+        ui.unsavedFrame.setVisible(bool(now.unsaved))
+        if now.unsaved:
+            show_text(ui.unsavedLabel, self._question(now), BUSY)
         show_text(ui.problemLabel, self._problems(now), BUSY)
         ui.problemLabel.toolTip = "\n".join(now.problems)
         if self._shown != (now.series, now.segments):
             self._shown = (now.series, now.segments)
             self._fill(now)
+
+    def _question(self, now: OpenNow) -> str:
+        return _(
+            "The hub has moved on to something else. Not saved of your work on this study: {names}. Save it first if "
+            "you like; then say what becomes of it."
+        ).format(names=name_some(now.unsaved))
 
     def _problems(self, now: OpenNow) -> str:
         """The newest problems, and how many more the tooltip tells."""

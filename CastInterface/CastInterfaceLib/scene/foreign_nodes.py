@@ -71,7 +71,7 @@ def take_views(viewer: Viewer, study_uid: str, patient: Patient) -> list[str]:
     Returns:
         the names of what was hidden, or laid over the slices.
     """
-    known = [node for node in _displayables(viewer.scene) if study_of(node) is not None]
+    known = [node for node in displayables(viewer.scene) if study_of(node) is not None]
     for node in known:
         if _is_of(node, study_uid, patient):
             _show_again(node)
@@ -80,7 +80,7 @@ def take_views(viewer: Viewer, study_uid: str, patient: Patient) -> list[str]:
 
 def note_what_is_there(scene: Any, study_uid: str = "", patient: Patient = NOBODY) -> None:
     """Write on everything which study it is of; what nobody knows is of this one from now on, or of none."""
-    for node in _displayables(scene):
+    for node in displayables(scene):
         note_study(node, study_uid, patient)
 
 
@@ -113,7 +113,7 @@ def leave_views(viewer: Viewer, study_uid: str, patient: Patient, going: Sequenc
         if background is not None and _is_of(background, study_uid, patient):
             composite.SetForegroundVolumeID(None)
             composite.SetLabelVolumeID(None)
-    of_it = [node for node in _displayables(viewer.scene) if _is_of(node, study_uid, patient)]
+    of_it = [node for node in displayables(viewer.scene) if _is_of(node, study_uid, patient)]
     return _hide(viewer, [node for node in of_it if node not in going])
 
 
@@ -159,7 +159,7 @@ def _show_again(node: Any) -> None:
             display.SetVisibility(True)
 
 
-def _displayables(scene: Any) -> list[Any]:
+def displayables(scene: Any) -> list[Any]:
     """The displayable nodes that users see, not the planes that show the slices in 3D."""
     return [
         node
@@ -194,7 +194,7 @@ def _drawn_in(view: View) -> list[Any]:
     layers = [node for composite in _composites(scene, view, flat) for node in _layers_of(scene, composite)]
     drawn = [
         node
-        for node in _displayables(scene)
+        for node in displayables(scene)
         if any(
             display.GetVisibility(view.node.GetID())
             and (display.GetVisibility2D() if flat else display.GetVisibility3D())

@@ -28,6 +28,8 @@ class _SlicerEngine:
 class HeadlessViewer(EngineViewer):
     """Slicer's scene with offscreen views. A `viewer.Viewer`; see `EngineViewer` for the arguments."""
 
+    has_window = False
+
     def __init__(self, layout: str = DEFAULT_LAYOUT, size: tuple[int, int] = (1024, 1024)) -> None:
         super().__init__(layout, size, _SlicerEngine())
 

@@ -39,7 +39,13 @@ def patient_text_allowed() -> bool:
 
 
 class SlicerViewer(Viewer, Protocol):
-    """A `Viewer` inside Slicer, which has a DICOM database too."""
+    """A `Viewer` inside Slicer, which has a DICOM database too.
+
+    Attributes:
+        has_window: whether somebody may sit in front of it.
+    """
+
+    has_window: bool
 
     def studies(self, pump: Pump) -> DatabaseStudies:
         """Slicer's DICOM database as the place where studies are found."""
@@ -156,6 +162,8 @@ class WindowViewer:
     Args:
         size: width and height of each view's picture in pixels.
     """
+
+    has_window = True
 
     def __init__(self, size: tuple[int, int] = PICTURE_SIZE) -> None:
         self.scene = slicer.mrmlScene
