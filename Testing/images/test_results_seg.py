@@ -229,10 +229,11 @@ def test_of_several_volumes_of_one_series_the_one_on_whose_grid_it_lies_is_taken
 
     from CastInterfaceLib.scene.segmentation_source import volume_for
     from CastInterfaceLib.study.prepared_segmentation import prepare_segmentation
+    from CastInterfaceLib.study.source_grids import source_of
     from CastLib.errors import CastError
 
     (shown,) = head.desk.display.study.series.values()  # type: ignore[union-attr]
-    prepared = prepare_segmentation(seg(tmp_path / "a.dcm", MARKER, head.slices), [5.0])
+    prepared = prepare_segmentation(seg(tmp_path / "a.dcm", MARKER, head.slices), [source_of(shown.series)])
     other = slicer.vtkMRMLScalarVolumeNode()
     other.Copy(shown.volume)
     other.SetSpacing(4.0, 4.0, 5.0)

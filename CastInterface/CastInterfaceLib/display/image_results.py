@@ -20,11 +20,12 @@ from CastInterfaceLib.scene.image_overlay import PreparedImage, add_image, latti
 from CastInterfaceLib.scene.segmentation_source import grid_of, odd_about, volume_for
 from CastInterfaceLib.scene.segmentations import show_segmentation
 from CastInterfaceLib.scene.viewer import Viewer
-from CastInterfaceLib.scene.volumes import SERIES, STUDY, is_shown, show_volume, volume_corners
+from CastInterfaceLib.scene.volumes import FRAME_OF_REFERENCE, SERIES, STUDY, is_shown, show_volume, volume_corners
 from CastInterfaceLib.study.grids import Grid, Misplaced, check_other_grid, fit_places
 from CastInterfaceLib.study.image_file import read_image_file
 from CastInterfaceLib.study.label_reading import IMAGE, read_labels, said
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, prepare_segmentation, prepare_segments
+from CastInterfaceLib.study.source_grids import Source
 from CastInterfaceLib.study.sources import NotShown, as_not_shown, payload_entries, segmentation_files
 from CastLib.client import Pump, Session
 from CastLib.dicom.series import scan
@@ -165,7 +166,8 @@ class ImageResults:
 
     def _show_seg(self, path: Path, volume: Any, job: Job, shown: ShownResult) -> None:
         source = self._on_main(volume, lambda: grid_of(volume))
-        prepared = prepare_segmentation(path, [float(source.spacing[2])])
+        named, frame = (volume.GetAttribute(key) or "" for key in (SERIES, FRAME_OF_REFERENCE))
+        prepared = prepare_segmentation(path, [Source(named, frame, source)])
         job.check()
 
         def show() -> None:

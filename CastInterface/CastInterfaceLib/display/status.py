@@ -98,7 +98,7 @@ def label_map_item(segmentation: Segmentation, source_series: str) -> dict[str, 
     item: dict[str, Any] = {
         "sourceSeriesInstanceUID": source_series,
         "fileName": segmentation.file_name,
-        "modality": "SEG",
+        "modality": segmentation.modality,
         "segments": [
             {
                 "number": segment.number,

@@ -101,6 +101,7 @@ class Segmentation:
         ijk_to_ras: 4x4, voxel (column, row, slice) to RAS in mm.
         shape: slices, rows, columns of the whole.
         patient: whose it is, as far as it says so.
+        modality: of the file.
         warnings: what is odd about it, as parts of a sentence about "it".
     """
 
@@ -117,6 +118,7 @@ class Segmentation:
     source_instances: frozenset[str] = frozenset()
     patient: Patient = field(default_factory=Patient)
     warnings: tuple[str, ...] = ()
+    modality: str = "SEG"
 
     @property
     def voxel_volume(self) -> float:

@@ -10,12 +10,18 @@ from typing import Any
 import numpy as np
 import slicer
 import vtk
+from pydicom.errors import InvalidDicomError
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
 from CastInterfaceLib.study.grids import Box
 from CastInterfaceLib.study.label_maps import Segmentation, SegmentMask, outer_segments
 from CastInterfaceLib.study.segment_surfaces import closed_surface
 from CastInterfaceLib.study.segmentation_file import read_segmentation
+from CastInterfaceLib.study.source_grids import Source
+from CastInterfaceLib.study.structure_file import read_structures
+from CastLib.dicom.headers import STRUCTURE_SET, uid_of
+from CastLib.dicom.reading import read_header
+from CastLib.errors import FieldError
 
 # Two segments are in the same place when the boxes share this much of the inner one's.
 SAME_PLACE = 0.8
@@ -41,15 +47,28 @@ class PreparedSegmentation:
     outer: frozenset[int]
 
 
-def prepare_segmentation(path: Path, spacings: Sequence[float] = ()) -> PreparedSegmentation:
-    """Everything of a SEG that takes time: decoding, surfaces, which segment hides another.
+def prepare_segmentation(path: Path, sources: Sequence[Source] = ()) -> PreparedSegmentation:
+    """Everything of a SEG or structure set that takes time: decoding, surfaces, which segment hides another.
 
-    Touches no scene; made for a worker thread. For ``spacings`` see `read_segmentation`.
+    Touches no scene; made for a worker thread.
+
+    Args:
+        path: the file.
+        sources: the series that it may be of.
 
     Raises:
-        CastError: the file cannot be read as a SEG.
+        CastError: the file cannot be read as either.
     """
-    return prepare_segments(read_segmentation(path, spacings))
+    if _is_structure_set(path):
+        return prepare_segments(read_structures(path, sources))
+    return prepare_segments(read_segmentation(path, [float(one.grid.spacing[2]) for one in sources]))
+
+
+def _is_structure_set(path: Path) -> bool:
+    try:
+        return uid_of(read_header(path, ["SOPClassUID"]), "SOPClassUID") == STRUCTURE_SET
+    except (InvalidDicomError, FieldError, OSError):  # which of them it is, is told when it is read
+        return False
 
 
 def prepare_segments(segmentation: Segmentation) -> PreparedSegmentation:

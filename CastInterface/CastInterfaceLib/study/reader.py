@@ -18,6 +18,7 @@ from CastInterfaceLib.study.local_studies import AmbiguousAccession, StudyFiles
 from CastInterfaceLib.study.open_study import OpenStudy
 from CastInterfaceLib.study.prepared_segmentation import PreparedSegmentation, prepare_segmentation
 from CastInterfaceLib.study.prepared_volume import PreparedVolume, prepare_volume
+from CastInterfaceLib.study.source_grids import source_of
 from CastInterfaceLib.study.sources import (
     NotShown,
     as_not_shown,
@@ -257,12 +258,12 @@ class StudyReader:
                     continue
                 self._pump.post(self._sink.add_series, study, series, volume)
         shown = [one.series for one in list(study.series.values())]
-        spacings = [one.geometry.spacing[2] for one in (*images, *shown) if one.geometry is not None]
+        sources = [source_of(one) for one in (*images, *shown)]
         for path in segmentations:
             job.check()
             job.report("Reading a segmentation")
             try:
-                prepared = prepare_segmentation(path, spacings)
+                prepared = prepare_segmentation(path, sources)
             except Exception as error:
                 job.check()
                 failures.append(_failure(error, path.name))

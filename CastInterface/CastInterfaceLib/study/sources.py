@@ -17,7 +17,7 @@ from CastInterfaceLib.study.identity import (
     contradiction_among,
     people_among,
 )
-from CastLib.dicom.headers import SEG_CLASSES
+from CastLib.dicom.headers import SEGMENTS_CLASSES
 from CastLib.dicom.series import Scan, Series
 from CastLib.errors import CastError, FieldError, HubNotReachable, Refused, TransferError
 from CastLib.manifest import FileEntry
@@ -209,13 +209,13 @@ def without_picture(series: Iterable[Series]) -> list[tuple[str, str]]:
             f"{'file' if len(one.files) == 1 else 'files'}) is not shown: {one.reason_not_shown}.",
         )
         for one in series
-        if one.geometry is None and one.sop_class_uid not in SEG_CLASSES
+        if one.geometry is None and one.sop_class_uid not in SEGMENTS_CLASSES
     ]
 
 
 def segmentation_files(series: Iterable[Series]) -> list[Path]:
-    """The files of SEG objects among the series."""
-    return [path for one in series if one.sop_class_uid in SEG_CLASSES for path in one.files]
+    """The files among the series that hold segments: SEG objects and structure sets."""
+    return [path for one in series if one.sop_class_uid in SEGMENTS_CLASSES for path in one.files]
 
 
 def nothing_to_show(series: Sequence[Series]) -> NotShown:

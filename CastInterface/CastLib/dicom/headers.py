@@ -46,6 +46,10 @@ TIME_TAGS = (
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 #: … and Surface Segmentation, which has no voxels: all that are results of segmenting.
 SEGMENTATION_CLASSES = (*SEG_CLASSES, "1.2.840.10008.5.1.4.1.1.66.5")
+#: RT Structure Set: contours of regions.
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+#: What is shown as segments over the series that it is of.
+SEGMENTS_CLASSES = (*SEG_CLASSES, STRUCTURE_SET)
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _TAGS = (
