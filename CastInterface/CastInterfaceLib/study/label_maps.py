@@ -6,13 +6,16 @@ one, in memory and in Slicer's slice views. Where some overlap there are several
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from CastInterfaceLib.study.grids import Grid
+from CastLib.errors import CastError
 from CastLib.patient import Patient
 
 #: More segments than that make no segmentation: each is drawn in 3D and listed.
@@ -147,6 +150,85 @@ class Segmentation:
                     rows, columns = np.unravel_index(some, plane.shape)
                     found.append((np.stack([columns, rows, np.full(len(some), k)], axis=1).astype(float), len(places)))
         return found
+
+
+class LabelLayers:
+    """Puts segments into as few layers as their overlaps allow: one that overlaps others goes into the next layer.
+
+    Args:
+        name: what sentences call the file.
+        things: and its segments.
+        shape: slices, rows, columns.
+        count: how many segments there are at most.
+        max_layers: as many as it takes, within `MAX_LAYER_VOXELS`.
+
+    Attributes:
+        layers: the arrays, one at least.
+        layer_of: for each segment's value the layer that it is in.
+    """
+
+    def __init__(self, name: str, things: str, shape: tuple[int, int, int], count: int, max_layers: int) -> None:
+        self._name, self._things = name, things
+        self._shape, self._max_layers = shape, max_layers
+        self._kind = np.uint8 if count <= np.iinfo(np.uint8).max else np.uint16
+        self.layers: list[np.ndarray] = [np.zeros(shape, self._kind)]
+        self.layer_of: dict[int, int] = {}
+
+    def put(self, value: int, pieces: Callable[[], Iterable[tuple[int, np.ndarray]]]) -> None:
+        """Put a segment in under a value.
+
+        Args:
+            value: from 1.
+            pieces: makes its slices, each with what indexes the slice's pixels, one after the other: numbers or bool.
+
+        Raises:
+            CastError: so many overlap that memory would not do.
+        """
+        at = 0
+        while not _put(self.layers[at], value, pieces()):
+            at += 1
+            if at == len(self.layers):
+                if (at + 1) * math.prod(self._shape) > MAX_LAYER_VOXELS or at == self._max_layers:
+                    raise CastError(
+                        f"{self._name} is not shown: so many of its {self._things} overlap that memory would not do."
+                    )
+                self.layers.append(np.zeros(self._shape, self._kind))
+        self.layer_of[value] = at
+
+    def counts(self) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """`count_labels` of each value in its own layer."""
+        found: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        for number, layer in enumerate(self.layers):
+            found |= count_labels(layer, [value for value, at in self.layer_of.items() if at == number])
+        return found
+
+
+def _put(layer: np.ndarray, value: int, pieces: Iterable[tuple[int, np.ndarray]]) -> bool:
+    """Put pieces into a layer; whether there was room for all of them, else nothing of the value is left there."""
+    touched: set[int] = set()
+    for k, present in pieces:
+        target = layer[k].reshape(-1)
+        there = target[present]
+        if np.any((there != 0) & (there != value)):
+            for other in touched:
+                layer[other][layer[other] == value] = 0
+            return False
+        target[present] = value
+        touched.add(k)
+    return True
+
+
+@contextmanager
+def reading(name: str, kind: str) -> Iterator[None]:
+    """Around the reading of a file: whatever comes up of a broken one is a CastError with its ``name`` and ``kind``."""
+    try:
+        yield
+    except CastError:
+        raise
+    except MemoryError:
+        raise CastError(f"{name} is too large for this machine's memory.") from None
+    except Exception as error:  # pydicom raises whatever a broken file leads it to
+        raise CastError(f"{name} cannot be read as {kind}: it is damaged ({type(error).__name__}).") from None
 
 
 def count_labels(layer: np.ndarray, values: Sequence[int]) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -6,19 +6,21 @@ a hundred organs take the memory of one.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from CastInterfaceLib.study.label_maps import (
-    MAX_LAYER_VOXELS,
     MAX_SEGMENTS,
+    LabelLayers,
     Segmentation,
     SegmentMask,
     color_number,
     count_labels,
+    reading,
 )
 from CastInterfaceLib.study.segmentation_frames import FRACTIONAL, LABELMAP, Frames
 from CastInterfaceLib.study.segmentation_places import FramePlaces, place_frames
@@ -42,14 +44,8 @@ def read_segmentation(path: Path, spacings: Sequence[float] = ()) -> Segmentatio
     Raises:
         CastError: it is no SEG, is broken, or its frames do not make a volume.
     """
-    try:
+    with reading(path.name, "a DICOM SEG"):
         return _read(path, spacings)
-    except CastError:
-        raise
-    except MemoryError:
-        raise CastError(f"{path.name} is too large for this machine's memory.") from None
-    except Exception as error:  # pydicom raises whatever a broken file leads it to
-        raise CastError(f"{path.name} cannot be read as a DICOM SEG: it is damaged ({type(error).__name__}).") from None
 
 
 def _read(path: Path, spacings: Sequence[float]) -> Segmentation:
@@ -176,38 +172,20 @@ def _label_layer(
 def _layers(
     frames: Frames, places: FramePlaces, shape: tuple[int, int, int], frames_of: dict[int, list[int]], name: str
 ) -> tuple[list[np.ndarray], dict[int, tuple[int, int]]]:
-    """The layers, and each segment's layer and value in it; a segment that overlaps others goes into the next one."""
-    size = shape[0] * shape[1] * shape[2]
-    dtype = np.uint8 if len(frames_of) <= np.iinfo(np.uint8).max else np.uint16
-    layers: list[np.ndarray] = [np.zeros(shape, dtype)]
+    """The layers, and each segment's layer and value in it."""
+    made = LabelLayers(name, "segments", shape, len(frames_of), MAX_LAYERS)
+
+    def pieces(own: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+        for frame in own:
+            present = frames.present(frame)
+            for k in places.of_frame[frame]:
+                yield k, present
+
     values: dict[int, tuple[int, int]] = {}
     for value, (number, own) in enumerate(sorted(frames_of.items()), 1):
-        at = 0
-        while not _put(layers[at], value, frames, places, own):
-            at += 1
-            if at == len(layers):
-                if (at + 1) * size > MAX_LAYER_VOXELS or at == MAX_LAYERS:
-                    raise CastError(f"{name} is not shown: so many of its segments overlap that memory would not do.")
-                layers.append(np.zeros(shape, dtype))
-        values[number] = (at, value)
-    return layers, values
-
-
-def _put(layer: np.ndarray, value: int, frames: Frames, places: FramePlaces, own: Iterable[int]) -> bool:
-    """Put a segment's frames into a layer; whether there was room for all of them, else nothing of it is left there."""
-    touched: set[int] = set()
-    for frame in own:
-        present = frames.present(frame)
-        for k in places.of_frame[frame]:
-            target = layer[k].reshape(-1)
-            there = target[present]
-            if np.any((there != 0) & (there != value)):
-                for other in touched:
-                    layer[other][layer[other] == value] = 0
-                return False
-            target[present] = value
-            touched.add(k)
-    return True
+        made.put(value, partial(pieces, own))
+        values[number] = (made.layer_of[value], value)
+    return made.layers, values
 
 
 def _color(description: Any, number: int) -> tuple[float, float, float]:

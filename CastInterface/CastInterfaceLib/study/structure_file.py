@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from CastInterfaceLib.study.contours import MAX_BESIDE, Filled, fill_contours
-from CastInterfaceLib.study.grids import LPS_TO_RAS, Grid
+from CastInterfaceLib.study.grids import LPS_TO_RAS
 from CastInterfaceLib.study.label_maps import (
     MAX_LAYER_VOXELS,
     MAX_SEGMENTS,
+    LabelLayers,
     Segmentation,
     SegmentMask,
     color_number,
-    count_labels,
+    reading,
 )
 from CastInterfaceLib.study.source_grids import Source
 from CastLib.dicom.headers import text_of, uid_of
@@ -44,16 +46,8 @@ def read_structures(path: Path, sources: Sequence[Source]) -> Segmentation:
     Raises:
         CastError: it is none, is broken, or references none of the sources.
     """
-    try:
+    with reading(path.name, "a DICOM structure set"):
         return _read(path, sources)
-    except CastError:
-        raise
-    except MemoryError:
-        raise CastError(f"{path.name} is too large for this machine's memory.") from None
-    except Exception as error:  # pydicom raises whatever a broken file leads it to
-        raise CastError(
-            f"{path.name} cannot be read as a DICOM structure set: it is damaged ({type(error).__name__})."
-        ) from None
 
 
 def _read(path: Path, sources: Sequence[Source]) -> Segmentation:
@@ -70,11 +64,11 @@ def _read(path: Path, sources: Sequence[Source]) -> Segmentation:
     source = _source_for(name, sources, series, frames)
     if int(np.prod(source.grid.shape)) > MAX_LAYER_VOXELS:
         raise CastError(f"{name} is not shown: its series has more voxels than this display takes.")
-    painter = _Painter(name, source.grid, len(regions))
+    labels = LabelLayers(name, "regions", source.grid.shape, len(regions), MAX_SEGMENTS)
     warnings: list[str] = []
     for value, item in enumerate(regions, 1):
         number, frame = int(item.ROINumber), str(item.get("ReferencedFrameOfReferenceUID") or "")
-        label = text_of(item, "ROIName") or f"Region {number}"
+        label = _label(item)
         contours, others = _contours_of(drawn.get(number))
         if others:
             warnings.append(f"{others} of the contours of {label} are points or open lines, which have no inside")
@@ -83,7 +77,7 @@ def _read(path: Path, sources: Sequence[Source]) -> Segmentation:
             contours = []
         filled = fill_contours(contours, source.grid)
         warnings += _odd(label, filled, bool(contours))
-        painter.paint(value, filled)
+        labels.put(value, partial(_pieces, filled))
     return Segmentation(
         sop_instance_uid=uid_of(data, "SOPInstanceUID"),
         series_uid=uid_of(data, "SeriesInstanceUID"),
@@ -93,7 +87,7 @@ def _read(path: Path, sources: Sequence[Source]) -> Segmentation:
         description=text_of(data, "StructureSetLabel") or text_of(data, "SeriesDescription"),
         ijk_to_ras=source.grid.ijk_to_ras,
         shape=source.grid.shape,
-        segments=tuple(_segments(regions, drawn, painter)),
+        segments=tuple(_segments(regions, drawn, labels)),
         file_name=name,
         source_instances=frozenset(instances),
         patient=Patient.of(data),
@@ -102,49 +96,28 @@ def _read(path: Path, sources: Sequence[Source]) -> Segmentation:
     )
 
 
-def _segments(regions: Sequence[Any], drawn: dict[int, Any], painter: _Painter) -> Iterator[SegmentMask]:
-    counts = [
-        count_labels(layer, [value for value, at in painter.layer_of.items() if at == number])
-        for number, layer in enumerate(painter.layers)
-    ]
+def _pieces(filled: Filled) -> Iterator[tuple[int, np.ndarray]]:
+    for number, plane in filled.planes.items():
+        yield number, plane.reshape(-1)
+
+
+def _segments(regions: Sequence[Any], drawn: dict[int, Any], labels: LabelLayers) -> Iterator[SegmentMask]:
+    counts = labels.counts()
     for value, item in enumerate(regions, 1):
-        number, at = int(item.ROINumber), painter.layer_of[value]
+        number = int(item.ROINumber)
         yield SegmentMask(
             number=number,
-            label=text_of(item, "ROIName") or f"Region {number}",
+            label=_label(item),
             color=_color(drawn.get(number), value),
             terminology="",
-            layer=painter.layers[at],
+            layer=labels.layers[labels.layer_of[value]],
             value=value,
-            counts=counts[at][value],
+            counts=counts[value],
         )
 
 
-class _Painter:
-    """Puts regions into label maps; one that overlaps another goes into the next map."""
-
-    def __init__(self, name: str, grid: Grid, regions: int) -> None:
-        self._name = name
-        self._shape = grid.shape
-        self._kind = np.uint8 if regions <= np.iinfo(np.uint8).max else np.uint16
-        self.layers: list[np.ndarray] = []
-        self.layer_of: dict[int, int] = {}
-
-    def paint(self, value: int, filled: Filled) -> None:
-        """Put a region in. Raises CastError when so many overlap that memory would not do."""
-        free = (
-            at
-            for at, layer in enumerate(self.layers)
-            if not any(np.any(layer[number][plane]) for number, plane in filled.planes.items())
-        )
-        at = next(free, len(self.layers))
-        if at == len(self.layers):
-            if (at + 1) * int(np.prod(self._shape)) > MAX_LAYER_VOXELS:
-                raise CastError(f"{self._name} is not shown: so many of its regions overlap that memory would not do.")
-            self.layers.append(np.zeros(self._shape, self._kind))
-        for number, plane in filled.planes.items():
-            self.layers[at][number][plane] = value
-        self.layer_of[value] = at
+def _label(item: Any) -> str:
+    return text_of(item, "ROIName") or f"Region {int(item.ROINumber)}"
 
 
 def _source_for(name: str, sources: Sequence[Source], series: Sequence[str], frames: set[str]) -> Source:
