@@ -239,7 +239,7 @@ class ImageDisplay:
         """Close what is open for an event that asks for it. Raises NotShown when the user has to be asked first."""
         study = self._study
         try:
-            discard = self._unsaved.check(self._scene.unsaved(study) if study is not None else [], message)
+            discard = self._unsaved.check(lambda: self._scene.unsaved(study) if study is not None else [], message)
         except NotShown:
             self._scene.mark(study, time.strftime("%H:%M:%S"))  # others are elsewhere by now
             self._changed()

@@ -5,6 +5,7 @@ Who works at a screen is asked; a display without anybody in front of it keeps i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from CastInterfaceLib.study.left_out import name_some
@@ -33,22 +34,22 @@ class UnsavedQuestion:
         self._waiting: Message | None = None
         self.names: tuple[str, ...] = ()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether an answer is waited for."""
-        return self._waiting is not None
-
-    def check(self, unsaved: list[Any], message: Message) -> bool:
+    def check(self, unsaved: Callable[[], list[Any]], message: Message) -> bool:
         """Whether what is not saved shall be discarded for an event that makes the study go.
+
+        Args:
+            unsaved: finds the nodes; only who asks the user looks for them.
+            message: the event, which is followed after the user's answer.
 
         Raises:
             NotShown: the user has to be asked first (409, FHIRcast's answer of an application that cannot follow).
         """
-        if self._rule != ASK or not unsaved:
+        nodes = unsaved() if self._rule == ASK else []
+        if not nodes:
             return self._rule == DISCARD
         self._waiting = message
-        self.names = tuple(sorted(node.GetName() or "" for node in unsaved))
-        are = "is" if len(unsaved) == 1 else "are"
+        self.names = tuple(sorted(node.GetName() or "" for node in nodes))
+        are = "is" if len(nodes) == 1 else "are"
         raise NotShown(
             409,
             "unsaved-work",

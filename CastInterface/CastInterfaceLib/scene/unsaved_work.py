@@ -36,7 +36,7 @@ def _can_be_lost(node: Any) -> bool:
 
 
 def _is_empty(node: Any) -> bool:
-    """Whether a node holds nothing: no point, no segment with a voxel in it, no image, no surface."""
+    """Whether a node holds nothing: no point, no segment, no image, no surface."""
     if node.IsA("vtkMRMLMarkupsNode"):
         return not node.GetNumberOfControlPoints()
     if node.IsA("vtkMRMLSegmentationNode"):
