@@ -14,8 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from slicer_host.loaded_module import LoadedModule
 
 HERE = Path(__file__).resolve().parents[1]
 ROOT = HERE.parent
@@ -55,42 +56,6 @@ def import_slicer() -> None:
         importlib.import_module("slicer")
     finally:
         sys.path[:] = path
-
-
-class LoadedModule:
-    """A module in Slicer.
-
-    Attributes:
-        name: "CastHub".
-        object: the ``qSlicerScriptedLoadableModule``: ``slicer.modules.casthub``.
-    """
-
-    def __init__(self, name: str, module: Any) -> None:
-        self.name = name
-        self.object = module
-
-    @property
-    def file(self) -> ModuleType:
-        """The Python module of the module file, as it is now."""
-        return sys.modules[self.name]
-
-    @property
-    def widget(self) -> Any:
-        """The ``ScriptedLoadableModuleWidget``, set up; after a reload the new one."""
-        return self.object.widgetRepresentation().self()
-
-    @property
-    def logic(self) -> Any:
-        """What ``slicer.util.getModuleLogic`` gives to other extensions."""
-        import slicer.util
-
-        return slicer.util.getModuleLogic(self.name)
-
-    def test(self) -> None:
-        """Run the module's self-test as Slicer does; raises what fails."""
-        import slicer
-
-        slicer.selfTests[self.name](msec=0)
 
 
 class Host:
@@ -160,7 +125,9 @@ class Host:
             module,
             origins,
             qmrml,
+            slicer_home,
             slicer_log,
+            strict,
         )
 
         guarded_scene.install()
@@ -176,7 +143,7 @@ class Host:
         state = app.state
         state.engine, state.module_manager, state.io_manager = self._engine, self._manager, io_manager.IOManager()
         state.settings = qt.QSettings()
-        state.slicer_home = str(make_slicer_home(self.folder / "slicer"))
+        state.slicer_home = str(slicer_home.make_slicer_home(self.folder / "slicer"))
         state.temporary_path = str(self.folder / "temporary")
         os.mkdir(state.temporary_path)
         # Children's too. What the product leaves in there is found.
@@ -196,7 +163,7 @@ class Host:
             module.qSlicerScriptedLoadableModuleWidget,
         ):
             setattr(slicer, kind.__name__, kind)
-        slicer.__dict__["__getattr__"] = refuse_unlisted
+        slicer.__dict__["__getattr__"] = strict.refuse_unlisted
         messages.install()
         slicer_log.install()
         # Slicer 5.12 imports it when its module panel comes up.
@@ -259,7 +226,9 @@ class Host:
 
     def set_dark(self, dark: bool = True) -> None:
         """Give the application a dark or a light palette."""
-        self.app.setPalette(dark_palette() if dark else self._light)
+        from slicer_host import appearance
+
+        self.app.setPalette(appearance.dark_palette() if dark else self._light)
 
     def grab(self, what: Any, name: Any, width: int = 400, height: int | None = None) -> Path:
         """A picture of a panel or another widget; where it is.
@@ -270,30 +239,15 @@ class Host:
             width: in pixels.
             height: in pixels; as high as the contents want by default.
         """
+        from slicer_host import appearance
+
         widget = what.object.widgetRepresentation() if isinstance(what, LoadedModule) else getattr(what, "parent", what)
         if callable(widget):  # a QWidget's parent()
             widget = what
-        panel = self._window.panel() if self._window is not None else None
-        if panel is not None and panel.widget() is widget:
-            frame = 2 * panel.frameWidth
-            self._window.resize(width, height or 900)
-            self.app.processEvents()
-            wanted = height or max(widget.sizeHint.height(), widget.minimumSizeHint.height()) + frame + 2
-            chrome = self._window.height - panel.height
-            self._window.resize(width, wanted + chrome)
-            widget = panel
-        else:
-            widget.resize(width, height or widget.sizeHint.height())
-            widget.show()
-        for _ in range(3):
-            self.app.processEvents()
         path = Path(name)
         if not path.is_absolute():
             path = Path(os.environ.get("SLICER_HOST_PICTURES", self.folder / "pictures")) / path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not widget.grab().save(str(path)):
-            raise OSError(f"the picture {path} could not be written")
-        return path
+        return appearance.grab(widget, path, width, height, self._window)
 
     def scrolls_sideways(self) -> bool:
         """Whether the module panel shows a horizontal scroll bar."""
@@ -438,63 +392,8 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def refuse_unlisted(name: str) -> Any:
-    """``slicer.<name>`` that neither the engine nor the host has."""
-    from slicer_host.strict import missing
-
-    raise AttributeError(missing("slicer", name, "slicer_host/host.py"))
-
-
 def delete_later_now() -> None:
     """Carry out what ``deleteLater()`` has put off."""
     from PySide6 import QtCore
 
     QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
-
-
-def make_slicer_home(home: Path) -> Path:
-    """A folder that looks like an installed Slicer as far as ``PythonSlicer`` goes, which is put on ``PATH``.
-
-    As in Slicer it knows Slicer's packages and not the extension's: those are on its path only when its starter says
-    so.
-    """
-    scripts, packages = home / "bin", home / "lib" / "Python"
-    scripts.mkdir(parents=True)
-    packages.mkdir(parents=True)
-    packages.joinpath("sitecustomize.py").write_text(
-        "import sys\n"
-        "sys.meta_path[:] = [f for f in sys.meta_path if '__editable__' not in getattr(f, '__module__', '')]\n"
-        "sys.path[:] = [p for p in sys.path if '__editable__' not in p]\n",
-        encoding="utf-8",
-    )
-    separator = os.pathsep
-    if os.name == "nt":
-        starter = scripts / "PythonSlicer.bat"
-        lines = (f"@set PYTHONPATH={packages}{separator}%PYTHONPATH%", f'@"{sys.executable}" %*', "")
-        starter.write_text("\n".join(lines), encoding="utf-8")
-    else:
-        starter = scripts / "PythonSlicer"
-        starter.write_text(
-            f'#!/bin/sh\nPYTHONPATH="{packages}{separator}$PYTHONPATH" exec "{sys.executable}" "$@"\n', encoding="utf-8"
-        )
-        starter.chmod(0o755)
-    os.environ["PATH"] = f"{scripts}{separator}{os.environ.get('PATH', '')}"
-    return home
-
-
-def dark_palette() -> Any:
-    """The colours of Slicer's dark style."""
-    import qt
-
-    palette = qt.QPalette()
-    colors = {
-        "Window": "#323232", "WindowText": "#ffffff", "Base": "#242424", "AlternateBase": "#323232",
-        "ToolTipBase": "#323232", "ToolTipText": "#ffffff", "Text": "#ffffff", "Button": "#323232",
-        "ButtonText": "#ffffff", "BrightText": "#ff5555", "Link": "#57a5ff", "Highlight": "#2a82da",
-        "HighlightedText": "#ffffff", "PlaceholderText": "#9a9a9a",
-    }  # fmt: skip
-    for role, color in colors.items():
-        palette.setColor(getattr(qt.QPalette, role), qt.QColor(color))
-    for role in ("WindowText", "Text", "ButtonText"):
-        palette.setColor(qt.QPalette.Disabled, getattr(qt.QPalette, role), qt.QColor("#7f7f7f"))
-    return palette

@@ -33,3 +33,8 @@ class Strict:
 def missing(owner: str, name: str, place: str) -> str:
     """The sentence for an attribute that is not in a stand-in's list."""
     return f"{owner} of the stand-in has no '{name}'; if Slicer has it and a module needs it, add it to {place}"
+
+
+def refuse_unlisted(name: str) -> Any:
+    """``slicer.<name>`` that neither the engine nor the host has."""
+    raise AttributeError(missing("slicer", name, "slicer_host/host.py"))
