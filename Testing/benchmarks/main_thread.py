@@ -21,7 +21,16 @@ import time
 from pathlib import Path
 
 TESTING = Path(__file__).resolve().parents[1]
-FILES = ("test_interface_panel", "test_provider_panel", "test_hub_panel", "test_main_thread", "test_main_job_panels")
+FILES = (
+    "test_interface_panel",
+    "test_interface_studies",
+    "test_interface_messages",
+    "test_provider_panel",
+    "test_provider_trials",
+    "test_hub_panel",
+    "test_main_thread",
+    "test_main_job_panels",
+)
 BAR = 0.050  # seconds
 ROWS = 2000
 SHOWN = 10

@@ -8,49 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_process import ROOT, HubProcess
-from interface_parts import study_uid_in
-from panel_parts import WIDTHS, ProviderPart, empty
+from hub_process import HubProcess
+from panel_parts import ECHO, ENDLESS, RAISES, ProviderPart, empty, script
 from provider_process import Asker
-
-SAMPLE = ROOT / "Resources" / "SampleStudy" / "DICOM"
-
-ECHO = '''"""Sends back what came."""
-
-import time
-
-def onMessage(message, context):
-    files = context.files()
-    context.progress("Half of it", 0.5)
-    print("printed by the script")
-    time.sleep(0.6)
-    context.send_files(files, event=message["event"]["hub.event"])
-'''
-RAISES = 'def onMessage(message, context):\n    raise ValueError("No brain was found")\n'
-THRESHOLD = """
-import pydicom
-import numpy as np
-from CastLib.dicom.series import read_series
-from CastServiceProviderLib.segmentation_result import TISSUE, Code, SegmentDescription, write_segmentation
-
-def onMessage(message, context):
-    (series,) = read_series(context.files())
-    images = [pydicom.dcmread(path) for path in series.files]
-    bright = np.array([image.pixel_array * float(image.RescaleSlope) > 50 for image in images])
-    segment = SegmentDescription(1, "Bright", TISSUE, Code("85756007", "SCT", "Tissue"), (255, 0, 0), "Threshold")
-    context.send_files([write_segmentation(
-        context.directory / "seg.dcm", series.files, bright.astype(np.uint8), [segment],
-        description="Bright", product="Threshold", version="1",
-    )])
-"""
-ENDLESS = """
-import time
-
-def onMessage(message, context):
-    context.progress("Working for ever", 0.25)
-    while True:
-        time.sleep(0.05)
-"""
 
 
 @pytest.fixture
@@ -63,12 +23,6 @@ def asker(hub: HubProcess) -> Iterator[Asker]:
     asker = Asker(hub.url)
     yield asker
     asker.close()
-
-
-def script(folder: Path, text: str, name: str = "Example.py") -> Path:
-    path = folder / name
-    path.write_text(text)
-    return path
 
 
 def image(folder: Path) -> Path:
@@ -84,30 +38,6 @@ def send(part: ProviderPart, asker: Asker, product: str, folder: Path) -> None:
     part.until(lambda: not work.is_alive())
 
 
-def pictures(part: ProviderPart, name: str, widths: tuple[int, ...] = WIDTHS) -> None:
-    """Take pictures of the panel, and make sure that nothing has to be scrolled sideways."""
-    for width in widths:
-        for _ in range(2):  # the panel fits its columns to a new width at its next look
-            part.host.grab(part.module, f"cast-provider-{name}-{width}.png", width)
-            part.panel.refresh()
-        assert not part.host.scrolls_sideways(), (name, width)
-    part.host.set_dark(True)
-    part.panel.refresh()
-    part.host.spin(lambda: False, 0.3)
-    part.host.grab(part.module, f"cast-provider-{name}-dark.png", 500)
-    part.host.set_dark(False)
-    part.panel.refresh()
-
-
-def load_sample(part: ProviderPart) -> None:
-    import slicer
-    from DICOMLib import DICOMUtils
-
-    part.host.import_dicom(SAMPLE)
-    (series,) = slicer.dicomDatabase.seriesForStudy(study_uid_in(SAMPLE))
-    DICOMUtils.loadSeriesByUID([series])
-
-
 # The list
 
 
@@ -121,7 +51,7 @@ def test_the_example_is_listed_at_first_and_an_emptied_list_stays_empty(host: An
     empty(part)
     assert "There is no service yet" in part.ui.serviceLabel.text
     assert not part.ui.startButton.enabled and not part.ui.tryButton.enabled and not part.ui.cancelButton.enabled
-    pictures(part, "empty")
+    part.pictures("empty")
     host.reload(part.module)
     assert ProviderPart(host).ui.servicesTable.rowCount == 0
 
@@ -138,7 +68,7 @@ def test_a_script_is_added_kept_and_a_bad_one_refused(part: ProviderPart, tmp_pa
     again = ProviderPart(part.host)
     assert (again.cell(0, 1), again.cell(0, 3)) == ("Example", "Script?")
     assert "no such file" in again.ui.serviceLabel.text.replace("\u200b", "")
-    pictures(again, "script-gone")
+    again.pictures("script-gone")
     empty(again)
 
 
@@ -196,7 +126,7 @@ def test_the_limits_of_jobs_are_kept_and_hold(
     part.press(part.ui.slotsBox, "Up")
     part.ui.queueBox.value = 0
     part.ui.timeBox.value = 5
-    pictures(part, "limits", (400,))
+    part.pictures("limits", (400,))
     part.add(script(tmp_path, ENDLESS))
     service = part.start(hub.url)
     assert service.provider.jobs._settings.timeout == 300
@@ -227,7 +157,7 @@ def test_a_job_shows_progress_result_and_log(either_host: Any, hub: HubProcess, 
     send(part, asker, "Example", tmp_path)
     part.until(lambda: part.job(0, 2) == "Running" and "Half of it (50%)" in part.job(0, 3))
     assert part.cell(0, 4) == "1 + 0" and part.ui.jobProgress.value == 50
-    pictures(part, "job")
+    part.pictures("job")
     part.until(lambda: service.last is not None and part.cell(0, 5).startswith("Done"))
     assert "printed by the script" in part.ui.logText.plainText
     asker.until(lambda: asker.results)
@@ -248,7 +178,7 @@ def test_a_script_that_raises_is_told_here_and_there(
     assert "line 2, in onMessage" in part.ui.logText.plainText
     asker.until(lambda: asker.errors)
     assert asker.errors == ["No brain was found"]
-    pictures(part, "failed")
+    part.pictures("failed")
 
 
 def test_jobs_are_called_off_whether_they_run_or_wait(
@@ -261,7 +191,7 @@ def test_jobs_are_called_off_whether_they_run_or_wait(
     send(part, asker, "Example", tmp_path)
     part.until(lambda: part.ui.jobsTable.rowCount == 2 and part.job(0, 2) == "Waiting")
     assert part.cell(0, 4) == "1 + 1"
-    pictures(part, "waiting")
+    part.pictures("waiting")
     for row in (0, 1):  # the newest, which waits, stands first
         part.ui.jobsTable.selectRow(row)
         part.click(part.ui.cancelButton)
@@ -319,7 +249,7 @@ def test_no_hub_is_told_and_a_wrong_address_refused(part: ProviderPart, tmp_path
     part.click(part.ui.startButton)
     part.until(lambda: part.cell(0, 3) == "Reconnecting")
     assert "no hub answers" in part.ui.serviceLabel.text
-    pictures(part, "no-hub")
+    part.pictures("no-hub")
 
 
 def test_hub_and_id_are_kept_and_the_secret_is_not(part: ProviderPart, hub: HubProcess, tmp_path: Path) -> None:
@@ -337,109 +267,6 @@ def test_hub_and_id_are_kept_and_the_secret_is_not(part: ProviderPart, hub: HubP
     assert not any("hush" in str(settings.value(key)) for key in settings.allKeys())
     settings.remove("CastServiceProvider/Access")
     empty(again)
-
-
-# Without a hub
-
-
-def test_the_example_is_tried_on_the_loaded_sample(either_host: Any, tmp_path: Path) -> None:
-    import slicer
-
-    from CastSlicerLib.pump_timer import slicer_pump
-
-    part = empty(ProviderPart(either_host))
-    part.add(ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.py")
-    load_sample(part)
-    pump = slicer_pump()
-    pump.main_thread.reset()
-    part.until(lambda: part.ui.tryButton.enabled)
-    part.click(part.ui.tryButton)
-    part.until(lambda: part.job(0, 1) == "Trial" and part.job(0, 2) == "Running")
-    pictures(part, "trying", (400,))
-    part.until(lambda: "The result is shown" in part.ui.tryLabel.text, 90)
-    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-    assert node.GetSegmentation().GetNumberOfSegments() == 3
-    from slicer_host import dialogs
-
-    dialogs.answer_next(str(tmp_path / "saved"))
-    part.click(part.ui.saveTrialButton)
-    part.until(lambda: "Saved in" in part.ui.tryLabel.text)
-    dialogs.answer_next(str(tmp_path / "saved"))
-    part.click(part.ui.saveTrialButton)
-    part.until(lambda: "brain-tissue-2.dcm" in part.ui.tryLabel.text.replace("\u200b", ""))
-    first, second = (tmp_path / "saved" / name for name in ("brain-tissue.dcm", "brain-tissue-2.dcm"))
-    assert first.read_bytes() == second.read_bytes()
-    assert part.cell(0, 5).startswith("Done") and not part.logic.services.all()[0].on
-    print(f"longest handler: {pump.main_thread}")
-    pictures(part, "tried")
-
-
-def test_a_volume_that_is_not_from_dicom_is_tried_as_a_series_and_its_result_shown(
-    part: ProviderPart, tmp_path: Path
-) -> None:
-    import numpy as np
-    import slicer
-
-    from CastInterfaceLib.scene.volumes import INSTANCES
-
-    ball = np.linalg.norm(np.indices((20, 24, 28)) - np.array([10, 12, 14])[:, None, None, None], axis=0) < 7
-    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "From NRRD")
-    slicer.util.updateVolumeFromArray(volume, ball * 100.5)
-    volume.SetSpacing(2.0, 3.0, 4.0)
-    volume.CreateDefaultDisplayNodes()
-    part.add(script(tmp_path, THRESHOLD))
-    for round in (1, 2):
-        part.until(lambda: part.ui.tryButton.enabled)
-        part.click(part.ui.tryButton)
-        part.until(lambda round=round: len(part.logic.services.all()[0].records.all()) == round)  # type: ignore[misc]
-        part.until(lambda: "The result is shown: Bright" in part.ui.tryLabel.text and part.ui.tryButton.enabled)
-        part.ui.tryLabel.text = ""
-    assert volume.GetAttribute(INSTANCES) is None
-    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
-    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-    found = slicer.vtkOrientedImageData()
-    node.GetBinaryLabelmapRepresentation(node.GetSegmentation().GetNthSegmentID(0), found)
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    assert int(vtk_to_numpy(found.GetPointData().GetScalars()).sum()) == int(ball.sum())
-    assert np.allclose(found.GetSpacing(), (2.0, 3.0, 4.0))
-
-
-def test_a_script_is_tried_on_the_files_that_came_over_the_hub(host: Any, hub: HubProcess, tmp_path: Path) -> None:
-    """The volume was opened by a worklist: the script gets the DICOM files as they came, and none is written anew."""
-    from display_parts import write_phantom
-    from interface_parts import InterfacePart, run_cast
-
-    sent = write_phantom(tmp_path / "study")
-    display = InterfacePart(host)
-    display.connect(hub.url, "tried")
-    run_cast("send", "ImagingStudy-open", str(tmp_path / "study"), "--hub", hub.url, "--user", "tried")
-    display.until(lambda: display.logic.openNow.series and not display.logic.openNow.doing)
-    part = empty(ProviderPart(host))
-    part.add(script(tmp_path, ECHO))
-    results: list[Any] = []
-    (service,) = part.logic.services.all()
-    (volume,) = part.logic.trials.volumes()
-    part.logic.trials.try_out(service, volume, lambda result, error: results.append((result, error)))
-    part.until(lambda: results)
-    ((result, error),) = results
-    assert error is None
-    assert sorted(path.read_bytes() for path in result.paths) == sorted(path.read_bytes() for path in sent)
-
-
-def test_a_trial_is_called_off_and_an_error_told(part: ProviderPart, tmp_path: Path) -> None:
-    load_sample(part)
-    part.add(script(tmp_path, ENDLESS))
-    part.until(lambda: part.ui.tryButton.enabled)
-    part.click(part.ui.tryButton)
-    part.until(lambda: "for ever" in part.ui.tryLabel.text)
-    assert not part.ui.tryButton.enabled
-    part.click(part.ui.cancelButton)
-    part.until(lambda: part.ui.tryLabel.text == "Cancelled.")
-    script(tmp_path, RAISES)  # an edited script counts from the next run on
-    part.click(part.ui.tryButton)
-    part.until(lambda: part.ui.tryLabel.text == "No brain was found" and part.job(0, 2) == "Failed")
-    pictures(part, "trial-failed", (400,))
 
 
 # The module

@@ -13,6 +13,7 @@ from hub_process import package_environment
 
 PATIENCE = 120.0
 READY = "online"
+WIDTHS = (400, 800, 1600)
 CONTROLS = ("QPushButton", "QComboBox", "QLineEdit", "QTableWidget", "QListWidget", "QPlainTextEdit", "QSpinBox")
 
 
@@ -71,6 +72,19 @@ class InterfacePart:
             self.press(button, "Space")
             self.host.spin(lambda: not button.collapsed, 2)
         assert not button.collapsed
+
+    def pictures(self, name: str, widths: tuple[int, ...] = (400,)) -> None:
+        """Take pictures of the panel, and make sure that nothing has to be scrolled sideways."""
+        for width in widths:
+            self.host.grab(self.module, f"cast-interface-{name}-{width}.png", width)
+            assert not self.host.scrolls_sideways(), (name, width)
+        if len(widths) > 1:
+            self.host.set_dark(True)
+            self.panel.refresh()
+            self.panel.connection.show_state()
+            self.host.grab(self.module, f"cast-interface-{name}-dark.png", 500)
+            self.host.set_dark(False)
+            self.panel.refresh()
 
     def check_controls(self) -> None:
         """Every control has a tooltip and can be reached by keyboard; what only shows has a tooltip."""

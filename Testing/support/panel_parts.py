@@ -6,9 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from interface_parts import PATIENCE, InterfacePart, open_module
+from interface_parts import PATIENCE, WIDTHS, InterfacePart, open_module
 
-WIDTHS = (400, 800, 1600)
+ECHO = '''"""Sends back what came."""
+
+import time
+
+def onMessage(message, context):
+    files = context.files()
+    context.progress("Half of it", 0.5)
+    print("printed by the script")
+    time.sleep(0.6)
+    context.send_files(files, event=message["event"]["hub.event"])
+'''
+RAISES = 'def onMessage(message, context):\n    raise ValueError("No brain was found")\n'
+ENDLESS = """
+import time
+
+def onMessage(message, context):
+    context.progress("Working for ever", 0.25)
+    while True:
+        time.sleep(0.05)
+"""
 
 
 class HubPart:
@@ -91,6 +110,20 @@ class ProviderPart(InterfacePart):
         self.until(lambda: service.state.kind == "online")
         return service
 
+    def pictures(self, name: str, widths: tuple[int, ...] = WIDTHS) -> None:
+        """Take pictures, light and dark, and make sure that nothing has to be scrolled sideways."""
+        for width in widths:
+            for _ in range(2):  # the panel fits its columns to a new width at its next look
+                self.host.grab(self.module, f"cast-provider-{name}-{width}.png", width)
+                self.panel.refresh()
+            assert not self.host.scrolls_sideways(), (name, width)
+        self.host.set_dark(True)
+        self.panel.refresh()
+        self.host.spin(lambda: False, 0.3)
+        self.host.grab(self.module, f"cast-provider-{name}-dark.png", 500)
+        self.host.set_dark(False)
+        self.panel.refresh()
+
 
 def empty(part: ProviderPart) -> ProviderPart:
     while part.logic.services.all():
@@ -98,3 +131,10 @@ def empty(part: ProviderPart) -> ProviderPart:
         if part.logic.services.all():
             part.ui.servicesTable.selectRow(0)
     return part
+
+
+def script(folder: Path, text: str, name: str = "Example.py") -> Path:
+    """Write a service's script into a folder."""
+    path = folder / name
+    path.write_text(text)
+    return path

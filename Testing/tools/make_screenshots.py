@@ -29,8 +29,11 @@ SERVICE = ROOT / "CastServiceProvider" / "Resources" / "Scripts" / "BrainTissue.
 PANEL_TESTS = (
     "test_hub_panel.py",
     "test_interface_panel.py",
+    "test_interface_studies.py",
+    "test_interface_messages.py",
     "test_interface_sending.py",
     "test_provider_panel.py",
+    "test_provider_trials.py",
     "test_dependencies.py",
 )
 
