@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cast_desk import _no_command_left, peer, user  # noqa: F401  (fixtures)
 from display_desk import desk, folder  # noqa: F401  (fixtures)
+from view_parts import host  # noqa: F401  (fixture)
 
 if TYPE_CHECKING:
     from CastInterfaceLib.views.engine_viewer import EngineViewer
@@ -20,6 +21,6 @@ def engine() -> Iterator[EngineViewer]:
     """Slicer's engine with its four views."""
     from CastInterfaceLib.display_command import load_engine
 
-    host = load_engine()("four-up", SIZE)
-    yield host
-    host.close()
+    viewer = load_engine()("four-up", SIZE)
+    yield viewer
+    viewer.close()
